@@ -1,0 +1,102 @@
+"""Every error that pubsubctl raises on purpose.
+
+::
+
+    PubsubctlError
+    ├── UsageError                what was asked for makes no sense as it stands
+    │   ├── InvalidSetting        a flag, environment variable or key in pubsubctl.toml
+    │   ├── InvalidName           a project, topic, subscription or job name
+    │   └── InvalidRequest        an HTTP request that no message can carry
+    ├── ApplicationError          the WSGI application cannot be imported, or its process cannot start
+    ├── MalformedMessage          a Pub/Sub message that is no job
+    ├── EmulatorError             a local emulator cannot be started, found or stopped
+    ├── StateError                the .pubsubctl directory cannot be used
+    ├── JobNotFound               no job of that id in the store
+    ├── ResultNotReady            the job has no result yet
+    ├── NoResult                  the job ended without a response
+    ├── WaitTimeout               the job did not end in the time given
+    ├── Unreachable               something that pubsubctl talks to is away; trying again may help
+    │   ├── BrokerUnreachable
+    │   └── StoreUnreachable
+    ├── BrokerError               the broker answered with a refusal
+    │   └── ResourceNotFound      a topic or subscription that does not exist
+    └── StoreError                the store answered with a refusal, or is not ours
+
+An error's text is one line: what is wrong and what to do next.
+"""
+
+
+class PubsubctlError(Exception):
+    """Base of all of them; catching it catches everything that pubsubctl raises on purpose."""
+
+
+class UsageError(PubsubctlError):
+    """What was asked for makes no sense as it stands; asking again will not help."""
+
+
+class InvalidSetting(UsageError):
+    """A flag, environment variable or key of pubsubctl.toml has a value that cannot be used."""
+
+
+class InvalidName(UsageError):
+    """A project, topic, subscription or job name breaks Pub/Sub's rules for names."""
+
+
+class InvalidRequest(UsageError):
+    """An HTTP request that cannot be carried by a Pub/Sub message; the text names the limit."""
+
+
+class ApplicationError(PubsubctlError):
+    """The WSGI application cannot be imported, or is not one."""
+
+
+class MalformedMessage(PubsubctlError):
+    """A Pub/Sub message that cannot be read as a job."""
+
+
+class EmulatorError(PubsubctlError):
+    """A local emulator cannot be started, found or stopped."""
+
+
+class StateError(PubsubctlError):
+    """The .pubsubctl directory cannot be created, read or locked."""
+
+
+class JobNotFound(PubsubctlError):
+    """The store has no job of that id."""
+
+
+class ResultNotReady(PubsubctlError):
+    """The job has not ended, so it has no result yet."""
+
+
+class NoResult(PubsubctlError):
+    """The job ended without any response: cancelled, crashed, timed out or malformed."""
+
+
+class WaitTimeout(PubsubctlError):
+    """The job did not end in the time that the caller was willing to wait; it goes on."""
+
+
+class Unreachable(PubsubctlError):
+    """Something that pubsubctl talks to is away; the same call may succeed later."""
+
+
+class BrokerUnreachable(Unreachable):
+    """No broker answers at the address in use."""
+
+
+class StoreUnreachable(Unreachable):
+    """The store cannot be opened, read or written."""
+
+
+class BrokerError(PubsubctlError):
+    """The broker refused a call; the text carries its own words."""
+
+
+class ResourceNotFound(BrokerError):
+    """The broker knows no topic or subscription of that name."""
+
+
+class StoreError(PubsubctlError):
+    """The store refused a call, or belongs to another program or version."""
