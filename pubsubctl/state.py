@@ -66,7 +66,9 @@ class State:
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StateError(f"cannot create {self.directory}: {error.strerror}; run from a folder you may write to") from error
+            raise StateError(
+                f"cannot create {self.directory}: {error.strerror}; run from a folder you may write to"
+            ) from error
         if not os.access(self.directory, os.W_OK | os.X_OK):
             raise StateError(f"cannot write to {self.directory}; mend its permissions or run from another folder")
 
