@@ -1,0 +1,184 @@
+"""One HTTP exchange: the request that a job carries, the response that it ends with. Pure.
+
+A request is kept in one canonical form, so that it comes back from a message, or from the store, equal to
+what was submitted: header names in lower case and in order, repeated fields combined as RFC 9110 section 5.3
+has it (cookies as RFC 6265 section 5.4), and no field that only describes the connection or repeats the
+length of the body. A response is kept exactly as the application gave it, repeated fields and all.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+from pubsubctl.errors import InvalidRequest
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+Header = tuple[str, str]
+
+# Fields of one connection (RFC 9110 section 7.6.1), and those that the body itself tells.
+_NOT_CARRIED = frozenset(
+    {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_NO_CONTROLS = re.compile(r"[^\x00-\x1f\x7f]*")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request in canonical form; make one with ``Request.of``, which checks it.
+
+    Attributes:
+        method: one of ``METHODS``.
+        path: the origin form of the target (RFC 9112 section 3.2.1): path and query, percent-encoded or not,
+            as it was submitted.
+        headers: (name, value) pairs in order of their lower-case names, each name once.
+        body: the content, as it is.
+    """
+
+    method: str
+    path: str
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+
+    @classmethod
+    def of(cls, method: str, path: str, headers: Iterable[Header] = (), body: bytes = b"") -> "Request":
+        """A checked request in canonical form.
+
+        Raises:
+            InvalidRequest: the method is unknown, the path does not begin with ``/`` or cannot be a path, or a
+                header is not one.
+        """
+        verb = method.upper()
+        if verb not in METHODS:
+            raise InvalidRequest(f"unknown method {method!r}; use one of {', '.join(METHODS)}")
+        check_path(path)
+        return cls(verb, path, combine(headers), body)
+
+    def header(self, name: str) -> str | None:
+        """The value of the field ``name`` (in lower case), or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the application answered.
+
+    Attributes:
+        status: the status code, 100 to 999.
+        headers: (name, value) pairs as the application gave them, in its order, repeated ones apart.
+        body: the content.
+        phrase: the reason phrase that the application gave with its status.
+    """
+
+    status: int
+    headers: tuple[Header, ...] = ()
+    body: bytes = b""
+    phrase: str = ""
+
+    @property
+    def text(self) -> str:
+        """The body as text: in the charset of its Content-Type, UTF-8 where it names none."""
+        match = re.search(r"charset=\"?([\w.:-]+)", self.header("content-type") or "", re.IGNORECASE)
+        try:
+            return self.body.decode(match.group(1) if match else "utf-8", errors="replace")
+        except LookupError:
+            return self.body.decode("utf-8", errors="replace")
+
+    def json(self) -> Any:
+        """The body parsed as JSON.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
+        return json.loads(self.body)
+
+    def header(self, name: str) -> str | None:
+        """The first value of the field ``name``, in whatever case, or None."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+
+class Meaning(StrEnum):
+    """What a status says about the job."""
+
+    SUCCEEDED = "succeeded"
+    RETRY = "retry"
+    FAILED = "failed"
+
+
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+def meaning(status: int) -> Meaning:
+    """2xx and 3xx are success; what RFC 9110 calls temporary is worth another attempt; the rest is final."""
+    if HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST:
+        return Meaning.SUCCEEDED
+    return Meaning.RETRY if status in _RETRIED else Meaning.FAILED
+
+
+def retry_after(response: Response, *, now: float) -> float | None:
+    """The seconds from ``now`` (seconds since the epoch) that Retry-After asks for, or None.
+
+    Both forms of RFC 9110 section 10.2.3 are understood; one that is neither is passed over.
+    """
+    value = (response.header("retry-after") or "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
+
+
+def check_path(path: str) -> None:
+    """Refuse what cannot be the target of a request.
+
+    Raises:
+        InvalidRequest: it does not begin with ``/``, or holds a fragment, a control character or a lone surrogate.
+    """
+    if not path.startswith("/"):
+        raise InvalidRequest(f"the path {path!r} must begin with '/'")
+    if "#" in path:
+        raise InvalidRequest(
+            f"the path {path!r} has a fragment ('#'), which is never sent; write '%23' for the character"
+        )
+    if not _NO_CONTROLS.fullmatch(path):
+        raise InvalidRequest(f"the path {path!r} has a control character; percent-encode it")
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"the path {path!r} is not valid Unicode; percent-encode it") from error
+
+
+def combine(headers: Iterable[Header]) -> tuple[Header, ...]:
+    """The canonical form of request headers.
+
+    Raises:
+        InvalidRequest: a name is no token, or a value has a character that no header may carry.
+    """
+    combined: dict[str, str] = {}
+    for name, value in headers:
+        key, stripped = name.lower(), value.strip(" \t")
+        _check_header(name, stripped)
+        if key in _NOT_CARRIED:
+            continue
+        separator = "; " if key == "cookie" else ", "
+        combined[key] = combined[key] + separator + stripped if key in combined else stripped
+    return tuple(sorted(combined.items()))
+
+
+def _check_header(name: str, value: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise InvalidRequest(f"the header name {name!r} is not one; write it as 'Name: value'")
+    if not _FIELD_VALUE.fullmatch(value):
+        raise InvalidRequest(f"the value of the header {name!r} has a character outside Latin-1, or a line break")

@@ -1,0 +1,419 @@
+"""The contract of a store. Whoever keeps it can be one; tests/contract holds every backend to it.
+
+**One result.** A job's result is recorded at most once, whatever the broker delivers twice and whoever dies.
+That rests on two things a store must do atomically:
+
+* ``claim`` moves a job to ``running`` and raises its attempt number in one step. Of any number of claims of
+  the same job at the same time exactly one is granted; the others are refused, with the reason.
+* ``record`` applies only while the job is ``running`` under the very attempt number that the outcome names.
+  An outcome of an attempt that was overtaken, cancelled or given up is refused and changes nothing.
+
+An attempt number never goes back, so it fences every later write of an older attempt.
+
+**The store's clock.** Every time in a row is the store's own. Callers give durations (a lease of 60 s, a retry
+in 2 s), never times, so a worker with a wrong clock does no harm.
+
+**Durability.** A call has returned only when what it did survives a crash of the machine. Calls inside one
+``group()`` may share one durable write, made when the group ends: nothing in it may be told to the outside before.
+A group that raises has done nothing.
+
+**Reading.** A read sees every write that had returned before it began. ``find`` is ordered by creation, newest
+first, and its pages neither repeat nor skip a job that stays in the store.
+
+**Waiting.** ``Watch.wait`` may return early without cause, and a few milliseconds late, but never sleeps through
+a change: whoever reads after ``wait`` returned true sees whatever woke it.
+
+**Due.** Every job that has not finished carries a time at which somebody must act if nobody has: ``sweep`` finds
+those. It is what keeps jobs from staying ``queued``, ``retrying`` or ``running`` for ever:
+
+====================================  ==================================================================
+a row                                 is due
+====================================  ==================================================================
+added, not known to be published      ``PUBLISH_GRACE_S`` after its insertion, or its delay
+published                             ``LOST_MESSAGE_S`` after that: the broker may have forgotten it
+running                               ``LEASE_GRACE_S`` after its lease ran out
+retrying                              at ``not_before``
+released                              ``LEASE_GRACE_S`` later: its message was nacked and should be back
+failed, dead letter not yet mirrored  at once
+====================================  ==================================================================
+
+Many threads may use one store at once; a group belongs to the thread that opened it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from pubsubctl.exchange import Request, Response
+from pubsubctl.job import Job, JobState, NewJob, Reason
+
+PUBLISH_GRACE_S = 60.0
+LEASE_GRACE_S = 60.0
+LOST_MESSAGE_S = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a new job.
+
+    Attributes:
+        job_id: the id that the store has: another job's where the idempotency key was known.
+        existed: the idempotency key was known, so nothing was added.
+        same_request: the known job has the very same method, path, headers and body.
+    """
+
+    job_id: str
+    existed: bool = False
+    same_request: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery asking for the right to run its job now.
+
+    Attributes:
+        job_id: the job.
+        message_id: of the message that was delivered.
+        worker_id: who asks.
+        lease_s: how long the right lasts unless a heartbeat renews it.
+        max_attempts: for a job that does not say itself.
+        max_crashes: attempts that may end without a record before the job is given up.
+        age_s: seconds since the message was published. A job that the store does not know is inserted, from
+            ``request``, unless its message is older than ``max_age_s``.
+        max_age_s: how long results are kept (``result_ttl``).
+        request: what the message carries.
+        batch_id: as in the message.
+        ordering_key: as in the message.
+    """
+
+    job_id: str
+    message_id: str
+    worker_id: str
+    lease_s: float
+    max_attempts: int
+    max_crashes: int
+    age_s: float
+    max_age_s: float
+    request: Request
+    batch_id: str | None = None
+    ordering_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim that was granted.
+
+    Attributes:
+        attempt: the number of this attempt, the fencing token of its outcome.
+        failures: recorded failures so far.
+        max_attempts: failures that the job is allowed.
+        timeout_s: what the job itself says an attempt may take, or None.
+    """
+
+    job_id: str
+    attempt: int
+    failures: int
+    max_attempts: int
+    timeout_s: float | None = None
+
+
+class Refusal(StrEnum):
+    """Why a claim was not granted."""
+
+    DONE = "done"  # it has a result, or has failed
+    CANCELLED = "cancelled"
+    BUSY = "busy"  # it runs under another message, which will take care of it
+    HELD = "held"  # it runs under this very message, redelivered too early
+    NOT_DUE = "not-due"  # its next attempt is later, and the sweeper will publish it then
+    CRASHED = "crashed"  # too many attempts ended without a record: this claim has made it failed
+    FORGOTTEN = "forgotten"  # unknown, and its message is older than results are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A claim that was not granted.
+
+    Attributes:
+        wait_s: for ``HELD`` and ``NOT_DUE``, seconds until asking again makes sense.
+    """
+
+    job_id: str
+    refusal: Refusal
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended.
+
+    Attributes:
+        job_id: the job.
+        attempt: the attempt's number; any other than the current one is refused.
+        state: ``SUCCEEDED``, ``FAILED`` or ``RETRYING``.
+        reason: None for a success.
+        error: one line for people.
+        response: what the application answered, if it did. Kept with a finished job; of a retried attempt only
+            its status is.
+        retry_in_s: for ``RETRYING``, seconds until the next attempt is due.
+        crashed: the attempt ended without a record of the application's: counts as a crash, not as a failure.
+        dead_letter: the job is given up, and its dead letter is still to be mirrored.
+    """
+
+    job_id: str
+    attempt: int
+    state: JobState
+    reason: Reason | None = None
+    error: str | None = None
+    response: Response | None = None
+    retry_in_s: float = 0.0
+    crashed: bool = False
+    dead_letter: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message that the broker has taken for a job.
+
+    Attributes:
+        attempt: the job's attempt number when its message was made. A job that has been claimed since is left alone.
+    """
+
+    job_id: str
+    message_id: str
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A running attempt that its worker still works on, with the progress reported since the last heartbeat."""
+
+    job_id: str
+    attempt: int
+    progress_fraction: float | None = None
+    progress_note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker as ``status`` shows it.
+
+    Attributes:
+        id: unique for each start of a worker.
+        slots: how many jobs it can run at once; ``busy`` is how many it runs.
+        started_at: by the store's clock, as is ``seen_at``, its last heartbeat; None before the first.
+    """
+
+    id: str
+    host: str
+    pid: int
+    app: str
+    subscription: str
+    slots: int
+    busy: int = 0
+    started_at: float | None = None
+    seen_at: float | None = None
+
+
+class DueKind(StrEnum):
+    """What the sweeper has to do."""
+
+    PUBLISH = "publish"
+    DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A job that the sweeper must act on, with its request."""
+
+    kind: DueKind
+    job: Job
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """A message that is no job, kept as a failed job (reason ``malformed``) so that people find it.
+
+    Attributes:
+        headers: the message's attributes.
+        body: its data.
+    """
+
+    job_id: str
+    message_id: str
+    error: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, and where the next ones begin; ``next_cursor`` is None after the last."""
+
+    jobs: list[Job]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancellation found: ``state`` is the job's before it, None for an unknown job."""
+
+    job_id: str
+    state: JobState | None
+
+
+class Watch(ABC):
+    """Wakes a waiter when the store may have changed. Belongs to one thread."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float) -> bool:
+        """Return True as soon as something may have changed since the last call, False after ``timeout_s``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what it holds."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Store(ABC):
+    """Jobs, their requests and results. See the module for what every method promises.
+
+    Any method raises ``StoreUnreachable`` when the store is away, ``StoreError`` when it refuses.
+    """
+
+    @property
+    @abstractmethod
+    def store_id(self) -> str:
+        """The identity of the data, made once with the schema; messages carry it."""
+
+    @abstractmethod
+    def group(self) -> AbstractContextManager[None]:
+        """Let the calls inside share one durable write."""
+
+    @abstractmethod
+    def add(self, jobs: Sequence[NewJob]) -> list[Added]:
+        """Insert jobs as ``queued``, or find those whose idempotency key is known. One answer a job, in order.
+
+        Raises:
+            StoreError: an id is taken.
+        """
+
+    @abstractmethod
+    def published(self, messages: Iterable[Published]) -> None:
+        """Note which message carries a job."""
+
+    @abstractmethod
+    def unpublished(self, job_ids: Iterable[str], error: str) -> None:
+        """Mark ``queued`` jobs as failed, reason ``unpublished``: the broker surely has no message of theirs."""
+
+    @abstractmethod
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
+        """Ask for jobs. One answer a claim, in order; two claims of one job in a call are two claims."""
+
+    @abstractmethod
+    def release(self, leases: Iterable[Lease]) -> None:
+        """Give back attempts that were not made: ``queued`` again, counted nowhere but in the attempt number."""
+
+    @abstractmethod
+    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Write how attempts ended. One answer an outcome: False where the attempt was no longer the current one."""
+
+    @abstractmethod
+    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+        """Say that a worker lives, renew its leases, keep what progress they report.
+
+        Returns:
+            The ids of the leases that are lost: cancelled, overtaken or unknown.
+        """
+
+    @abstractmethod
+    def retire(self, worker_id: str) -> None:
+        """Forget a worker that has ended."""
+
+    @abstractmethod
+    def workers(self) -> list[WorkerInfo]:
+        """All workers that have not retired, the longest running first."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """The store's clock, seconds since the epoch."""
+
+    @abstractmethod
+    def bury(self, burials: Sequence[Burial]) -> None:
+        """Keep messages that are no jobs; one that is known already is left as it is."""
+
+    @abstractmethod
+    def sweep(self, *, limit: int, max_crashes: int) -> list[Due]:
+        """Take up to ``limit`` jobs that are due, oldest first; nobody else is given them for ``PUBLISH_GRACE_S``.
+
+        A running job whose lease ran out has crashed once more: it becomes ``retrying``, or failed when it has
+        done so ``max_crashes`` times.
+        """
+
+    @abstractmethod
+    def mirrored(self, job_ids: Iterable[str]) -> None:
+        """Note that dead letters were published."""
+
+    @abstractmethod
+    def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
+        """Move jobs that have not finished to ``cancelled``. A worker learns of it by its next heartbeat."""
+
+    @abstractmethod
+    def get(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """Jobs by id, in order; None where there is none."""
+
+    @abstractmethod
+    def request(self, job_id: str) -> Request | None:
+        """What a job was asked to run."""
+
+    @abstractmethod
+    def response(self, job_id: str) -> Response | None:
+        """What a finished job was answered; None where there is no such job or it has no response."""
+
+    @abstractmethod
+    def find(
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        batch_id: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Jobs by state and batch (all where none is given), newest first, a page at a time.
+
+        Raises:
+            StoreError: the cursor is not one that ``find`` gave.
+        """
+
+    @abstractmethod
+    def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
+        """How many jobs are in each state, every state named."""
+
+    @abstractmethod
+    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
+        """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago; returns how many.
+
+        Only finished jobs are ever deleted, with their requests and responses.
+        """
+
+    @abstractmethod
+    def watch(self) -> Watch:
+        """A waiter of its own."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back every connection. The store cannot be used afterwards."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
