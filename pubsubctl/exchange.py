@@ -174,7 +174,7 @@ def combine(headers: Iterable[Header]) -> tuple[Header, ...]:
             continue
         separator = "; " if key == "cookie" else ", "
         combined[key] = combined[key] + separator + stripped if key in combined else stripped
-    return tuple(sorted(combined.items()))
+    return tuple(sorted((key, value.strip(" \t")) for key, value in combined.items()))
 
 
 def _check_header(name: str, value: str) -> None:
