@@ -1,0 +1,170 @@
+"""Which broker is in use, and google-cloud-pubsub's own clients for it.
+
+The path is the same for all brokers; an emulator only has a plain channel where the cloud has credentials.
+"""
+
+import socket
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+
+from pubsubctl.errors import BrokerUnreachable, InvalidSetting
+from pubsubctl.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
+    from google.pubsub_v1 import PublisherClient, SubscriberClient
+
+CLOUD = "pubsub.googleapis.com"
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_metadata_size", 4 * 1024 * 1024),
+    # A broker that restarts is found again within a second or two, not after gRPC's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+)
+_LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 1000))
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where a broker is.
+
+    Attributes:
+        place: ``host:port``.
+        kind: ``embedded``, ``gcloud`` or ``cloud``.
+    """
+
+    place: str
+    kind: str
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether it is the real service."""
+        return self.kind == "cloud"
+
+
+def locate(settings: Settings) -> Address:
+    """The broker that the settings mean.
+
+    Raises:
+        BrokerUnreachable: it is an emulator, and none runs here.
+    """
+    if settings.broker == "cloud":
+        return Address(CLOUD, "cloud")
+    if settings.emulator_host:
+        return Address(settings.emulator_host, settings.broker)
+    running = settings.state.read_json(settings.state.emulator_json) or {}
+    if not running.get("address"):
+        raise BrokerUnreachable("no emulator runs here; start one with `pubsubctl setup` or `pubsubctl emulator start`")
+    return Address(str(running["address"]), str(running.get("broker", settings.broker)))
+
+
+def answers(address: Address, *, timeout_s: float = 2.0) -> bool:
+    """Whether something listens there; the cloud is taken at its word."""
+    if address.is_cloud:
+        return True
+    host, _, port = address.place.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout_s):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+class Connection:
+    """The clients of one broker, each made when it is first asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.address = locate(settings)
+
+    def check(self) -> None:
+        """Find out at once whether an emulator is gone, instead of after many tries.
+
+        Raises:
+            BrokerUnreachable: nothing listens at its address.
+        """
+        if not answers(self.address):
+            raise BrokerUnreachable(
+                f"no broker answers at {self.address.place}; start it with `pubsubctl emulator start`, "
+                "or check PUBSUB_EMULATOR_HOST"
+            )
+
+    @cached_property
+    def publisher(self) -> "PublisherClient":
+        """The client of the Publisher service, one RPC a call."""
+        from google.pubsub_v1 import PublisherClient
+        from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+        return PublisherClient(transport=PublisherGrpcTransport(**self._transport))
+
+    @cached_property
+    def subscriber(self) -> "SubscriberClient":
+        """The client of the Subscriber service, one RPC a call."""
+        from google.pubsub_v1 import SubscriberClient
+        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+        return SubscriberClient(transport=SubscriberGrpcTransport(**self._transport))
+
+    def streaming(self) -> "StreamingClient":
+        """A new high-level subscriber, with a channel of its own; its user closes it."""
+        from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
+        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+
+        return StreamingClient(
+            transport=SubscriberGrpcTransport(**(self._transport | {"channel": self._new_channel()}))
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("publisher", "subscriber"):
+            client = self.__dict__.pop(name, None)
+            if client is not None:
+                client.transport.close()
+        self.__dict__.pop("_transport", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def _transport(self) -> dict[str, Any]:
+        return {"host": self.address.place, "channel": self._new_channel()}
+
+    def _new_channel(self) -> grpc.Channel:
+        if not self.address.is_cloud:
+            return grpc.insecure_channel(self.address.place, options=_OPTIONS + _LOCAL)
+        from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
+        return PublisherGrpcTransport.create_channel(
+            f"{self.address.place}:443", credentials=_credentials(self._settings), options=_OPTIONS
+        )
+
+
+def _credentials(settings: Settings) -> Any:
+    import google.auth
+    from google.auth import impersonated_credentials
+
+    scopes = ["https://www.googleapis.com/auth/pubsub"]
+    if settings.credentials_file:
+        try:
+            source, _ = google.auth.load_credentials_from_file(settings.credentials_file, scopes=scopes)
+        except (OSError, ValueError, google.auth.exceptions.GoogleAuthError) as error:
+            raise InvalidSetting(
+                f"credentials_file {settings.credentials_file!r} (from {settings.sources['credentials_file']}) "
+                f"cannot be used: {error}"
+            ) from error
+    else:
+        source, _ = google.auth.default(scopes=scopes)
+    if not settings.impersonate_service_account:
+        return source
+    return impersonated_credentials.Credentials(
+        source_credentials=source, target_principal=settings.impersonate_service_account, target_scopes=scopes
+    )

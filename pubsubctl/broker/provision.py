@@ -1,0 +1,235 @@
+"""The topics and subscriptions that pubsubctl needs: what there is, what is missing, what differs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from google.api_core import exceptions
+from google.protobuf import field_mask_pb2
+from google.pubsub_v1 import types
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.refusals import translated
+from pubsubctl.settings import Settings
+
+_DAY = 86400
+LONGEST_RETENTION_S = 31 * _DAY
+"""The most that Pub/Sub keeps a message. Google's emulator knows only ``USUAL_RETENTION_S``."""
+USUAL_RETENTION_S = 7 * _DAY
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How the subscription that workers pull from should be, beside its names. Durations are in seconds.
+
+    Attributes:
+        ack_deadline: for plain pulls; a worker's stream sets its own.
+        max_delivery_attempts: of the broker's own dead-letter policy, which is only a backstop behind the
+            worker's: every nack and every lapsed lease counts there.
+        min_retry_delay: of the retry policy, as ``max_retry_delay``.
+    """
+
+    ack_deadline: int = 60
+    max_delivery_attempts: int = 100
+    min_retry_delay: float = 1.0
+    max_retry_delay: float = 60.0
+    message_retention_duration: float = LONGEST_RETENTION_S
+    enable_message_ordering: bool = False
+    enable_exactly_once_delivery: bool = False
+    message_filter: str = ""
+
+
+class Action(StrEnum):
+    """What a step of a plan does."""
+
+    CREATE = "create"
+    EXISTS = "exists"
+    UPDATE = "update"  # it differs, and can be changed
+    DIFFERS = "differs"  # it differs in what can never be changed
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource of a plan.
+
+    Attributes:
+        kind: ``topic`` or ``subscription``.
+        name: its full name.
+        differences: for each field that differs, what it is and what it should be.
+    """
+
+    kind: str
+    name: str
+    action: Action
+    differences: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What setup would do, in order."""
+
+    steps: list[Step]
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be created."""
+        return any(step.action is Action.CREATE for step in self.steps)
+
+    @property
+    def drift(self) -> list[Step]:
+        """What exists and differs from what is wanted."""
+        return [step for step in self.steps if step.action in (Action.UPDATE, Action.DIFFERS)]
+
+
+class Provisioner:
+    """Plans and applies; both may be repeated, and two may run at once."""
+
+    def __init__(self, connection: Connection, settings: Settings, wanted: Wanted) -> None:
+        self._connection = connection
+        self._place = connection.address.place
+        self._topics = (settings.topic_path, settings.dead_letter_topic_path)
+        self._subscriptions = [
+            _dead_letter_subscription(settings),
+            _work_subscription(settings, wanted),
+        ]
+
+    def plan(self) -> Plan:
+        """Compare what there is with what is wanted; nothing is changed.
+
+        Raises:
+            BrokerUnreachable: no answer.
+            BrokerError: the broker refused to tell.
+        """
+        with translated(self._place):
+            return Plan([*map(self._topic_step, self._topics), *map(self._subscription_step, self._subscriptions)])
+
+    def apply(self, plan: Plan, *, repair_drift: bool = False) -> Iterator[Step]:
+        """Carry a plan out; yields each step as it is done. What was created meanwhile counts as done.
+
+        Raises:
+            BrokerUnreachable: no answer.
+            BrokerError: the broker refused.
+        """
+        wanted = {subscription.name: subscription for subscription in self._subscriptions}
+        for step in plan.steps:
+            with translated(self._place):
+                if step.action is Action.CREATE:
+                    self._create(step, wanted)
+                elif step.action is Action.UPDATE and repair_drift:
+                    self._update(wanted[step.name], list(step.differences))
+            yield step
+
+    def _topic_step(self, name: str) -> Step:
+        found = _or_none(lambda: self._connection.publisher.get_topic(topic=name))
+        return Step("topic", name, Action.EXISTS if found else Action.CREATE)
+
+    def _subscription_step(self, wanted: types.Subscription) -> Step:
+        found = _or_none(lambda: self._connection.subscriber.get_subscription(subscription=wanted.name))
+        if found is None:
+            return Step("subscription", wanted.name, Action.CREATE)
+        differences = {name: shown for name in _COMPARED if (shown := _difference(name, found, wanted))}
+        if not differences:
+            return Step("subscription", wanted.name, Action.EXISTS)
+        fixed = any(name in _IMMUTABLE for name in differences)
+        return Step("subscription", wanted.name, Action.DIFFERS if fixed else Action.UPDATE, differences)
+
+    def _create(self, step: Step, wanted: dict[str, types.Subscription]) -> None:
+        try:
+            if step.kind == "topic":
+                self._connection.publisher.create_topic(name=step.name)
+            else:
+                self._create_subscription(wanted[step.name])
+        except exceptions.AlreadyExists:
+            return  # somebody else's setup was quicker
+
+    def _create_subscription(self, wanted: types.Subscription) -> None:
+        try:
+            self._connection.subscriber.create_subscription(request=wanted)
+        except exceptions.InvalidArgument as error:
+            usual = types.Subscription(wanted, message_retention_duration=_seconds(USUAL_RETENTION_S))
+            if "retention" not in str(error) or usual == wanted:
+                raise
+            self._connection.subscriber.create_subscription(request=usual)
+
+    def _update(self, wanted: types.Subscription, paths: list[str]) -> None:
+        self._connection.subscriber.update_subscription(
+            subscription=wanted, update_mask=field_mask_pb2.FieldMask(paths=paths)
+        )
+
+
+def _work_subscription(settings: Settings, wanted: Wanted) -> types.Subscription:
+    return types.Subscription(
+        name=settings.subscription_path,
+        topic=settings.topic_path,
+        ack_deadline_seconds=wanted.ack_deadline,
+        message_retention_duration=_seconds(wanted.message_retention_duration),
+        expiration_policy={},  # without a ttl: never; the default forgets an idle subscription after 31 days
+        enable_message_ordering=wanted.enable_message_ordering,
+        enable_exactly_once_delivery=wanted.enable_exactly_once_delivery,
+        filter=wanted.message_filter,
+        dead_letter_policy={
+            "dead_letter_topic": settings.dead_letter_topic_path,
+            "max_delivery_attempts": wanted.max_delivery_attempts,
+        },
+        retry_policy={
+            "minimum_backoff": _seconds(wanted.min_retry_delay),
+            "maximum_backoff": _seconds(wanted.max_retry_delay),
+        },
+    )
+
+
+def _dead_letter_subscription(settings: Settings) -> types.Subscription:
+    return types.Subscription(
+        name=settings.dead_letter_subscription_path,
+        topic=settings.dead_letter_topic_path,
+        ack_deadline_seconds=60,
+        message_retention_duration=_seconds(LONGEST_RETENTION_S),
+        expiration_policy={},
+    )
+
+
+_IMMUTABLE = frozenset({"topic", "enable_message_ordering", "filter"})
+_COMPARED: tuple[str, ...] = (
+    "topic",
+    "ack_deadline_seconds",
+    "enable_message_ordering",
+    "enable_exactly_once_delivery",
+    "filter",
+    "dead_letter_policy",
+    "retry_policy",
+    "message_retention_duration",
+    "expiration_policy",
+)
+
+
+def _difference(name: str, found: types.Subscription, wanted: types.Subscription) -> tuple[str, str] | None:
+    is_now, should_be = _shown(name, getattr(found, name)), _shown(name, getattr(wanted, name))
+    if name == "message_retention_duration" and is_now == f"{USUAL_RETENTION_S}s":
+        return None  # as much as some brokers allow
+    return None if is_now == should_be else (is_now, should_be)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "message_retention_duration":
+        return f"{value.total_seconds():g}s"
+    if name == "expiration_policy":
+        return f"{value.ttl.total_seconds():g}s" if value and value.ttl else "never"
+    if name == "dead_letter_policy":
+        return f"{value.dead_letter_topic}, {value.max_delivery_attempts} attempts" if value else "none"
+    if name == "retry_policy":
+        if not value:
+            return "none"
+        return f"{value.minimum_backoff.total_seconds():g}s to {value.maximum_backoff.total_seconds():g}s"
+    return str(value)
+
+
+def _seconds(seconds: float) -> dict[str, int]:
+    return {"seconds": int(seconds), "nanos": round(seconds % 1 * 1e9)}
+
+
+def _or_none(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except exceptions.NotFound:
+        return None

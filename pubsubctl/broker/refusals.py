@@ -1,0 +1,59 @@
+"""The one place where Google's exceptions become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+
+from pubsubctl.errors import BrokerError, BrokerUnreachable, ResourceNotFound
+
+_AWAY = (
+    api.ServiceUnavailable,
+    api.DeadlineExceeded,
+    api.GatewayTimeout,
+    api.RetryError,
+    api.Aborted,
+    api.Cancelled,
+    api.InternalServerError,
+    api.Unknown,
+    api.ResourceExhausted,
+)
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raise our errors for Google's.
+
+    Args:
+        place: the broker's address, as people know it.
+
+    Raises:
+        BrokerUnreachable: it did not answer, or answered that trying again may help: a write may have happened.
+        ResourceNotFound: it knows no such topic or subscription.
+        BrokerError: it refused: nothing has happened.
+    """
+    try:
+        yield
+    except _AWAY as error:
+        raise BrokerUnreachable(f"the broker at {place} does not answer: {_first_line(error)}") from error
+    except api.NotFound as error:
+        raise ResourceNotFound(
+            f"{_first_line(error)} (at {place}); `pubsubctl setup` creates what is missing"
+        ) from error
+    except (api.Unauthenticated, api.PermissionDenied) as error:
+        raise BrokerError(
+            f"the broker at {place} denies access: {_first_line(error)}; check --credentials-file and its roles"
+        ) from error
+    except api.GoogleAPICallError as error:
+        raise BrokerError(f"the broker at {place} refused: {_first_line(error)}") from error
+    except auth.GoogleAuthError as error:
+        raise BrokerError(
+            f"no usable credentials for {place}: {_first_line(error)}; give --credentials-file, "
+            "or run `gcloud auth application-default login`"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error)
+    return text.strip().splitlines()[0] if text.strip() else type(error).__name__

@@ -1,0 +1,252 @@
+"""Settings: flag, then environment, then pubsubctl.toml, then default. Each value knows where it came from.
+
+A key ``ack_deadline`` is ``--ack-deadline`` on the command line, ``PUBSUBCTL_ACK_DEADLINE`` in the environment
+and ``ack_deadline`` (or ``ack-deadline``) in ``pubsubctl.toml``, at its top or in the ``[profiles.NAME]`` that
+``--profile`` chooses. The file is looked for from the working directory upwards; paths in it are relative to it.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pubsubctl import names
+from pubsubctl.errors import InvalidSetting
+from pubsubctl.state import State
+
+FILE = "pubsubctl.toml"
+BROKERS = ("embedded", "gcloud", "cloud")
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+Parser = Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    text = str(value)
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _broker(value: Any) -> str:
+    if value not in BROKERS:
+        raise ValueError(f"must be one of {', '.join(BROKERS)}")
+    return str(value)
+
+
+def _count(least: int) -> Parser:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)) or int(value) < least:
+            raise ValueError(f"must be a whole number, {least} or more")
+        return int(value)
+
+    return parse
+
+
+def duration(value: Any) -> float:
+    """Seconds from a number of them, or from ``90s``, ``10m``, ``2h``, ``7d``.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
+    if isinstance(value, bool) or match is None:
+        raise ValueError("must be a duration such as 90, 90s, 10m, 2h or 7d")
+    return float(match.group(1)) * _UNITS[match.group(2)]
+
+
+def _some_time(value: Any) -> float:
+    seconds = duration(value)
+    if seconds <= 0:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def _ack_deadline(value: Any) -> int:
+    seconds = duration(value)
+    if not 10 <= seconds <= 600:  # noqa: PLR2004 - the bounds of Pub/Sub itself
+        raise ValueError("must be 10 to 600 seconds")
+    return int(seconds)
+
+
+def _default(value: Any, parse: Parser) -> Any:
+    return field(default=value, metadata={"parse": parse})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting there is, read and checked; make one with ``Settings.load``.
+
+    Durations are in seconds. ``sources`` tells for each key where its value came from.
+    """
+
+    broker: str = _default("embedded", _broker)
+    project: str = _default("pubsubctl-local", _text)
+    credentials_file: str | None = _default(None, _text)
+    impersonate_service_account: str | None = _default(None, _text)
+    topic: str = _default("pubsubctl-requests", _text)
+    subscription: str = _default("pubsubctl-workers", _text)
+    dead_letter_topic: str = _default("pubsubctl-dead", _text)
+    dead_letter_subscription: str = _default("pubsubctl-dead", _text)
+    ack_deadline: int = _default(60, _ack_deadline)
+    store: str | None = _default(None, _text)
+    app: str | None = _default(None, _text)
+    processes: int = _default(0, _count(0))
+    threads: int = _default(1, _count(1))
+    prefetch: int = _default(32, _count(0))
+    route: str | None = _default(None, _text)
+    lease: float = _default(60.0, _some_time)
+    job_timeout: float | None = _default(None, _some_time)
+    max_attempts: int = _default(5, _count(1))
+    drain_timeout: float = _default(25.0, duration)
+    result_ttl: float = _default(7 * 86400.0, _some_time)
+    emulator_host: str | None = _default(None, _text)
+    state: State = field(default_factory=State.find)
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def load(
+        cls,
+        flags: Mapping[str, Any] | None = None,
+        *,
+        profile: str | None = None,
+        environ: Mapping[str, str] | None = None,
+        start: Path | None = None,
+    ) -> "Settings":
+        """Read them all.
+
+        Args:
+            flags: values by key; those that are None were not given.
+            profile: the table of pubsubctl.toml to use; ``PUBSUBCTL_PROFILE`` unless given.
+            environ: the environment; the process's own unless given.
+            start: where to look for the file and the state directory; the working directory unless given.
+
+        Raises:
+            InvalidSetting: a value cannot be used, a key is unknown, or two settings contradict each other; the
+                text says which and where it came from.
+        """
+        environment = os.environ if environ is None else environ
+        raw = _from_file(start or Path.cwd(), profile or environment.get("PUBSUBCTL_PROFILE"))
+        raw.update(_from_environment(environment))
+        for key, value in (flags or {}).items():
+            if value is not None:
+                raw[key] = (value, "--" + key.replace("_", "-"))
+        values = {key: _parse(key, value, source) for key, (value, source) in raw.items()}
+        settings = cls(**values, state=State.find(start), sources={key: source for key, (_, source) in raw.items()})
+        _check_together(settings)
+        return settings
+
+    @property
+    def topic_path(self) -> str:
+        """The full name of the topic that jobs are published to."""
+        return names.topic_path(self.project, self.topic)
+
+    @property
+    def subscription_path(self) -> str:
+        """The full name of the subscription that workers pull from."""
+        return names.subscription_path(self.project, self.subscription)
+
+    @property
+    def dead_letter_topic_path(self) -> str:
+        """The full name of the topic that dead letters are mirrored to."""
+        return names.topic_path(self.project, self.dead_letter_topic)
+
+    @property
+    def dead_letter_subscription_path(self) -> str:
+        """The full name of the subscription that keeps dead letters."""
+        return names.subscription_path(self.project, self.dead_letter_subscription)
+
+    @property
+    def store_url(self) -> str:
+        """Where jobs live: what ``store`` says, else the file in the state directory."""
+        return self.store or f"sqlite:///{self.state.jobs_db}"
+
+    @property
+    def slots(self) -> int:
+        """How many jobs a worker runs at once."""
+        return self.process_count * self.threads
+
+    @property
+    def process_count(self) -> int:
+        """``processes``, or as many as there are CPUs for this process where it is 0."""
+        return self.processes or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else [0])
+
+
+_PARSERS: dict[str, Parser] = {
+    setting.name: setting.metadata["parse"] for setting in fields(Settings) if "parse" in setting.metadata
+}
+_PATHS = ("credentials_file", "store")
+
+
+def find_file(start: Path) -> Path | None:
+    """The nearest pubsubctl.toml at or above ``start``."""
+    origin = start.resolve()
+    return next((folder / FILE for folder in (origin, *origin.parents) if (folder / FILE).is_file()), None)
+
+
+def _from_file(start: Path, profile: str | None) -> dict[str, tuple[Any, str]]:
+    path = find_file(start)
+    if path is None:
+        if profile:
+            raise InvalidSetting(f"profile {profile!r} was asked for, and there is no {FILE} here or above")
+        return {}
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InvalidSetting(f"{path} cannot be read: {error}") from error
+    profiles = content.pop("profiles", {})
+    raw = _from_table(content, str(path), path.parent)
+    if profile:
+        if profile not in profiles:
+            raise InvalidSetting(f"{path} has no [profiles.{profile}]; it has {', '.join(profiles) or 'none'}")
+        raw.update(_from_table(profiles[profile], f"{path} [profiles.{profile}]", path.parent))
+    return raw
+
+
+def _from_table(table: Mapping[str, Any], source: str, folder: Path) -> dict[str, tuple[Any, str]]:
+    raw: dict[str, tuple[Any, str]] = {}
+    for name, value in table.items():
+        key = name.replace("-", "_")
+        if key not in _PARSERS:
+            near = difflib.get_close_matches(key, _PARSERS, n=1)
+            raise InvalidSetting(f"unknown key {name!r} in {source}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        is_path = key in _PATHS and isinstance(value, str) and "://" not in value
+        raw[key] = (str(folder / Path(value).expanduser()) if is_path else value, source)
+    return raw
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    raw: dict[str, tuple[Any, str]] = {}
+    for key in _PARSERS:
+        name = f"PUBSUBCTL_{key.upper()}"
+        if environ.get(name):
+            raw[key] = (environ[name], name)
+    if environ.get("PUBSUB_EMULATOR_HOST"):
+        raw.setdefault("emulator_host", (environ["PUBSUB_EMULATOR_HOST"], "PUBSUB_EMULATOR_HOST"))
+    return raw
+
+
+def _parse(key: str, value: Any, source: str) -> Any:
+    try:
+        return _PARSERS[key](value)
+    except ValueError as error:
+        raise InvalidSetting(f"{key} {error}, not {value!r} (from {source})") from error
+
+
+def _check_together(settings: Settings) -> None:
+    for path in ("topic_path", "subscription_path", "dead_letter_topic_path", "dead_letter_subscription_path"):
+        getattr(settings, path)
+    if settings.broker != "cloud":
+        return
+    if settings.emulator_host:
+        raise InvalidSetting(
+            f"broker is cloud (from {settings.sources['broker']}) and an emulator's address is set "
+            f"(from {settings.sources['emulator_host']}); unset one of them"
+        )
+    for key, flag in (("project", "--project"), ("store", "--store")):
+        if key not in settings.sources:
+            raise InvalidSetting(f"broker is cloud, so {key} must be named too; add {flag}, or {key} to {FILE}")
