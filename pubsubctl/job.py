@@ -43,6 +43,7 @@ class Reason(StrEnum):
     EXHAUSTED = "exhausted"  # as many failures as max_attempts allows
     RESULT_TOO_LARGE = "result-too-large"  # the response is over what the store may hold
     MALFORMED = "malformed"  # a message that cannot be read as a job
+    FORGOTTEN = "forgotten"  # its message came so late that results of its time are no longer kept
     UNPUBLISHED = "unpublished"  # the broker surely refused the message
 
 
@@ -53,6 +54,7 @@ class NewJob:
     Attributes:
         id: see ``names.new_job_id``.
         request: what is to be run.
+        topic: the full name of the topic that carries it; workers of another leave it alone.
         batch_id: the submit that it belongs to.
         delay_s: seconds before it may run.
         max_attempts: failures it is allowed; None leaves that to the worker.
@@ -63,6 +65,7 @@ class NewJob:
 
     id: str
     request: Request
+    topic: str
     batch_id: str | None = None
     delay_s: float = 0.0
     max_attempts: int | None = None
@@ -107,6 +110,7 @@ class Job:
     result_bytes: int | None = None
     idempotency_key: str | None = None
     ordering_key: str = ""
+    topic: str = ""
 
     @property
     def finished(self) -> bool:

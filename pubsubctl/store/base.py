@@ -85,6 +85,7 @@ class Claim:
             ``request``, unless its message is older than ``max_age_s``.
         max_age_s: how long results are kept (``result_ttl``).
         request: what the message carries.
+        topic: the full name of the topic that the worker publishes to when the job is due again.
         batch_id: as in the message.
         ordering_key: as in the message.
     """
@@ -98,6 +99,7 @@ class Claim:
     age_s: float
     max_age_s: float
     request: Request
+    topic: str
     batch_id: str | None = None
     ordering_key: str = ""
 
@@ -111,6 +113,7 @@ class Claimed:
         failures: recorded failures so far.
         max_attempts: failures that the job is allowed.
         timeout_s: what the job itself says an attempt may take, or None.
+        crashes: attempts so far that ended without a record.
     """
 
     job_id: str
@@ -118,6 +121,7 @@ class Claimed:
     failures: int
     max_attempts: int
     timeout_s: float | None = None
+    crashes: int = 0
 
 
 class Refusal(StrEnum):
@@ -235,18 +239,24 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Burial:
-    """A message that is no job, kept as a failed job (reason ``malformed``) so that people find it.
+    """A message that is no job, or not any more, kept as a failed job so that people find it.
+
+    Its dead letter is due to be mirrored at once.
 
     Attributes:
+        topic: where its dead letter is mirrored from, as of any job.
         headers: the message's attributes.
         body: its data.
+        reason: ``MALFORMED`` or ``FORGOTTEN``.
     """
 
     job_id: str
     message_id: str
+    topic: str
     error: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    reason: Reason = Reason.MALFORMED
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,8 +361,10 @@ class Store(ABC):
         """Keep messages that are no jobs; one that is known already is left as it is."""
 
     @abstractmethod
-    def sweep(self, *, limit: int, max_crashes: int) -> list[Due]:
-        """Take up to ``limit`` jobs that are due, oldest first; nobody else is given them for ``PUBLISH_GRACE_S``.
+    def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
+        """Take up to ``limit`` jobs of a topic that are due, oldest first; nobody else gets them for ``PUBLISH_GRACE_S``.
+
+        A call that finds nothing due must be cheap: it takes no write lock.
 
         A running job whose lease ran out has crashed once more: it becomes ``retrying``, or failed when it has
         done so ``max_crashes`` times.

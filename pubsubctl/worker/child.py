@@ -3,18 +3,18 @@
 It talks to its parent over one socket, in frames:
 
 ======================  ==========================================================================
-from the parent         ``job`` (id, attempt, method, path, headers; the body is the frame's)
+from the parent         ``job`` (id, attempt, method, path, headers; the body is the frame's),
+                        ``recall``: give back what has not begun
 from the child          ``ready`` | ``unloadable`` (error), once
                         ``began`` (id, attempt), ``progress`` (id, attempt, fraction, note),
                         ``done`` (id, attempt, status, phrase, headers; the body is the frame's),
-                        ``too-large`` (id, attempt)
+                        ``too-large`` (id, attempt), ``returned`` (ids)
 ======================  ==========================================================================
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
 """
 
 import argparse
-import collections
 import ctypes
 import os
 import queue
@@ -106,43 +106,58 @@ class Runner:
         )
 
 
-def began(frame: Frame) -> bytes:
+class Slots:
+    """The threads that run jobs, and what waits for them."""
+
+    def __init__(self, runner: Runner, channel: Channel) -> None:
+        self._runner = runner
+        self._channel = channel
+        self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+
+    def put(self, frame: Frame) -> None:
+        """Let a job wait for the next free thread."""
+        self._waiting.put(frame)
+
+    def give_back(self) -> list[str]:
+        """Take away what waits and has not begun; returns the ids."""
+        taken = []
+        while True:
+            try:
+                taken.append(self._waiting.get_nowait().header["id"])
+            except queue.Empty:
+                return taken
+
+    def work(self) -> None:
+        """Run jobs one after another in this thread, for ever."""
+        ended = b""
+        while True:
+            try:
+                frame = self._waiting.get_nowait()
+            except queue.Empty:
+                if ended:
+                    self._channel.send(ended)
+                frame, ended = self._waiting.get(), b""
+            # The end of one job and the beginning of the next are one write.
+            self._channel.send(ended + _began(frame))
+            ended = self._runner.run(frame)
+
+
+def _listen(channel: Channel, slots: Slots) -> None:
+    """Take what the parent sends until it closes the socket, and end the process then."""
+    try:
+        while frames := channel.receive():
+            for frame in frames:
+                if frame.kind == "recall":
+                    channel.send(pack({"kind": "returned", "ids": slots.give_back()}))
+                else:
+                    slots.put(frame)
+    finally:
+        os._exit(0)  # whatever still runs has nobody left to answer to
+
+
+def _began(frame: Frame) -> bytes:
     """The frame that says that a job begins now, so that only it is blamed if the process dies."""
     return pack({"kind": "began", "id": frame.header["id"], "attempt": frame.header["attempt"]})
-
-
-def serve_alone(runner: Runner, channel: Channel) -> None:
-    """Run jobs one after another in this, the main, thread until the parent goes."""
-    waiting: collections.deque[Frame] = collections.deque()
-    ended = b""
-    while True:
-        if not waiting:
-            if ended:
-                channel.send(ended)
-                ended = b""
-            waiting.extend(channel.receive())
-            if not waiting:
-                return
-        frame = waiting.popleft()
-        channel.send(ended + began(frame))
-        ended = runner.run(frame)
-
-
-def serve_threads(runner: Runner, channel: Channel, threads: int) -> None:
-    """Run jobs in several threads until the parent goes."""
-    waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-
-    def work() -> None:
-        while True:
-            frame = waiting.get()
-            channel.send(began(frame))
-            channel.send(runner.run(frame))
-
-    for number in range(threads):
-        threading.Thread(target=work, name=f"job-{number}", daemon=True).start()
-    while frames := channel.receive():
-        for frame in frames:
-            waiting.put(frame)
 
 
 def _progress(which: dict[str, Any], fraction: float | None, note: str | None) -> bytes:
@@ -185,18 +200,16 @@ def main() -> None:
         channel.send(pack({"kind": "unloadable", "error": str(error)}))
         raise SystemExit(1) from None
     runner = Runner(app, channel, options.threads)
+    slots = Slots(runner, channel)
     threading.Thread(target=_keep_watch, args=(runner, options.parent), name="watch", daemon=True).start()
     channel.send(pack({"kind": "ready", "pid": os.getpid()}))
+    threading.Thread(target=_listen, args=(channel, slots), name="listen", daemon=True).start()
+    for number in range(1, options.threads):
+        threading.Thread(target=slots.work, name=f"slot-{number}", daemon=True).start()
     try:
-        if options.threads == 1:
-            serve_alone(runner, channel)
-        else:
-            serve_threads(runner, channel, options.threads)
+        slots.work()  # in the main thread, where an application may expect to be
     except (BrokenPipeError, ConnectionResetError):
-        pass  # the parent has gone; there is nobody to tell
-    # Threads that the application left behind must not keep the process.
-    sys.stdout.flush()
-    os._exit(0)
+        os._exit(0)  # the parent has gone; there is nobody to tell
 
 
 if __name__ == "__main__":
