@@ -69,6 +69,9 @@ class Task:
 class Events(Protocol):
     """What a pool tells its owner, from the pool's own thread."""
 
+    def loaded(self) -> None:
+        """A child has loaded the application."""
+
     def room_made(self) -> None:
         """A child can take more than it has."""
 
@@ -297,6 +300,7 @@ class Pool:
                 with self._lock:
                     child.ready = True
                     self._feed()
+                self._events.loaded()
             case "unloadable":
                 self._give_up(ApplicationError(frame.header["error"]))
             case other:
@@ -429,15 +433,24 @@ class Pool:
             self._rope.send(b"!")
 
     def _end(self, child: _Child) -> None:
+        """Make sure that a child and whatever it started are gone, and reap it."""
         child.socket.close()
+        deadline = time.monotonic() + _TERM_GRACE_S
+        while not _has_exited(child) and time.monotonic() < deadline and not self._stopping:
+            time.sleep(0.001)
         _signal(child, signal.SIGKILL)
         child.process.wait()
 
 
+def _has_exited(child: _Child) -> bool:
+    """Whether it has, without reaping it: until it is reaped its process group cannot be another's."""
+    return os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
 def _signal(child: _Child, number: signal.Signals) -> None:
-    """Signal a child and whatever it started, all of its session."""
+    """Signal a child that was not reaped yet, and whatever it started: all of its session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if child.process.poll() is None:
+        if child.process.returncode is None:
             os.killpg(child.process.pid, number)
 
 

@@ -4,9 +4,10 @@ Nothing waits on a timer, so a lone job is written at once and a flood of them i
 away everything is kept and tried again; nobody is told of a write before it is durable.
 """
 
+import itertools
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pubsubctl.errors import PubsubctlError
@@ -22,9 +23,9 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 class _Group:
     """What one commit will write, with whom to tell afterwards."""
 
-    claims: list[tuple[Claim, Callable[[Claimed | Refused], None]]] = field(default_factory=list)
+    claims: list[tuple[Sequence[Claim], Callable[[list[Claimed | Refused]], None]]] = field(default_factory=list)
     outcomes: list[tuple[Outcome, Callable[[bool], None]]] = field(default_factory=list)
-    releases: list[Lease] = field(default_factory=list)
+    releases: list[tuple[Lease, Callable[[], None]]] = field(default_factory=list)
     burials: list[tuple[Burial, Callable[[], None]]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -61,10 +62,10 @@ class Recorder:
         """Begin writing."""
         self._thread.start()
 
-    def claim(self, claim: Claim, then: Callable[[Claimed | Refused], None]) -> None:
-        """Ask for a job; ``then`` gets the answer."""
+    def claim(self, claims: Sequence[Claim], then: Callable[[list[Claimed | Refused]], None]) -> None:
+        """Ask for jobs; ``then`` gets the answers, in order."""
         with self._wake:
-            self._next.claims.append((claim, then))
+            self._next.claims.append((claims, then))
             self._wake.notify()
 
     def record(self, outcome: Outcome, then: Callable[[bool], None]) -> None:
@@ -73,10 +74,10 @@ class Recorder:
             self._next.outcomes.append((outcome, then))
             self._wake.notify()
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, then: Callable[[], None]) -> None:
         """Give back an attempt that was not made."""
         with self._wake:
-            self._next.releases.append(lease)
+            self._next.releases.append((lease, then))
             self._wake.notify()
 
     def bury(self, burial: Burial, then: Callable[[], None]) -> None:
@@ -139,17 +140,19 @@ class Recorder:
             # Outcomes first: a claim of the same job in this group must see them.
             recorded = self._store.record([outcome for outcome, _ in group.outcomes]) if group.outcomes else []
             if group.releases:
-                self._store.release(group.releases)
+                self._store.release([lease for lease, _ in group.releases])
             if group.burials:
                 self._store.bury([burial for burial, _ in group.burials])
-            claimed = self._store.claim([claim for claim, _ in group.claims]) if group.claims else []
+            asked = [claim for claims, _ in group.claims for claim in claims]
+            claimed = self._store.claim(asked) if asked else []
         return claimed, recorded
 
 
 def _tell(group: _Group, claimed: list[Claimed | Refused], recorded: list[bool]) -> None:
     for (_, then), answer in zip(group.outcomes, recorded, strict=True):
         then(answer)
-    for _, buried in group.burials:
-        buried()
-    for (_, granted), result in zip(group.claims, claimed, strict=True):
-        granted(result)
+    for _, written in (*group.releases, *group.burials):
+        written()
+    results = iter(claimed)
+    for claims, answered in group.claims:
+        answered(list(itertools.islice(results, len(claims))))

@@ -1,0 +1,342 @@
+"""The public Python API: submit, go on with other work, ask now and then.
+
+::
+
+    from pubsubctl import Client
+
+    with Client() as client:
+        job = client.submit("POST", "/predict", json={"x": 1})
+        ...
+        if job.done():
+            print(job.result().json())
+"""
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from pubsubctl import names, wire
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.errors import BrokerError, InvalidRequest, JobNotFound, NoResult, WaitTimeout
+from pubsubctl.exchange import Response
+from pubsubctl.job import Job, JobState, NewJob
+from pubsubctl.settings import Settings
+from pubsubctl.store.base import Added, Published, Store
+from pubsubctl.store.opening import open_store
+from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
+
+_AT_ONCE = 1000
+_BYTES_AT_ONCE = 8_000_000
+_LOOK_S = 1.0
+"""The longest that a waiter trusts its watch alone."""
+
+
+class SubmittedJob:
+    """A job that was submitted: ask it whether it is done, wait for it, take its result, cancel it."""
+
+    def __init__(self, client: "Client", job_id: str, *, existed: bool = False) -> None:
+        self._client = client
+        self._last: Job | None = None
+        self.id = job_id
+        self.existed = existed
+        """Whether it was there already, under the same idempotency key."""
+
+    def __repr__(self) -> str:
+        return f"<SubmittedJob {self.id}>"
+
+    def refresh(self) -> Job:
+        """The job as the store knows it now.
+
+        Raises:
+            JobNotFound: it was purged, or never was.
+        """
+        if self._last is None or not self._last.finished:
+            self._last = self._client.get(self.id)
+        return self._last
+
+    @property
+    def state(self) -> JobState:
+        """The state it is in now."""
+        return self.refresh().state
+
+    def done(self) -> bool:
+        """Whether it has ended, one way or another."""
+        return self.refresh().finished
+
+    def wait(self, timeout: float | None = None) -> Job:
+        """Block until it has ended.
+
+        Args:
+            timeout: the longest to wait, in seconds; None waits for ever.
+
+        Raises:
+            WaitTimeout: it has not ended by then; it goes on.
+        """
+        for _ in self._client.wait([self], timeout):
+            pass
+        return self.refresh()
+
+    def result(self, timeout: float | None = None) -> Response:
+        """Block until it has ended; what the application answered, be it a success or a failure.
+
+        Args:
+            timeout: the longest to wait, in seconds; None waits for ever.
+
+        Raises:
+            WaitTimeout: it has not ended by then; it goes on.
+            NoResult: it ended without a response: cancelled, or given up.
+        """
+        self.wait(timeout)
+        return self._client.result(self.id)
+
+    def cancel(self) -> bool:
+        """Ask that it be cancelled; False if it had ended already."""
+        found = self._client.store.cancel([self.id])[0]
+        return found.state is not None and not Job(self.id, found.state, "", "", 0.0).finished
+
+
+class Client:
+    """Submits jobs and reads their results. Use one in many threads, and close it, or use ``with``.
+
+    Args:
+        settings: read from the environment and pubsubctl.toml unless given.
+        flags: single settings by name, such as ``store="..."``, before those.
+
+    Raises:
+        InvalidSetting: a setting cannot be used.
+        StoreUnreachable: the store cannot be opened.
+    """
+
+    def __init__(self, settings: Settings | None = None, **flags: Any) -> None:
+        self.settings = settings or Settings.load(flags)
+        self.store: Store = open_store(self.settings.store_url)
+        self._connection: Connection | None = None
+
+    def submit(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: bytes | str | None = None,
+        files: Mapping[str, Upload] | None = None,
+        headers: Headers = (),
+        idempotency_key: str | None = None,
+        ordering_key: str = "",
+        delay: float = 0.0,
+        job_timeout: float | None = None,
+        max_attempts: int | None = None,
+    ) -> SubmittedJob:
+        """Submit one request; returns as soon as the broker has its message.
+
+        Args:
+            method: the HTTP method.
+            path: the path, with its query.
+            json: a body, sent as JSON.
+            data: a body, sent as it is.
+            files: the files of a multipart form, by field.
+            headers: the header fields.
+            idempotency_key: the same key gives the same job back.
+            ordering_key: jobs of one key run one after another.
+            delay: seconds before it may run.
+            job_timeout: seconds that an attempt may take.
+            max_attempts: failures that it is allowed.
+
+        Raises:
+            InvalidRequest: no message can carry it, or the idempotency key is known with another request.
+            BrokerUnreachable: no answer. The job is in the store; a worker publishes it when the broker is back.
+            BrokerError: the broker refused; the job is marked as failed.
+        """
+        request = build(method, path, json_body=json, data=data, form=list((files or {}).items()), headers=headers)
+        submission = Submission(request, idempotency_key, ordering_key, delay, job_timeout, max_attempts)
+        return self._submit([submission], None)[0]
+
+    def submit_many(
+        self, requests: Iterable[Mapping[str, Any] | Submission], *, batch_id: str | None = None
+    ) -> Iterator[SubmittedJob]:
+        """Submit requests as they come, in bulk; yields their jobs in order.
+
+        Nothing is submitted that is not asked for: exhaust the iterator. At most a thousand requests, or 8 MB of
+        them, are in memory at a time.
+
+        Args:
+            requests: submissions, or mappings of what a JSONL line holds (see ``submission``).
+            batch_id: what to call them together; one is made unless given.
+
+        Raises:
+            InvalidRequest: an item is no request; those of earlier bulks have been submitted.
+            BrokerUnreachable: see ``submit``.
+        """
+        batch = batch_id or names.new_batch_id()
+        submissions = (item if isinstance(item, Submission) else of_mapping(item) for item in requests)
+        for bulk in _bulks(submissions):
+            yield from self._submit(bulk, batch)
+
+    def job(self, job_id: str) -> SubmittedJob:
+        """A job submitted earlier, by its id; it is not looked for before it is asked."""
+        return SubmittedJob(self, names.check_job_id(job_id))
+
+    def get(self, job_id: str) -> Job:
+        """A job as the store knows it now.
+
+        Raises:
+            JobNotFound: there is none of that id.
+        """
+        found = self.store.get([job_id])[0]
+        if found is None:
+            raise JobNotFound(
+                f"no job {job_id!r} in {self.settings.store_url}; `pubsubctl status` lists the latest ones"
+            )
+        return found
+
+    def result(self, job_id: str) -> Response:
+        """What the application answered.
+
+        Raises:
+            JobNotFound: there is no such job.
+            NoResult: the job has not ended, or ended without a response.
+        """
+        job = self.get(job_id)
+        response = self.store.response(job_id)
+        if response is None:
+            how = f"{job.state}" + (f": {job.error}" if job.error else "")
+            ended = "ended without a response" if job.finished else "has no result yet"
+            raise NoResult(f"job {job_id} {ended} ({how})")
+        return response
+
+    def wait(self, jobs: Iterable[SubmittedJob], timeout: float | None = None) -> Iterator[SubmittedJob]:
+        """Yield jobs as they end.
+
+        Args:
+            jobs: what to wait for; it is read as a whole.
+            timeout: the longest to wait for all of them, in seconds; None waits for ever.
+
+        Raises:
+            WaitTimeout: some have not ended by then; they go on.
+            JobNotFound: one was purged.
+        """
+        pending = {job.id: job for job in jobs}
+        deadline = None if timeout is None else time.monotonic() + timeout
+        turn = 0
+        with self.store.watch() as watch:
+            while pending:
+                ended = self._ended(pending, turn)
+                for job in ended:
+                    del pending[job.id]
+                yield from ended
+                turn += 1
+                if pending and not ended:
+                    watch.wait(_time_left(deadline, len(pending)))
+
+    def close(self) -> None:
+        """Give back every connection."""
+        if self._connection is not None:
+            self._connection.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The broker.
+
+        Raises:
+            BrokerUnreachable: no emulator runs here.
+        """
+        if self._connection is None:
+            connection = Connection(self.settings)
+            connection.check()
+            self._connection = connection
+        return self._connection
+
+    def _submit(self, submissions: Sequence[Submission], batch_id: str | None) -> list[SubmittedJob]:
+        topic, store_id = self.settings.topic_path, self.store.store_id
+        jobs = [_new_job(submission, topic, batch_id) for submission in submissions]
+        messages = {job.id: _message(job, store_id) for job in jobs}
+        publisher = Publisher(self.connection, topic)
+        added = self.store.add(jobs)
+        fresh = [
+            job.id for job, answer in zip(jobs, added, strict=True) if not answer.existed and not job.delay_s
+        ]  # what is delayed is published by the sweeper
+        self._publish(publisher, {job_id: messages[job_id] for job_id in fresh})
+        _check_keys(submissions, added)
+        return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
+
+    def _publish(self, publisher: Publisher, messages: Mapping[str, Outgoing]) -> None:
+        try:
+            message_ids = publisher.publish(list(messages.values()))
+        except BrokerError as error:
+            self.store.unpublished(list(messages), str(error))
+            raise
+        self.store.published(itertools.starmap(Published, zip(messages, message_ids, strict=True)))
+
+    def _ended(self, pending: Mapping[str, SubmittedJob], turn: int) -> list[SubmittedJob]:
+        """Those that have ended, of the oldest thousand, where it is likely, and of another thousand in turn."""
+        ids = list(pending)
+        rest = len(ids) - _AT_ONCE
+        start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
+        looked_at = ids[:_AT_ONCE] + ids[start : start + _AT_ONCE]
+        ended = []
+        for job_id, job in zip(looked_at, self.store.get(looked_at), strict=True):
+            if job is None:
+                raise JobNotFound(f"job {job_id} is no longer in the store")
+            if job.finished:
+                handle = pending[job_id]
+                handle._last = job  # noqa: SLF001 - the two are one thing
+                ended.append(handle)
+        return ended
+
+
+def _new_job(submission: Submission, topic: str, batch_id: str | None) -> NewJob:
+    return NewJob(
+        id=names.new_job_id(),
+        request=submission.request,
+        topic=topic,
+        batch_id=batch_id,
+        delay_s=submission.delay_s,
+        max_attempts=submission.max_attempts,
+        timeout_s=submission.timeout_s,
+        idempotency_key=submission.idempotency_key,
+        ordering_key=submission.ordering_key,
+    )
+
+
+def _message(job: NewJob, store_id: str) -> Outgoing:
+    return Outgoing(*wire.encode(wire.Envelope(job.id, job.request, job.batch_id, store_id)), job.ordering_key)
+
+
+def _check_keys(submissions: Sequence[Submission], added: Sequence[Added]) -> None:
+    for submission, answer in zip(submissions, added, strict=True):
+        if answer.existed and not answer.same_request:
+            raise InvalidRequest(
+                f"the idempotency key {submission.idempotency_key!r} belongs to job {answer.job_id}, "
+                "which has another request"
+            )
+
+
+def _bulks(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
+    bulk: list[Submission] = []
+    size = 0
+    for submission in submissions:
+        bulk.append(submission)
+        size += len(submission.request.body)
+        if len(bulk) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield bulk
+            bulk, size = [], 0
+    if bulk:
+        yield bulk
+
+
+def _time_left(deadline: float | None, pending: int) -> float:
+    if deadline is None:
+        return _LOOK_S
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise WaitTimeout(f"{pending} job{'s have' if pending > 1 else ' has'} not ended yet; they go on")
+    return min(left, _LOOK_S)

@@ -1,0 +1,243 @@
+"""What a client hands in: a request with the terms of its job, and the ways to write one down. Pure.
+
+A JSONL line, and an item of ``Client.submit_many``, is an object with ``path``, and any of ``method``, ``headers``
+(an object, or a list of pairs), one of ``json``, ``data`` (text) and ``data_base64``, and ``idempotency_key``,
+``ordering_key``, ``delay``, ``job_timeout``, ``max_attempts``.
+"""
+
+import base64
+import json
+import mimetypes
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pubsubctl.errors import InvalidRequest
+from pubsubctl.exchange import Header, Request
+from pubsubctl.settings import duration
+
+_KEYS = (
+    "method",
+    "path",
+    "headers",
+    "json",
+    "data",
+    "data_base64",
+    "idempotency_key",
+    "ordering_key",
+    "delay",
+    "job_timeout",
+    "max_attempts",
+)
+_BODIES = ("json", "data", "data_base64")
+
+Headers = Mapping[str, str] | Iterable[Header]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request with what its job is to be; see ``NewJob`` for the terms."""
+
+    request: Request
+    idempotency_key: str | None = None
+    ordering_key: str = ""
+    delay_s: float = 0.0
+    timeout_s: float | None = None
+    max_attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file of a multipart form."""
+
+    filename: str
+    content: bytes
+    content_type: str
+
+    @classmethod
+    def of(cls, path: Path) -> "Upload":
+        """A file as it is on disk, its type guessed by its name.
+
+        Raises:
+            InvalidRequest: it cannot be read.
+        """
+        return cls(path.name, read_file(path), guess_type(path))
+
+
+def build(
+    method: str | None,
+    path: str,
+    *,
+    json_body: Any = None,
+    data: bytes | str | None = None,
+    form: Sequence[tuple[str, str | Upload]] = (),
+    headers: Headers = (),
+) -> Request:
+    """A request from its parts; the method is POST where there is a body, else GET, unless named.
+
+    Args:
+        method: its name, in any case, or None.
+        path: path and query.
+        json_body: to be sent as JSON, with that Content-Type.
+        data: to be sent as it is; text as UTF-8.
+        form: the fields of a multipart form, in order.
+        headers: the header fields; a Content-Type here goes before the one that the body would have.
+
+    Raises:
+        InvalidRequest: more than one body, or what is no request.
+    """
+    given = [name for name, body in (("json", json_body), ("data", data), ("form", form or None)) if body is not None]
+    if len(given) > 1:
+        raise InvalidRequest(f"a request has one body, not {' and '.join(given)}")
+    body, content_type = _body(json_body, data, form)
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+    if content_type and not any(name.lower() == "content-type" for name, _ in pairs):
+        pairs.append(("content-type", content_type))
+    return Request.of(method or ("POST" if given else "GET"), path, pairs, body)
+
+
+def of_mapping(item: Mapping[str, Any]) -> Submission:
+    """What a JSONL line, or an item of ``Client.submit_many``, holds.
+
+    Raises:
+        InvalidRequest: a key is unknown or missing, or a value is of the wrong kind.
+    """
+    unknown = [key for key in item if key not in _KEYS]
+    if unknown:
+        raise InvalidRequest(f"unknown key {unknown[0]!r}; a request has {', '.join(_KEYS)}")
+    if not isinstance(item.get("path"), str):
+        raise InvalidRequest("'path' must be there, and a string")
+    bodies = [key for key in _BODIES if key in item]
+    if len(bodies) > 1:
+        raise InvalidRequest(f"a request has one body, not {' and '.join(bodies)}")
+    content, content_type = _content(item)
+    headers = _pairs(item.get("headers") or {})
+    if content_type and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("content-type", content_type))
+    method = _text(item, "method") or ("POST" if bodies else "GET")
+    return Submission(
+        Request.of(method, item["path"], headers, content),
+        idempotency_key=_text(item, "idempotency_key"),
+        ordering_key=_text(item, "ordering_key") or "",
+        delay_s=_duration(item, "delay") or 0.0,
+        timeout_s=_duration(item, "job_timeout"),
+        max_attempts=_attempts(item),
+    )
+
+
+def of_line(line: str | bytes) -> Submission:
+    """What one line of JSONL holds.
+
+    Raises:
+        InvalidRequest: it is no JSON, no object, or no request.
+    """
+    try:
+        item = json.loads(line)
+    except ValueError as error:
+        raise InvalidRequest(f"no JSON: {error}") from error
+    if not isinstance(item, dict):
+        raise InvalidRequest(f"a request is a JSON object, not {type(item).__name__}")
+    return of_mapping(item)
+
+
+def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (), field: str | None = None) -> Request:
+    """A request that carries a file: as its body, or as a field of a multipart form.
+
+    Raises:
+        InvalidRequest: the file cannot be read, or what is no request.
+    """
+    if field is not None:
+        return build(method or "POST", path, form=[(field, Upload.of(file))], headers=headers)
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+    if not any(name.lower() == "content-type" for name, _ in pairs):
+        pairs.append(("content-type", guess_type(file)))
+    return build(method or "POST", path, data=read_file(file), headers=pairs)
+
+
+def guess_type(path: Path) -> str:
+    """The media type that a file's name suggests."""
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+def read_file(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        InvalidRequest: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
+
+
+def _body(json_body: Any, data: bytes | str | None, form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:
+    if json_body is not None:
+        return json.dumps(json_body).encode(), "application/json"
+    if isinstance(data, str):
+        return data.encode(), "text/plain; charset=utf-8"
+    if data is not None:
+        return data, "application/octet-stream"
+    return _multipart(form) if form else (b"", "")
+
+
+def _multipart(form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:
+    import io
+
+    from werkzeug.datastructures import FileStorage, MultiDict
+    from werkzeug.test import encode_multipart
+
+    values: MultiDict[str, Any] = MultiDict()
+    for name, value in form:
+        if isinstance(value, Upload):
+            file = FileStorage(io.BytesIO(value.content), value.filename, content_type=value.content_type)
+            values.add(name, file)
+        else:
+            values.add(name, value)
+    boundary, body = encode_multipart(values)
+    return body, f"multipart/form-data; boundary={boundary}"
+
+
+def _content(item: Mapping[str, Any]) -> tuple[bytes, str]:
+    if "json" in item:  # null is JSON too
+        return json.dumps(item["json"]).encode(), "application/json"
+    if "data" in item:
+        return (_text(item, "data") or "").encode(), "text/plain; charset=utf-8"
+    if "data_base64" not in item:
+        return b"", ""
+    try:
+        return base64.b64decode(_text(item, "data_base64") or "", validate=True), "application/octet-stream"
+    except ValueError as error:
+        raise InvalidRequest("'data_base64' is no base64") from error
+
+
+def _pairs(headers: Any) -> list[Header]:
+    pairs = list(headers.items()) if isinstance(headers, Mapping) else headers
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and all(isinstance(part, str) for part in pair)  # noqa: PLR2004
+        for pair in pairs
+    ):
+        raise InvalidRequest("'headers' must be an object of strings, or a list of pairs of strings")
+    return [(name, value) for name, value in pairs]
+
+
+def _text(item: Mapping[str, Any], key: str) -> str | None:
+    value = item.get(key)
+    if value is not None and not isinstance(value, str):
+        raise InvalidRequest(f"{key!r} must be a string")
+    return value
+
+
+def _duration(item: Mapping[str, Any], key: str) -> float | None:
+    try:
+        return None if item.get(key) is None else duration(item[key])
+    except ValueError as error:
+        raise InvalidRequest(f"{key!r} {error}") from error
+
+
+def _attempts(item: Mapping[str, Any]) -> int | None:
+    value = item.get("max_attempts")
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
+    return value

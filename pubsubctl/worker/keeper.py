@@ -1,0 +1,113 @@
+"""Keeps the store's leases of what runs, passes progress on, stops what ran too long or is ours no more.
+
+The leases at the broker are kept by google-cloud-pubsub's own leaser, in threads that nothing here can block.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from pubsubctl.errors import PubsubctlError
+from pubsubctl.store.base import Lease, Store, WorkerInfo
+from pubsubctl.worker.outcome import TimedOut
+from pubsubctl.worker.pool import Pool, Task
+
+_log = logging.getLogger("pubsubctl.worker")
+
+_TICK_S = 0.25
+_LOOK_S = 1.0
+"""How often a job that has been running for a while is checked for a cancellation."""
+
+
+class Keeper:
+    """A thread that looks after what runs.
+
+    Args:
+        lost: told which jobs are not ours any more.
+        tick: called every quarter of a second.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        pool: Pool,
+        info: WorkerInfo,
+        *,
+        lease_s: float,
+        lost: Callable[[list[str]], None],
+        tick: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._info = info
+        self._lease_s = lease_s
+        self._lost = lost
+        self._tick = tick
+        self._renewed_at = 0.0
+        self._looked_at = 0.0
+        self._away = False
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with a first heartbeat that makes the worker known.
+
+        Raises:
+            StoreUnreachable: the store is away.
+        """
+        self._store.heartbeat(self._info, [], lease_s=self._lease_s)
+        self._renewed_at = time.monotonic()
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; leases run on for as long as they were last renewed."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.wait(_TICK_S):
+            tasks = self._pool.tasks()
+            self._stop_overdue(tasks)
+            try:
+                self._renew(tasks)
+            except PubsubctlError as error:
+                if not self._away:
+                    _log.error("leases cannot be renewed while the store is away: %s", error)
+                self._away = True
+            else:
+                self._away = False
+            self._tick()
+
+    def _stop_overdue(self, tasks: list[Task]) -> None:
+        now = time.monotonic()
+        for task in tasks:
+            if task.timeout_s and task.began_at and now - task.began_at > task.timeout_s:
+                self._pool.kill(task, TimedOut(task.timeout_s))
+
+    def _renew(self, tasks: list[Task]) -> None:
+        """Write what has to be written now: all leases in good time, the rest where there is something to say."""
+        now = time.monotonic()
+        if now - self._renewed_at >= self._lease_s / 3:
+            chosen, self._renewed_at, self._looked_at = tasks, now, now
+        elif now - self._looked_at >= _LOOK_S:
+            chosen = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _LOOK_S)]
+            self._looked_at = now
+            if not chosen:
+                return
+        else:
+            chosen = [task for task in tasks if task.progress]
+            if not chosen:
+                return
+        busy = sum(1 for task in tasks if task.began_at)
+        lost = self._store.heartbeat(replace(self._info, busy=busy), [_lease(t) for t in chosen], lease_s=self._lease_s)
+        if lost:
+            self._lost(lost)
+
+
+def _lease(task: Task) -> Lease:
+    fraction, note = task.progress or (None, None)
+    task.progress = None
+    return Lease(task.claimed.job_id, task.claimed.attempt, fraction, note)

@@ -1,0 +1,172 @@
+"""Pulls with google-cloud-pubsub's own subscriber, and subscribes anew whenever that has ended.
+
+Three things of it need to be known (version 2.44):
+
+* Its Scheduler decides in which thread callbacks run. Ours calls straight through: deliveries only join a queue.
+* The Scheduler's queue is also where acks wait. Its reader waits up to 10 ms for more of them with a timed
+  ``get``; a queue whose timed ``get`` does not wait sends at once, and what comes meanwhile is the next batch.
+* After a minute without a broker its threads have died for good, and only the future tells.
+"""
+
+import logging
+import math
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from google.api_core import exceptions
+from google.cloud.pubsub_v1.subscriber.scheduler import Scheduler
+from google.cloud.pubsub_v1.types import FlowControl
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.worker.execution import Message
+
+_log = logging.getLogger("pubsubctl.worker")
+
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
+_MOST_BYTES = 256 * 1024 * 1024
+_HOPELESS = (exceptions.NotFound, exceptions.PermissionDenied, exceptions.Unauthenticated, exceptions.InvalidArgument)
+
+
+class Sink(Protocol):
+    """Where deliveries go; see ``Execution``."""
+
+    def deliver(self, message: Message, stream: object) -> None:
+        """Take a message."""
+
+    def abandon(self, stream: object) -> list[Message]:
+        """Forget what came by a stream that has died."""
+
+    def drain(self, timeout_s: float) -> list[Message]:
+        """End what runs, give back the rest."""
+
+
+class EagerQueue(queue.SimpleQueue[Any]):
+    """A queue whose timed ``get`` does not wait."""
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """The next item; with a timeout only if there is one already."""
+        return super().get(block=block and timeout is None)
+
+
+class DirectScheduler(Scheduler):  # type: ignore[misc]
+    """Calls straight through. One of these belongs to one stream.
+
+    Args:
+        on_shutdown: what to do when the stream ends; returns the messages to be nacked, and may block: the client
+            keeps every lease and sends every ack until it has returned.
+    """
+
+    def __init__(self, on_shutdown: Callable[[object], list[Message]]) -> None:
+        self._queue = EagerQueue()
+        self._on_shutdown = on_shutdown
+
+    @property
+    def queue(self) -> EagerQueue:
+        """Where acks and the like wait for the client's dispatcher."""
+        return self._queue
+
+    def schedule(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Call now, in the client's own thread, which holds a lock of the client's: nothing here may block."""
+        callback(*args, **kwargs)
+
+    def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:  # noqa: ARG002 - the signature is the client's
+        """Called once by the client as the stream ends."""
+        return self._on_shutdown(self)
+
+
+class Puller:
+    """A thread that keeps a stream open until it is told to stop."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        subscription: str,
+        sink: Sink,
+        *,
+        hold: int,
+        lease_s: float,
+        on_hopeless: Callable[[str], None],
+    ) -> None:
+        self._connection = connection
+        self._subscription = subscription
+        self._sink = sink
+        self._flow = FlowControl(
+            max_messages=hold,
+            max_bytes=_MOST_BYTES,
+            # It counts from the callback on, waiting included: with a limit, a job that waited long runs twice.
+            max_lease_duration=math.inf,
+            # Both, so that neither the client's histogram nor its default of 600 s decides about redelivery.
+            min_duration_per_lease_extension=lease_s,
+            max_duration_per_lease_extension=lease_s,
+        )
+        self._on_hopeless = on_hopeless
+        self._drain_timeout_s: float | None = None
+        self._stop = threading.Event()
+        self._future: Any = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
+
+    def start(self) -> None:
+        """Begin pulling."""
+        self._thread.start()
+
+    def stop(self, drain_timeout_s: float) -> None:
+        """Stop pulling, let the sink drain, return when every ack has been sent."""
+        with self._lock:
+            self._drain_timeout_s = drain_timeout_s
+            self._stop.set()
+            if self._future is not None:
+                self._future.cancel()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause, complained, drained = _FIRST_PAUSE_S, False, False
+        while not self._stop.is_set():
+            error = self._pull()
+            drained = self._stop.is_set() and error is None
+            if error is None:
+                continue
+            if isinstance(error, _HOPELESS):
+                self._on_hopeless(_text(error))
+                break
+            if not complained:
+                _log.error("the stream from the broker has ended, a new one is tried until one lasts: %s", _text(error))
+            complained, pause = True, min(pause * 2, _LAST_PAUSE_S)
+            self._stop.wait(pause)
+        if not drained:  # there is no stream whose end would do it
+            self._sink.drain(self._drain_timeout_s or 0.0)
+
+    def _pull(self) -> BaseException | None:
+        """Keep one stream open until it ends; returns why, None if we ended it."""
+        client = self._connection.streaming()
+        scheduler = DirectScheduler(self._stream_ended)
+        try:
+            with self._lock:
+                if self._stop.is_set():
+                    return InterruptedError()
+                self._future = client.subscribe(
+                    self._subscription,
+                    callback=lambda message: self._sink.deliver(message, scheduler),
+                    flow_control=self._flow,
+                    scheduler=scheduler,
+                    await_callbacks_on_shutdown=True,
+                )
+            self._future.result()
+        except Exception as error:  # noqa: BLE001 - whatever ended it, another stream is tried
+            return error
+        finally:
+            self._future = None
+            client.close()
+        return None
+
+    def _stream_ended(self, stream: object) -> list[Message]:
+        if self._drain_timeout_s is not None:
+            return self._sink.drain(self._drain_timeout_s)
+        return self._sink.abandon(stream)
+
+
+def _text(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
