@@ -99,7 +99,7 @@ class Settings:
     threads: int = _default(1, _count(1))
     prefetch: int = _default(32, _count(0))
     route: str | None = _default(None, _text)
-    lease: float = _default(60.0, _some_time)
+    lease: int = _default(60, _ack_deadline)
     job_timeout: float | None = _default(None, _some_time)
     max_attempts: int = _default(5, _count(1))
     drain_timeout: float = _default(25.0, duration)

@@ -61,7 +61,7 @@ class Terms:
     store_id: str
     topic: str
     route: str | None
-    lease_s: float
+    lease_s: int
     job_timeout_s: float | None
     max_attempts: int
     result_ttl_s: float

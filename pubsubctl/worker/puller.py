@@ -86,7 +86,7 @@ class Puller:
         sink: Sink,
         *,
         hold: int,
-        lease_s: float,
+        lease_s: int,
         on_hopeless: Callable[[str], None],
     ) -> None:
         self._connection = connection
