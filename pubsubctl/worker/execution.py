@@ -20,8 +20,9 @@ from pubsubctl.errors import ApplicationError, MalformedMessage
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refusal, Refused
 from pubsubctl.worker.outcome import MAX_CRASHES, Ending, outcome_of
-from pubsubctl.worker.pool import Pool, Task
+from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.recorder import Recorder
+from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
 
@@ -185,10 +186,10 @@ class Execution:
         """These were cancelled, or taken over by another worker: stop them, settle nothing."""
         wanted = set(job_ids)
         with self._lock:
-            tasks = [task for task in self._running if task.claimed.job_id in wanted]
+            tasks = [task for task in self._running if task.job_id in wanted]
         for task in tasks:
             if self._pool is not None and self._pool.kill(task, None):
-                _log.info("job %s is ours no more and is stopped", task.claimed.job_id)
+                _log.info("job %s is ours no more and is stopped", task.job_id)
                 with self._lock:
                     delivery = self._running.pop(task, None)
                     self._quiet.notify_all()
@@ -348,7 +349,7 @@ class Execution:
             with self._lock:
                 delivery = self._running.pop(task, None)
                 self._writing += 1
-            lease = Lease(task.claimed.job_id, task.claimed.attempt)
+            lease = Lease(task.job_id, task.claimed.attempt)
             self._recorder.release(lease, partial(self._released, delivery))
 
     def _released(self, delivery: Delivery | None) -> None:

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.store.base import Lease, Store, WorkerInfo
 from pubsubctl.worker.outcome import TimedOut
-from pubsubctl.worker.pool import Pool, Task
+from pubsubctl.worker.pool import Pool
+from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
 
@@ -110,4 +111,4 @@ class Keeper:
 def _lease(task: Task) -> Lease:
     fraction, note = task.progress or (None, None)
     task.progress = None
-    return Lease(task.claimed.job_id, task.claimed.attempt, fraction, note)
+    return Lease(task.job_id, task.claimed.attempt, fraction, note)

@@ -1,0 +1,126 @@
+"""One child: its process, the parent's end of its socket, and the tasks that it has."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+from pubsubctl.worker.frames import Frame, Unpacker
+from pubsubctl.worker.outcome import Ending
+from pubsubctl.worker.task import Task
+
+_CHUNK = 1 << 18
+_EXIT_GRACE_S = 1.0
+
+
+@dataclass(eq=False)
+class Child:
+    """A process that runs the application.
+
+    Attributes:
+        tasks: what it was given and has not ended, by job id, in order.
+        ready: it has loaded the application.
+        recalling: it was asked for what it has not begun, and has not answered.
+        done: how many tasks it has ended.
+        condemned: the tasks that it is killed for, with how their attempts then end (None: unnoticed).
+        kill_at: by ``time.monotonic``, when SIGKILL follows the SIGTERM that it was sent.
+    """
+
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+    unpacker: Unpacker = field(default_factory=Unpacker)
+    outgoing: bytearray = field(default_factory=bytearray)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    ready: bool = False
+    recalling: bool = False
+    done: int = 0
+    condemned: dict[str, Ending | None] = field(default_factory=dict)
+    kill_at: float | None = None
+
+    @classmethod
+    def start(cls, app: str, *, threads: int) -> "Child":
+        """Start one. The calling thread must live as long as the child: the kernel kills it with that thread."""
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-m", "pubsubctl.worker.child", app]
+        command += ["--fd", str(theirs.fileno()), "--parent", str(os.getpid()), "--threads", str(threads)]
+        with theirs:
+            process = subprocess.Popen(
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno(),  # what an application prints is no data of ours
+                start_new_session=True,  # Ctrl-C in a terminal is for the parent alone, which drains
+            )
+        ours.setblocking(False)
+        return cls(process, ours)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be given more."""
+        return self.ready and not self.recalling and not self.condemned
+
+    def running(self) -> list[Task]:
+        """What it has begun."""
+        return [task for task in self.tasks.values() if task.began_at is not None]
+
+    def unbegun(self) -> list[Task]:
+        """What it has not begun."""
+        return [task for task in self.tasks.values() if task.began_at is None]
+
+    def receive(self) -> list[Frame] | None:
+        """The frames that have arrived; None once the socket is closed.
+
+        Raises:
+            ValueError: what arrived are no frames.
+        """
+        try:
+            data = self.socket.recv(_CHUNK)
+        except BlockingIOError:
+            return []
+        except ConnectionError:
+            data = b""
+        return list(self.unpacker.feed(data)) if data else None
+
+    def flush(self) -> None:
+        """Send of ``outgoing`` what can be sent now."""
+        try:
+            while self.outgoing:
+                with memoryview(self.outgoing) as view:
+                    sent = self.socket.send(view[:_CHUNK])
+                del self.outgoing[:sent]
+        except BlockingIOError:
+            return
+        except OSError:
+            self.outgoing.clear()  # it is dying; the end of its socket will be read
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal it and whatever it started, all of its session, unless it was reaped."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if self.process.returncode is None:
+                os.killpg(self.process.pid, number)
+
+    def end(self, *, grace_s: float = _EXIT_GRACE_S) -> str:
+        """Make sure that it, and whatever it started, is gone, and reap it; says how it died."""
+        self.socket.close()
+        deadline = time.monotonic() + grace_s
+        while not self._has_exited() and time.monotonic() < deadline:
+            time.sleep(0.001)
+        self.signal(signal.SIGKILL)
+        return _how_it_died(self.process.wait())
+
+    def _has_exited(self) -> bool:
+        """Whether it has, without reaping it: until it is reaped its process group cannot be another's."""
+        return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _how_it_died(code: int) -> str:
+    if code >= 0:
+        return f"the process that ran it exited with status {code}"
+    try:
+        return f"the process that ran it was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"the process that ran it was killed by signal {-code}"

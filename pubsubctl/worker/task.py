@@ -1,0 +1,41 @@
+"""A claimed job on its way through a child."""
+
+from dataclasses import dataclass
+
+from pubsubctl.exchange import Request
+from pubsubctl.store.base import Claimed
+from pubsubctl.worker.frames import pack
+
+
+@dataclass(eq=False)
+class Task:
+    """An attempt that was granted, and what is known of its run.
+
+    Attributes:
+        timeout_s: the longest it may run, or None.
+        began_at: by ``time.monotonic``, when a child said that it began.
+        progress: what the application reported last (fraction, note), until a heartbeat has taken it.
+    """
+
+    claimed: Claimed
+    request: Request
+    timeout_s: float | None = None
+    began_at: float | None = None
+    progress: tuple[float | None, str | None] | None = None
+
+    @property
+    def job_id(self) -> str:
+        """The job."""
+        return self.claimed.job_id
+
+    def frame(self) -> bytes:
+        """The job as the child is given it."""
+        header = {
+            "kind": "job",
+            "id": self.claimed.job_id,
+            "attempt": self.claimed.attempt,
+            "method": self.request.method,
+            "path": self.request.path,
+            "headers": self.request.headers,
+        }
+        return pack(header, self.request.body)
