@@ -45,7 +45,8 @@ class Child:
     def start(cls, app: str, *, threads: int) -> "Child":
         """Start one. The calling thread must live as long as the child: the kernel kills it with that thread."""
         ours, theirs = socket.socketpair()
-        command = [sys.executable, "-m", "pubsubctl.worker.child", app]
+        # -P: nothing in the working directory may stand in for a module of ours; the application's loader adds it later.
+        command = [sys.executable, "-P", "-m", "pubsubctl.worker.child", app]
         command += ["--fd", str(theirs.fileno()), "--parent", str(os.getpid()), "--threads", str(threads)]
         with theirs:
             process = subprocess.Popen(

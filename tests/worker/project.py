@@ -1,0 +1,98 @@
+"""A worker's surroundings, real ones: the embedded broker, a store, the worker's own process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pubsubctl import Client, Settings
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.provision import Provisioner, Wanted
+from pubsubctl.emulator import daemon
+from pubsubctl.state import State
+
+HERE = Path(__file__).parent
+
+
+def wait_for(condition: Callable[[], bool], *, what: str, timeout_s: float = 20.0) -> None:
+    """Wait until ``condition`` holds, and fail when it does not in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.01)
+
+
+@dataclass
+class Project:
+    """A folder with an emulator, a store, and workers that the test starts. Everything ends with the test."""
+
+    folder: Path
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.load({}, environ={"PUBSUBCTL_LEASE": "10"}, start=self.folder)
+
+    @property
+    def state(self) -> State:
+        return State(self.folder / ".pubsubctl")
+
+    @property
+    def runs(self) -> list[tuple[str, int]]:
+        """The job and attempt of every run of the application so far."""
+        path = self.folder / "runs"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [(line.split()[0], int(line.split()[1])) for line in lines]
+
+    def client(self) -> Client:
+        return Client(self.settings)
+
+    def setup(self, wanted: Wanted | None = None) -> None:
+        self.state.create()
+        daemon.start(self.state)
+        with Connection(self.settings) as connection:
+            provisioner = Provisioner(connection, self.settings, wanted or Wanted())
+            list(provisioner.apply(provisioner.plan()))
+
+    def worker(self, *flags: str, app: str = "testapp:app", ready: bool = True) -> subprocess.Popen[bytes]:
+        """Start a worker; wait until it is known to the store."""
+        environment = os.environ | {
+            "PYTHONPATH": str(HERE),
+            "PUBSUBCTL_LEASE": "10",
+            "TEST_RUNS": str(self.folder / "runs"),
+            **self.environment,
+        }
+        command = [sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]
+        log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
+        with log:
+            process = subprocess.Popen(
+                command, cwd=self.folder, env=environment, stderr=log, stdout=log, start_new_session=True
+            )
+        self.workers.append(process)
+        if ready:
+            with self.client() as client:
+                wait_for(
+                    lambda: any(w.pid == process.pid for w in client.store.workers()) or process.poll() is not None,
+                    what=f"the worker is ready; it printed: {self.log()}",
+                )
+        return process
+
+    def log(self, number: int = -1) -> str:
+        number = len(self.workers) + number if number < 0 else number
+        return (self.folder / f"worker-{number}.log").read_text()
+
+    def stop(self, worker: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:
+        worker.send_signal(number)
+        return worker.wait(40)
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+        daemon.stop(self.state)

@@ -1,0 +1,241 @@
+"""What the worker demands of google-cloud-pubsub's subscriber: each test fails where the client is used otherwise."""
+
+import queue
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import wait_for
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.provision import Provisioner, Wanted
+from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
+from pubsubctl.settings import Settings
+from pubsubctl.worker.execution import Message
+from pubsubctl.worker.puller import EagerQueue, Puller
+
+
+class Sink:
+    """Keeps deliveries; drains as the test says."""
+
+    def __init__(self) -> None:
+        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.streams: list[object] = []
+        self.threads: set[str] = set()
+        self.abandoned: list[object] = []
+        self.hopeless: list[str] = []
+        self.on_drain: Callable[[], list[Message]] = list
+
+    def deliver(self, message: Message, stream: object) -> None:
+        self.threads.add(threading.current_thread().name)
+        if stream not in self.streams:
+            self.streams.append(stream)
+        self.messages.put(message)
+
+    def abandon(self, stream: object) -> list[Message]:
+        self.abandoned.append(stream)
+        return []
+
+    def drain(self, timeout_s: float) -> list[Message]:
+        return self.on_drain()
+
+    def next(self, timeout_s: float = 20.0) -> Message:
+        return self.messages.get(timeout=timeout_s)
+
+
+class Rig:
+    """A puller on an embedded broker."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        self.settings = Settings.load({"emulator_host": address}, environ={}, start=folder)
+        self.connection = Connection(self.settings)
+        self.sink = Sink()
+        provisioner = Provisioner(self.connection, self.settings, Wanted(min_retry_delay=0, max_retry_delay=0))
+        list(provisioner.apply(provisioner.plan()))
+        self.publisher = Publisher(self.connection, self.settings.topic_path)
+        self.pullers: list[Puller] = []
+
+    def pull(self, *, hold: int = 10, lease_s: int = 10, subscription: str | None = None) -> Puller:
+        puller = Puller(
+            self.connection,
+            subscription or self.settings.subscription_path,
+            self.sink,
+            hold=hold,
+            lease_s=lease_s,
+            on_hopeless=self.sink.hopeless.append,
+        )
+        self.pullers.append(puller)
+        puller.start()
+        return puller
+
+    def publish(self, *data: bytes) -> None:
+        self.publisher.publish([Outgoing(each, {"n": "1"}) for each in data])
+
+    def manager(self, puller: Puller) -> Any:
+        """The client's own manager of the open stream."""
+        return puller._future._StreamingPullFuture__manager
+
+    def waiting(self) -> list[bytes]:
+        """What a plain pull is given at once."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of return_immediately, which says what is meant
+            answer = self.connection.subscriber.pull(
+                subscription=self.settings.subscription_path, max_messages=100, return_immediately=True
+            )
+        return [received.message.data for received in answer.received_messages]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with EmbeddedBroker(tmp_path) as broker:
+        rig = Rig(broker.address, tmp_path)
+        yield rig
+        for puller in rig.pullers:
+            puller.stop(0.0)
+        rig.connection.close()
+
+
+def test_acks_are_sent_without_waiting_for_more_of_them():
+    # The client's dispatcher waits for more acks with a timed get; were it to wait here, this test would time out.
+    waiting = EagerQueue()
+    with pytest.raises(queue.Empty):
+        waiting.get(timeout=3600)
+    waiting.put("ack")
+    assert waiting.get(timeout=3600) == "ack"
+
+
+def test_the_dispatcher_of_an_open_stream_reads_the_eager_queue(rig):
+    puller = rig.pull()
+    rig.publish(b"a")
+    rig.sink.next()
+    assert isinstance(rig.manager(puller).dispatcher._queue, EagerQueue)
+
+
+def test_deliveries_come_straight_through_in_the_clients_own_thread(rig):
+    rig.pull()
+    rig.publish(*(b"%d" % n for n in range(10)))
+    for _ in range(10):
+        rig.sink.next()
+    assert not any("ThreadScheduler" in name for name in rig.sink.threads)
+    assert not any("ThreadScheduler" in thread.name for thread in threading.enumerate())
+
+
+def test_no_more_than_what_may_be_held_is_delivered(rig):
+    rig.pull(hold=3)
+    rig.publish(*(b"%d" % n for n in range(10)))
+    held = [rig.sink.next() for _ in range(3)]
+    assert sorted(rig.waiting()) == [b"%d" % n for n in range(3, 10)]
+    assert rig.sink.messages.empty()
+    assert len(held) == 3
+
+
+def test_a_lease_is_kept_however_long_ago_the_message_came(rig):
+    puller = rig.pull(lease_s=10)
+    rig.publish(b"long")
+    rig.sink.next()
+    leaser = rig.manager(puller).leaser
+    with leaser._add_remove_lock:
+        for ack_id, item in leaser._leased_messages.items():
+            leaser._leased_messages[ack_id] = item._replace(sent_time=time.time() - 7 * 86400)
+    # A pass of the leaser comes at the latest after nine tenths of the ack deadline; a limit would drop the lease.
+    leased_until = time.monotonic() + 11
+    wait_for(lambda: leaser.message_count == 0 or time.monotonic() > leased_until, what="the leaser has passed")
+    assert leaser.message_count == 1
+    assert rig.waiting() == []
+
+
+def test_the_lease_is_the_one_asked_for_whatever_the_client_has_measured(rig):
+    puller = rig.pull(lease_s=60)
+    rig.publish(b"a")
+    rig.sink.next()
+    manager = rig.manager(puller)
+    for _ in range(1000):
+        manager.ack_histogram.add(600)
+    assert manager._obtain_ack_deadline(maybe_update=True) == 60
+    assert manager._stream_ack_deadline == 60
+
+
+def test_a_stream_that_has_died_is_followed_by_another(rig):
+    puller = rig.pull()
+    rig.publish(b"before")
+    rig.sink.next().ack()
+    rig.manager(puller).close(reason=RuntimeError("the client gives up"))
+    rig.publish(b"after")
+    assert rig.sink.next().data == b"after"
+    assert len(rig.sink.streams) == 2
+    assert rig.sink.abandoned == [rig.sink.streams[0]]
+
+
+def test_a_broker_that_comes_back_is_pulled_from_again(tmp_path):
+    with EmbeddedBroker(tmp_path) as broker:
+        host, _, port = broker.address.rpartition(":")
+        rig = Rig(broker.address, tmp_path)
+        rig.pull()
+        rig.publish(b"before")
+        rig.sink.next().ack()
+    with EmbeddedBroker(tmp_path, host=host, port=int(port)):
+        rig.publish(b"after")
+        while (message := rig.sink.next(40)).data != b"after":
+            message.ack()
+        rig.pullers[0].stop(0.0)
+        rig.connection.close()
+
+
+def test_acks_given_while_draining_reach_the_broker(rig):
+    puller = rig.pull()
+    rig.publish(*(b"%d" % n for n in range(5)))
+    held = [rig.sink.next() for _ in range(5)]
+
+    def drain() -> list[Message]:
+        for message in held:
+            message.ack()
+        return []
+
+    rig.sink.on_drain = drain
+    puller.stop(5.0)
+    # What was not acked would be delivered again now.
+    rig.connection.subscriber.modify_ack_deadline(
+        subscription=rig.settings.subscription_path,
+        ack_ids=[message.ack_id for message in held],
+        ack_deadline_seconds=0,
+    )
+    assert rig.waiting() == []
+
+
+def test_leases_are_kept_while_draining(rig):
+    puller = rig.pull(lease_s=10)
+    rig.publish(b"running")
+    message = rig.sink.next()
+    manager = rig.manager(puller)
+    seen: list[bool] = []
+
+    def drain() -> list[Message]:
+        seen.append(manager.leaser is not None and manager.leaser._thread.is_alive())
+        seen.append(manager.dispatcher._thread.is_alive())
+        message.ack()
+        return []
+
+    rig.sink.on_drain = drain
+    puller.stop(5.0)
+    assert seen == [True, True]
+
+
+def test_what_was_not_begun_is_given_to_others_at_once(rig):
+    puller = rig.pull(lease_s=600)
+    rig.publish(b"a", b"b")
+    held = [rig.sink.next(), rig.sink.next()]
+    rig.sink.on_drain = lambda: held
+    puller.stop(5.0)
+    received: list[bytes] = []
+    wait_for(lambda: received.extend(rig.waiting()) or len(received) == 2, what="both are delivered again")
+    assert sorted(received) == [b"a", b"b"]
+
+
+def test_a_subscription_that_does_not_exist_is_hopeless(rig):
+    rig.pull(subscription=rig.settings.subscription_path + "-gone")
+    wait_for(lambda: bool(rig.sink.hopeless), what="the puller gives up")

@@ -1,0 +1,106 @@
+"""An application for the worker's tests: it answers, fails, hangs and dies as it is asked to."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from flask import Flask, Response, request
+
+import pubsubctl
+
+app = Flask(__name__)
+
+
+@app.before_request
+def note_the_run() -> None:
+    """Count every run, in a file that outlives this process: one line each."""
+    if runs := os.environ.get("TEST_RUNS"):
+        with Path(runs).open("a") as file:
+            file.write(f"{request.environ['pubsubctl.job_id']} {request.environ['pubsubctl.attempt']}\n")
+
+
+@app.route("/noop", methods=["GET", "POST"])
+def noop() -> str:
+    return ""
+
+
+@app.post("/echo")
+def echo() -> Response:
+    return Response(request.get_data(), content_type=request.content_type)
+
+
+@app.get("/attempt")
+def attempt() -> dict[str, object]:
+    return {"job": request.environ["pubsubctl.job_id"], "attempt": request.environ["pubsubctl.attempt"]}
+
+
+@app.get("/status/<int:code>")
+def status(code: int) -> Response:
+    return Response("answered", status=code, headers=dict(request.args))
+
+
+@app.get("/fails-until/<int:number>")
+def fails_until(number: int) -> tuple[str, int]:
+    return ("", 200) if request.environ["pubsubctl.attempt"] >= number else ("not yet", 503)
+
+
+@app.get("/sleep/<seconds>")
+def sleep(seconds: str) -> str:
+    deadline = time.monotonic() + float(seconds)
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
+    return "slept"
+
+
+@app.get("/until/<path:file>")
+def until(file: str) -> str:
+    """Run until a file exists, so that a test decides when the job ends."""
+    while not Path("/" + file).exists():
+        time.sleep(0.01)
+    return "there it is"
+
+
+@app.get("/stubborn")
+def stubborn() -> str:
+    """Ignore SIGTERM, and never come back."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+@app.get("/dies/<name>")
+def dies(name: str) -> str:
+    """Die of a signal, in the first attempt only unless asked to do it always."""
+    if request.environ["pubsubctl.attempt"] == 1 or "always" in request.args:
+        if name == "SIGSEGV":
+            ctypes.string_at(0)
+        os.kill(os.getpid(), signal.Signals[name])
+        time.sleep(10)
+    return "alive"
+
+
+@app.get("/exits")
+def exits() -> str:
+    sys.exit(3)
+
+
+@app.get("/progress")
+def progress() -> str:
+    for step in range(1, 6):
+        pubsubctl.progress(step / 5, f"step {step}/5")
+    until(request.args["file"].lstrip("/"))
+    return "done"
+
+
+@app.get("/prints")
+def prints() -> str:
+    print("printed by the application")
+    return "printed"
+
+
+@app.get("/large/<int:size>")
+def large(size: int) -> bytes:
+    return bytes(size)
