@@ -126,24 +126,23 @@ class Execution:
             self._inbox.append(Delivery(message, stream))
         self._pump()
 
-    def abandon(self, stream: object) -> list[Message]:
-        """Forget what came by a stream that has died and was not claimed; returns it."""
+    def abandon(self, stream: object) -> None:
+        """Forget what came by a stream that has died and was not claimed: it will be delivered again."""
         with self._lock:
-            gone = [delivery.message for delivery in self._inbox if delivery.stream is stream]
             self._inbox = deque(delivery for delivery in self._inbox if delivery.stream is not stream)
-            return gone
 
-    def drain(self, timeout_s: float) -> list[Message]:
-        """Begin nothing more, let what runs end for up to ``timeout_s``, give the rest back.
+    def drain(self, timeout_s: float) -> None:
+        """Begin nothing more, give back what has not begun, let what runs end for up to ``timeout_s``.
 
-        Blocks until every outcome is recorded and acked; returns the messages that were never claimed.
+        Blocks until every outcome is recorded and acked.
         """
         with self._lock:
             self._draining = True
             unclaimed = [delivery.message for delivery in self._inbox]
             self._inbox.clear()
+        for message in unclaimed:  # now: the client would nack them only when this returns
+            message.nack()
         self._finish_running(timeout_s)
-        return unclaimed
 
     def hurry(self) -> None:
         """Let a drain wait no longer for what runs."""

@@ -45,7 +45,7 @@ class Child:
     def start(cls, app: str, *, threads: int) -> "Child":
         """Start one. The calling thread must live as long as the child: the kernel kills it with that thread."""
         ours, theirs = socket.socketpair()
-        # -P: nothing in the working directory may stand in for a module of ours; the application's loader adds it later.
+        # -P: nothing in the working directory may stand in for a module of ours; the loader adds it when we have ours.
         command = [sys.executable, "-P", "-m", "pubsubctl.worker.child", app]
         command += ["--fd", str(theirs.fileno()), "--parent", str(os.getpid()), "--threads", str(threads)]
         with theirs:

@@ -35,11 +35,11 @@ class Sink(Protocol):
     def deliver(self, message: Message, stream: object) -> None:
         """Take a message."""
 
-    def abandon(self, stream: object) -> list[Message]:
+    def abandon(self, stream: object) -> None:
         """Forget what came by a stream that has died."""
 
-    def drain(self, timeout_s: float) -> list[Message]:
-        """End what runs, give back the rest."""
+    def drain(self, timeout_s: float) -> None:
+        """Give back what has not begun, end what runs."""
 
 
 class EagerQueue(queue.SimpleQueue[Any]):
@@ -54,11 +54,11 @@ class DirectScheduler(Scheduler):  # type: ignore[misc]
     """Calls straight through. One of these belongs to one stream.
 
     Args:
-        on_shutdown: what to do when the stream ends; returns the messages to be nacked, and may block: the client
-            keeps every lease and sends every ack until it has returned.
+        on_shutdown: what to do when the stream ends. It may block: the client keeps every lease and sends every ack
+            until it has returned.
     """
 
-    def __init__(self, on_shutdown: Callable[[object], list[Message]]) -> None:
+    def __init__(self, on_shutdown: Callable[[object], None]) -> None:
         self._queue = EagerQueue()
         self._on_shutdown = on_shutdown
 
@@ -72,8 +72,9 @@ class DirectScheduler(Scheduler):  # type: ignore[misc]
         callback(*args, **kwargs)
 
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:  # noqa: ARG002 - the signature is the client's
-        """Called once by the client as the stream ends."""
-        return self._on_shutdown(self)
+        """Called once by the client as the stream ends; there is nothing left that it has to nack."""
+        self._on_shutdown(self)
+        return []
 
 
 class Puller:
@@ -162,10 +163,11 @@ class Puller:
             client.close()
         return None
 
-    def _stream_ended(self, stream: object) -> list[Message]:
-        if self._drain_timeout_s is not None:
-            return self._sink.drain(self._drain_timeout_s)
-        return self._sink.abandon(stream)
+    def _stream_ended(self, stream: object) -> None:
+        if self._drain_timeout_s is None:
+            self._sink.abandon(stream)
+        else:
+            self._sink.drain(self._drain_timeout_s)
 
 
 def _text(error: BaseException) -> str:

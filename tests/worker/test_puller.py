@@ -29,7 +29,7 @@ class Sink:
         self.threads: set[str] = set()
         self.abandoned: list[object] = []
         self.hopeless: list[str] = []
-        self.on_drain: Callable[[], list[Message]] = list
+        self.on_drain: Callable[[], None] = lambda: None
 
     def deliver(self, message: Message, stream: object) -> None:
         self.threads.add(threading.current_thread().name)
@@ -37,12 +37,11 @@ class Sink:
             self.streams.append(stream)
         self.messages.put(message)
 
-    def abandon(self, stream: object) -> list[Message]:
+    def abandon(self, stream: object) -> None:
         self.abandoned.append(stream)
-        return []
 
-    def drain(self, timeout_s: float) -> list[Message]:
-        return self.on_drain()
+    def drain(self, timeout_s: float) -> None:
+        self.on_drain()
 
     def next(self, timeout_s: float = 20.0) -> Message:
         return self.messages.get(timeout=timeout_s)
@@ -191,10 +190,9 @@ def test_acks_given_while_draining_reach_the_broker(rig):
     rig.publish(*(b"%d" % n for n in range(5)))
     held = [rig.sink.next() for _ in range(5)]
 
-    def drain() -> list[Message]:
+    def drain() -> None:
         for message in held:
             message.ack()
-        return []
 
     rig.sink.on_drain = drain
     puller.stop(5.0)
@@ -214,25 +212,29 @@ def test_leases_are_kept_while_draining(rig):
     manager = rig.manager(puller)
     seen: list[bool] = []
 
-    def drain() -> list[Message]:
+    def drain() -> None:
         seen.append(manager.leaser is not None and manager.leaser._thread.is_alive())
         seen.append(manager.dispatcher._thread.is_alive())
         message.ack()
-        return []
 
     rig.sink.on_drain = drain
     puller.stop(5.0)
     assert seen == [True, True]
 
 
-def test_what_was_not_begun_is_given_to_others_at_once(rig):
+def test_what_is_nacked_while_draining_is_given_to_others_before_the_drain_has_ended(rig):
     puller = rig.pull(lease_s=600)
     rig.publish(b"a", b"b")
     held = [rig.sink.next(), rig.sink.next()]
-    rig.sink.on_drain = lambda: held
-    puller.stop(5.0)
     received: list[bytes] = []
-    wait_for(lambda: received.extend(rig.waiting()) or len(received) == 2, what="both are delivered again")
+
+    def drain() -> None:
+        for message in held:
+            message.nack()
+        wait_for(lambda: received.extend(rig.waiting()) or len(received) == 2, what="both are delivered again")
+
+    rig.sink.on_drain = drain
+    puller.stop(5.0)
     assert sorted(received) == [b"a", b"b"]
 
 

@@ -1,0 +1,305 @@
+"""The worker as a whole, a real process between a real broker and a real store."""
+
+import re
+import signal
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from project import Project, wait_for
+
+from pubsubctl import Client, JobState
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.client import SubmittedJob
+from pubsubctl.errors import NoResult
+from pubsubctl.job import Job
+
+
+def pulled(project: Project, subscription: str, *, timeout_s: float = 20.0) -> list[Outgoing]:
+    """What a plain pull gets, acknowledged."""
+    with Connection(project.settings) as connection:
+        answer = connection.subscriber.pull(subscription=subscription, max_messages=100, timeout=timeout_s)
+        connection.subscriber.acknowledge(
+            subscription=subscription, ack_ids=[received.ack_id for received in answer.received_messages]
+        )
+        return [Outgoing(item.message.data, dict(item.message.attributes)) for item in answer.received_messages]
+
+
+def publish(project: Project, *messages: Outgoing) -> list[str]:
+    with Connection(project.settings) as connection:
+        return Publisher(connection, project.settings.topic_path).publish(messages)
+
+
+def in_state(client: Client, job_id: str, state: JobState) -> Callable[[], bool]:
+    def check() -> bool:
+        found = client.store.get([job_id])[0]
+        return found is not None and found.state is state
+
+    return check
+
+
+def until_running(job: SubmittedJob) -> None:
+    wait_for(lambda: job.state is JobState.RUNNING, what="the job runs")
+
+
+def ended(job: SubmittedJob, timeout_s: float = 40.0) -> Job:
+    return job.wait(timeout_s)
+
+
+def test_a_job_is_run_recorded_and_acknowledged(project):
+    worker = project.worker()
+    with project.client() as client:
+        job = client.submit("POST", "/echo", json={"test_value": 0})
+        assert job.result(20).json() == {"test_value": 0}
+        record = job.refresh()
+    assert (record.state, record.attempt, record.failures, record.http_status) == (JobState.SUCCEEDED, 1, 0, 200)
+    assert record.worker is not None
+    assert str(worker.pid) in record.worker
+    assert project.stop(worker) == 0
+    assert project.runs == [(job.id, 1)]
+
+
+def test_what_the_app_answers_for_good_is_a_failure_without_a_retry(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", "/status/404")
+        record = ended(job)
+        assert (record.state, record.reason, record.http_status) == (JobState.FAILED, "status", 404)
+        assert record.error == "the app answered 404 NOT FOUND"
+        assert job.result().body == b"answered"
+    assert project.runs == [(job.id, 1)]
+
+
+def test_what_is_temporary_is_tried_again_until_it_succeeds(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", "/fails-until/3")
+        record = ended(job)
+    assert (record.state, record.attempt, record.failures) == (JobState.SUCCEEDED, 3, 2)
+    assert project.runs == [(job.id, 1), (job.id, 2), (job.id, 3)]
+
+
+def test_a_retry_is_not_before_what_the_app_asks_for(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", "/status/503?Retry-After=100")
+        wait_for(in_state(client, job.id, JobState.RETRYING), what="the first attempt has failed")
+        record = job.refresh()
+        assert record.not_before is not None
+        assert record.not_before - client.store.now() > 95
+        assert (record.reason, record.http_status, record.failures) == ("status", 503, 1)
+
+
+def test_a_job_that_has_used_its_attempts_is_given_up_with_its_last_answer_and_mirrored(project):
+    project.worker("--max-attempts", "2")
+    with project.client() as client:
+        job = client.submit("GET", "/status/503")
+        record = ended(job)
+        assert (record.state, record.reason, record.failures) == (JobState.FAILED, "exhausted", 2)
+        assert "2 attempts failed; the last one: the app answered 503" in (record.error or "")
+        assert job.result().status == 503
+    (letter,) = pulled(project, project.settings.dead_letter_subscription_path)
+    assert letter.attributes["job-id"] == job.id
+    assert letter.attributes["dead-letter-reason"] == "exhausted"
+    assert letter.attributes["path"] == "/status/503"
+
+
+def test_a_job_whose_process_dies_is_tried_again_and_counts_no_failure(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", "/dies/SIGSEGV")
+        record = ended(job)
+    assert (record.state, record.attempt, record.failures, record.crashes) == (JobState.SUCCEEDED, 2, 0, 1)
+
+
+def test_an_attempt_that_takes_too_long_is_stopped(project):
+    project.worker("--job-timeout", "1", "--max-attempts", "1")
+    with project.client() as client:
+        job = client.submit("GET", "/stubborn")
+        record = ended(job)
+        assert (record.state, record.reason) == (JobState.FAILED, "exhausted")
+        assert record.error == "the only attempt failed; the last one: ran longer than 1 s"
+        with pytest.raises(NoResult):
+            job.result()
+        assert client.submit("GET", "/noop").result(20).status == 200
+
+
+def test_a_job_may_have_a_timeout_of_its_own(project):
+    project.worker("--max-attempts", "1")
+    with project.client() as client:
+        job = client.submit("GET", "/sleep/100", job_timeout=1)
+        assert "ran longer than 1 s" in (ended(job).error or "")
+
+
+def test_sigterm_lets_what_runs_end_and_gives_the_rest_to_others(project):
+    first = project.worker("-p", "1")
+    with project.client() as client:
+        running = client.submit("GET", f"/until{project.folder}/end")
+        until_running(running)
+        waiting = client.submit("GET", "/attempt")
+        first.send_signal(signal.SIGTERM)
+        wait_for(lambda: "stopping" in project.log(), what="the worker drains")
+        project.worker("-p", "1")
+        assert waiting.result(20).status == 200
+        assert running.state is JobState.RUNNING
+        (project.folder / "end").touch()
+        assert first.wait(20) == 0
+        assert ended(running).state is JobState.SUCCEEDED
+    assert sorted(project.runs) == sorted([(running.id, 1), (waiting.id, 1)])
+
+
+def test_what_does_not_end_in_time_is_given_back_and_counted_nowhere(project):
+    first = project.worker("-p", "1", "--drain-timeout", "1")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/end")
+        until_running(job)
+        assert project.stop(first) == 0
+        assert job.refresh().state is JobState.QUEUED
+        (project.folder / "end").touch()
+        project.worker("-p", "1")
+        record = ended(job)
+    assert (record.attempt, record.failures, record.crashes) == (2, 0, 0)
+
+
+def test_a_second_signal_skips_the_waiting(project):
+    worker = project.worker("-p", "1", "--drain-timeout", "600")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/never")
+        until_running(job)
+        worker.send_signal(signal.SIGINT)
+        wait_for(lambda: "stopping" in project.log(), what="the worker drains")
+        worker.send_signal(signal.SIGINT)
+        assert worker.wait(20) == 0
+        assert job.refresh().state is JobState.QUEUED
+
+
+def test_a_running_job_that_is_cancelled_is_stopped(project):
+    project.worker("-p", "1")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/never")
+        until_running(job)
+        assert job.cancel()
+        assert client.submit("GET", "/noop").result(20).status == 200
+        assert job.refresh().state is JobState.CANCELLED
+        assert not job.cancel()
+
+
+def test_a_job_cancelled_while_it_waits_never_runs(project):
+    with project.client() as client:
+        job = client.submit("GET", "/noop")
+        job.cancel()
+        project.worker("-p", "1")
+        client.submit("GET", "/noop").result(20)
+    assert job.id not in [run[0] for run in project.runs]
+
+
+def test_progress_is_seen_while_the_job_runs(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", f"/progress?file={project.folder}/end")
+        wait_for(lambda: job.refresh().progress_note == "step 5/5", what="the progress is in the store")
+        assert job.refresh().progress_fraction == 1.0
+        (project.folder / "end").touch()
+        assert ended(job).state is JobState.SUCCEEDED
+
+
+def test_a_delayed_job_runs_when_it_is_due(project):
+    project.worker()
+    with project.client() as client:
+        job = client.submit("GET", "/noop", delay=1.5)
+        record = ended(job)
+    assert record.started_at is not None
+    assert record.started_at - record.created_at >= 1.5
+
+
+def test_a_row_that_was_never_published_is_published_by_the_sweeper(project):
+    with project.client() as client:
+        job = client.submit("GET", "/noop", delay=3600)  # so that nothing is published now
+        with sqlite3.connect(project.state.jobs_db) as database:
+            database.execute("UPDATE jobs SET not_before = NULL, due_at = 0")
+        database.close()
+        project.worker()
+        assert ended(job).state is JobState.SUCCEEDED
+
+
+def test_a_plain_message_goes_to_the_route(project):
+    project.worker("--route", "POST /echo")
+    (message_id,) = publish(project, Outgoing(b'{"plain": true}'))
+    with project.client() as client:
+        job_id = f"msg-{message_id}"
+        wait_for(in_state(client, job_id, JobState.SUCCEEDED), what="the plain message's job has ended")
+        assert client.result(job_id).json() == {"plain": True}
+
+
+def test_garbage_goes_to_the_dead_letters_and_the_worker_lives_on(project):
+    worker = project.worker()
+    garbage = [
+        Outgoing(b"\xff\xfe", {"any": "thing"}),
+        Outgoing(b"", {"path": "no slash"}),
+        Outgoing(b"", {"path": "/", "method": "BREW"}),
+        Outgoing(b"{}", {"path": "/", "job-id": "not an id"}),
+    ]
+    message_ids = publish(project, *garbage)
+    with project.client() as client:
+        for message_id in message_ids:
+            wait_for(in_state(client, f"msg-{message_id}", JobState.FAILED), what="the garbage is kept as failed")
+            assert client.get(f"msg-{message_id}").reason == "malformed"
+        letters: list[Outgoing] = []
+        wait_for(
+            lambda: (
+                letters.extend(pulled(project, project.settings.dead_letter_subscription_path)) or len(letters) == 4
+            ),
+            what="four dead letters are mirrored",
+        )
+        assert {letter.data for letter in letters} == {b"\xff\xfe", b"", b"{}"}
+        assert client.submit("GET", "/noop").result(20).status == 200
+    assert worker.poll() is None
+    assert project.runs[0][0] not in {f"msg-{message_id}" for message_id in message_ids}
+
+
+def test_a_message_of_another_store_is_refused_loudly_and_not_run(project):
+    project.worker()
+    publish(project, Outgoing(b"", {"path": "/noop", "job-id": "theirs", "store-id": "elsewhere"}))
+    wait_for(lambda: "another store" in project.log(), what="the worker says so")
+    with project.client() as client:
+        assert client.submit("GET", "/noop").result(20).status == 200
+        assert client.store.get(["theirs"]) == [None]
+
+
+def test_an_application_that_does_not_import_stops_the_worker_with_its_line(project):
+    (project.folder / "broken.py").write_text("value = {}\nvalue['missing']\n")
+    worker = project.worker(app="broken:app", ready=False)
+    assert worker.wait(20) == 1
+    lines = [line for line in project.log().splitlines() if line.strip()]
+    assert len(lines) == 1, project.log()
+    assert re.search(r"KeyError: 'missing' \(.*broken\.py, line 2", lines[0])
+
+
+def test_without_a_subscription_the_worker_says_what_to_do(project):
+    worker = project.worker("--subscription", "nowhere", ready=False)
+    assert worker.wait(20) == 1
+    assert "pubsubctl setup" in project.log()
+
+
+def test_without_a_broker_the_worker_says_so(project, tmp_path):
+    project.environment["PUBSUB_EMULATOR_HOST"] = "127.0.0.1:1"
+    worker = project.worker(ready=False)
+    assert worker.wait(20) == 5
+    assert "127.0.0.1:1" in project.log()
+
+
+def test_what_an_application_prints_is_no_data_of_ours(project):
+    project.worker()
+    with project.client() as client:
+        assert client.submit("GET", "/prints").result(20).body == b"printed"
+    wait_for(lambda: "printed by the application" in project.log(), what="it is in the log")
+
+
+def test_the_worker_is_known_while_it_lives_and_forgotten_when_it_has_ended(project):
+    worker = project.worker("-p", "2", "-t", "3")
+    with project.client() as client:
+        (info,) = client.store.workers()
+        assert (info.pid, info.slots, info.app) == (worker.pid, 6, "testapp:app")
+        project.stop(worker)
+        assert client.store.workers() == []
