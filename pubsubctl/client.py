@@ -102,6 +102,7 @@ class Client:
 
     Args:
         settings: read from the environment and pubsubctl.toml unless given.
+        create_store: whether to make a store that does not exist yet.
         flags: single settings by name, such as ``store="..."``, before those.
 
     Raises:
@@ -109,9 +110,9 @@ class Client:
         StoreUnreachable: the store cannot be opened.
     """
 
-    def __init__(self, settings: Settings | None = None, **flags: Any) -> None:
+    def __init__(self, settings: Settings | None = None, *, create_store: bool = True, **flags: Any) -> None:
         self.settings = settings or Settings.load(flags)
-        self.store: Store = open_store(self.settings.store_url)
+        self.store: Store = open_store(self.settings.store_url, create=create_store)
         self._connection: Connection | None = None
 
     def submit(

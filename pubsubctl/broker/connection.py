@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-import grpc
-
 from pubsubctl.errors import BrokerUnreachable, InvalidSetting
 from pubsubctl.settings import Settings
 
 if TYPE_CHECKING:
+    import grpc
     from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
@@ -138,8 +137,10 @@ class Connection:
     def _transport(self) -> dict[str, Any]:
         return {"host": self.address.place, "channel": self._new_channel()}
 
-    def _new_channel(self) -> grpc.Channel:
+    def _new_channel(self) -> "grpc.Channel":
         if not self.address.is_cloud:
+            import grpc  # not before there is somebody to talk to: `status` only asks where the broker is
+
             return grpc.insecure_channel(self.address.place, options=_OPTIONS + _LOCAL)
         from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.refusals import translated
 
 if TYPE_CHECKING:
     from google.pubsub_v1.types import PublishRequest
@@ -46,6 +45,8 @@ class Publisher:
             BrokerError: the broker refused a call.
         """
         from google.api_core import exceptions, retry
+
+        from pubsubctl.broker.refusals import translated
 
         # Nothing is retried longer than people would wait; a job that is in doubt is the sweeper's.
         policy = retry.Retry(

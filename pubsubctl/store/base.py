@@ -15,7 +15,8 @@ in 2 s), never times, so a worker with a wrong clock does no harm.
 
 **Durability.** A call has returned only when what it did survives a crash of the machine. Calls inside one
 ``group()`` may share one durable write, made when the group ends: nothing in it may be told to the outside before.
-A group that raises has done nothing.
+A group that raises has done nothing. A call that raises inside a group undoes all of it, even if the caller catches
+that: further calls in the group, and its end, raise ``StoreError``.
 
 **Reading.** A read sees every write that had returned before it began. ``find`` is ordered by creation, newest
 first, and its pages neither repeat nor skip a job that stays in the store.
@@ -318,11 +319,14 @@ class Store(ABC):
 
     @abstractmethod
     def published(self, messages: Iterable[Published]) -> None:
-        """Note which message carries a job."""
+        """Note which message carries a job; one that may not run yet stays due at its time."""
 
     @abstractmethod
     def unpublished(self, job_ids: Iterable[str], error: str) -> None:
-        """Mark ``queued`` jobs as failed, reason ``unpublished``: the broker surely has no message of theirs."""
+        """Mark ``queued`` jobs as failed, reason ``unpublished``: the broker surely has no message of theirs.
+
+        A job that is known to have a message is left alone. None of them has a dead letter.
+        """
 
     @abstractmethod
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
@@ -338,7 +342,9 @@ class Store(ABC):
 
     @abstractmethod
     def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
-        """Say that a worker lives, renew its leases, keep what progress they report.
+        """Say that a worker lives, renew its leases, keep what progress they report (None leaves it as it was).
+
+        A lease that ran out, but whose job nobody has taken since, is renewed too.
 
         Returns:
             The ids of the leases that are lost: cancelled, overtaken or unknown.
@@ -362,7 +368,7 @@ class Store(ABC):
 
     @abstractmethod
     def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
-        """Take up to ``limit`` jobs of a topic that are due, oldest first; nobody else gets them for ``PUBLISH_GRACE_S``.
+        """Take up to ``limit`` due jobs of a topic, oldest first; nobody else gets them for ``PUBLISH_GRACE_S``.
 
         A call that finds nothing due must be cheap: it takes no write lock.
 

@@ -1,0 +1,178 @@
+"""Looking at jobs again and again: what is shown while one waits, or watches."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+
+from pubsubctl.broker.connection import Address, answers
+from pubsubctl.job import FINISHED, Job, JobState
+from pubsubctl.render.batch import BatchView
+from pubsubctl.store.base import Store, WorkerInfo
+
+ALIVE_S = 60.0
+"""How long after its last heartbeat a worker is taken to live."""
+
+_CHECK_S = 2.0
+_WINDOW_S = 10.0
+_RUNNING, _FAILURES = 8, 5
+_AT_ONCE = 1000
+
+
+def alive(worker: WorkerInfo, now: float) -> bool:
+    """Whether a worker has given a sign of life lately."""
+    return worker.seen_at is not None and now - worker.seen_at <= ALIVE_S
+
+
+class Surroundings:
+    """What jobs need to go on: a broker and a worker. Looked at now and then, not at every frame."""
+
+    def __init__(self, store: Store, address: Address | None) -> None:
+        self._store = store
+        self._address = address
+        self._ahead_s = store.now() - time.time()
+        self._checked_at = float("-inf")
+        self._notice = ""
+
+    def now(self) -> float:
+        """The time by the store's clock, near enough."""
+        return time.time() + self._ahead_s
+
+    def notice(self) -> str:
+        """What is missing, in a line; empty when nothing is."""
+        if time.monotonic() - self._checked_at >= _CHECK_S:
+            self._notice = self._look()
+            self._checked_at = time.monotonic()
+        return self._notice
+
+    def _look(self) -> str:
+        if self._address is not None and not answers(self._address, timeout_s=0.3):
+            return f"no broker answers at {self._address.place}; still waiting: results are in the store"
+        now = self.now()
+        if not any(alive(worker, now) for worker in self._store.workers()):
+            return "no worker is running; start one with `pubsubctl worker start APP`"
+        return ""
+
+
+class Pace:
+    """How many jobs end in a second, of late."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = clock()
+        self._seen: deque[tuple[float, int]] = deque([(self._began, 0)])
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._began
+
+    def rate(self, ended: int) -> float | None:
+        """The rate, told how many have ended by now; None where too little is known."""
+        now = self._clock()
+        self._seen.append((now, ended))
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _WINDOW_S:  # noqa: PLR2004 - two make a slope
+            self._seen.popleft()
+        since, before = self._seen[0]
+        return (ended - before) / (now - since) if now - since >= 1 and ended > before else None
+
+
+class Batch:
+    """The jobs of one submit, with those of others that an idempotency key has led to."""
+
+    def __init__(self, store: Store, batch_id: str, surroundings: Surroundings) -> None:
+        self._store = store
+        self._batch_id = batch_id
+        self._surroundings = surroundings
+        self._pace = Pace()
+        self._others: dict[str, None] = {}
+        self._ended_others = dict.fromkeys(JobState, 0)
+        self._failures: dict[str, Job] = {}
+        self._known_failures = 0
+        self._room = 0
+
+    def also(self, job_id: str) -> None:
+        """Follow a job of another submit too."""
+        self._others[job_id] = None
+
+    def look(self, submitted: int, *, submitting: bool = False) -> BatchView:
+        """What it looks like now.
+
+        Args:
+            submitted: how many jobs there are, so far.
+            submitting: whether there will be more.
+        """
+        counts = self._counts()
+        running = self._find([JobState.RUNNING], _RUNNING) if counts[JobState.RUNNING] else []
+        self._room = max(self._room, len(running))
+        self._note_failures(counts[JobState.FAILED] + counts[JobState.CANCELLED])
+        return BatchView(
+            batch_id=self._batch_id,
+            submitted=submitted,
+            submitting=submitting,
+            counts=counts,
+            elapsed_s=self._pace.elapsed_s,
+            per_second=self._pace.rate(sum(counts[state] for state in FINISHED)),
+            running=sorted(running, key=lambda job: (job.started_at or 0.0, job.id)),
+            room=self._room,
+            failures=list(self._failures.values()),
+            now=self._surroundings.now(),
+            notice=self._surroundings.notice(),
+        )
+
+    def _counts(self) -> dict[JobState, int]:
+        counts = self._store.counts(self._batch_id)
+        for job in look_at(self._store, self._others, list(self._others)[:_AT_ONCE]):
+            if job.finished:
+                del self._others[job.id]
+                self._ended_others[job.state] += 1
+        return {state: counts[state] + self._ended_others[state] for state in JobState}
+
+    def _note_failures(self, count: int) -> None:
+        if count == self._known_failures or len(self._failures) == _FAILURES:
+            return
+        self._known_failures = count
+        for job in reversed(self._find([JobState.FAILED, JobState.CANCELLED], 2 * _FAILURES)):
+            if len(self._failures) < _FAILURES:
+                self._failures.setdefault(job.id, job)
+
+    def _find(self, states: list[JobState], limit: int) -> list[Job]:
+        return self._store.find(states=states, batch_id=self._batch_id, limit=limit).jobs
+
+
+class Endings:
+    """Tells each job once, when it has ended. Holds the ids of those that have not."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._pending: dict[str, None] = {}
+        self._turn = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def add(self, job_id: str) -> None:
+        """Watch one more."""
+        self._pending[job_id] = None
+
+    def take(self) -> list[Job]:
+        """Those that have ended since the last call: of the oldest, where it is likely, and of some others in turn."""
+        ids = list(self._pending)
+        others = ids[_AT_ONCE:]
+        start = self._turn * _AT_ONCE % max(1, len(others))
+        self._turn += 1
+        ended = [job for job in look_at(self._store, self._pending, ids[:_AT_ONCE]) if job.finished]
+        ended += [job for job in look_at(self._store, self._pending, others[start : start + _AT_ONCE]) if job.finished]
+        for job in ended:
+            del self._pending[job.id]
+        return ended
+
+
+def look_at(store: Store, pending: dict[str, None], job_ids: list[str]) -> list[Job]:
+    """The jobs of these ids; ids that the store no longer has are dropped from ``pending``."""
+    found: list[Job] = []
+    for job_id, job in zip(job_ids, store.get(job_ids), strict=True):
+        if job is None:
+            pending.pop(job_id, None)
+        else:
+            found.append(job)
+    return found

@@ -1,0 +1,111 @@
+"""The options that several commands have, declared once.
+
+A setting has the option that ``settings`` says: ``ack_deadline`` is ``--ack-deadline``. Its text goes to ``Settings``
+as it was typed, which alone knows what is valid.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from pubsubctl.errors import UsageError
+from pubsubctl.render.output import Format
+
+FormatOption = Annotated[Format, typer.Option("--format", help="How to show it.")]
+
+_EVERYWHERE = (
+    "project",
+    "broker",
+    "topic",
+    "subscription",
+    "store",
+    "credentials_file",
+    "impersonate_service_account",
+)
+
+_HELP = {
+    "project": ("PROJECT", "Project of topics and subscriptions."),
+    "broker": ("embedded|gcloud|cloud", "Which broker to talk to."),
+    "topic": ("TOPIC", "Topic that jobs are published to."),
+    "subscription": ("SUBSCRIPTION", "Subscription that workers pull from."),
+    "store": ("PATH|URL", "Where jobs and results live."),
+    "credentials_file": ("FILE", "Service-account JSON for the cloud."),
+    "impersonate_service_account": ("EMAIL", "Act as this service account."),
+    "dead_letter_topic": ("TOPIC", "Topic that dead letters are mirrored to."),
+    "dead_letter_subscription": ("SUBSCRIPTION", "Subscription that keeps dead letters."),
+    "ack_deadline": ("SECONDS", "Ack deadline of the subscription, 10 to 600; a worker's stream sets its own."),
+    "processes": ("N", "Processes that run the app; as many as CPUs unless given."),
+    "threads": ("N", "Threads in each process."),
+    "prefetch": ("N", "Messages held beyond those that run."),
+    "route": ("'METHOD /path'", "Where messages without a path go."),
+    "job_timeout": ("DURATION", "Longest that an attempt may take."),
+    "max_attempts": ("N", "Failures that a job is allowed."),
+    "drain_timeout": ("DURATION", "How long running jobs may take to end at a stop."),
+    "lease": ("DURATION", "How long a job stays with a worker that gives no sign of life."),
+    "result_ttl": ("DURATION", "How long results are kept."),
+}
+
+
+def with_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of every command, and of the settings named.
+
+    Args:
+        more: keys of ``Settings`` beside those that every command has.
+
+    Returns:
+        A decorator for a function that takes ``settings``, loaded, beside its own parameters.
+    """
+    keys = dict.fromkeys((*more, *_EVERYWHERE))
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(**given: Any) -> None:
+            from pubsubctl.settings import Settings
+
+            flags = {key: given.pop(key) for key in keys}
+            given.pop("debug")  # ``entry`` looks for it itself: an error knows no options
+            function(settings=Settings.load(flags, profile=given.pop("profile")), **given)
+
+        own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
+        parts = [*own, *map(_parameter, keys), _PROFILE, _DEBUG]
+        run.__signature__ = inspect.Signature(parts)  # type: ignore[attr-defined]
+        run.__annotations__ = {part.name: part.annotation for part in parts}
+        return run
+
+    return decorate
+
+
+def _parameter(key: str) -> inspect.Parameter:
+    metavar, text = _HELP[key]
+    names = ["--" + key.replace("_", "-"), *_SHORT.get(key, ())]
+    return _keyword(key, str | None, None, typer.Option(*names, metavar=metavar, help=text, show_default=False))
+
+
+def _keyword(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+_SHORT = {"processes": ("-p",), "threads": ("-t",)}
+_PROFILE = _keyword(
+    "profile", str | None, None, typer.Option("--profile", metavar="NAME", help="Table of pubsubctl.toml to use.")
+)
+_DEBUG = _keyword("debug", bool, False, typer.Option("--debug", help="Show the traceback of an error."))
+
+
+def parsed(option: str, value: str) -> float:
+    """The seconds that an option which is no setting gives as a duration.
+
+    Raises:
+        UsageError: it is none.
+    """
+    from pubsubctl.settings import duration
+
+    try:
+        return duration(value)
+    except ValueError as error:
+        raise UsageError(f"--{option.replace('_', '-')} {error}, not {value!r}") from error

@@ -1,0 +1,226 @@
+"""What ``submit`` is given: one request, one for each file, one for each line, the same one many times."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from pubsubctl import wire
+from pubsubctl.errors import InvalidRequest, UsageError
+from pubsubctl.exchange import METHODS, Header
+from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, read_file
+
+_STDIN = "-"
+_LONGEST_LINE = 32_000_000
+# As long as what the envelope will say, to find out whether a request fits before its bulk is put together.
+_PROBE = {"job_id": "0" * 28, "batch_id": "0" * 26, "store_id": "0" * 36}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the arguments and options of ``submit`` say about the requests.
+
+    Attributes:
+        target: METHOD and PATH, or PATH alone.
+        terms: everything of a submission but its request.
+    """
+
+    target: Sequence[str]
+    terms: "Terms"
+    json: str | None = None
+    data: str | None = None
+    headers: Sequence[str] = ()
+    form: Sequence[str] = ()
+    files: Sequence[Path] = ()
+    files_as: str | None = None
+    lines: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the options say about every job, whatever its request."""
+
+    idempotency_key: str | None = None
+    ordering_key: str = ""
+    delay_s: float = 0.0
+    timeout_s: float | None = None
+    max_attempts: int | None = None
+
+
+@dataclass
+class Source:
+    """Submissions to come.
+
+    Attributes:
+        single: whether it is one, and known to be.
+        stopped_by: the error that ended it early: what came before it stands.
+    """
+
+    submissions: Iterator[Submission]
+    single: bool
+    stopped_by: InvalidRequest | None = field(default=None)
+
+    def __iter__(self) -> Iterator[Submission]:
+        try:
+            for submission in self.submissions:
+                wire.encode(wire.Envelope(request=submission.request, **_PROBE))
+                yield submission
+        except InvalidRequest as error:
+            self.stopped_by = error
+
+
+def source(asked: Asked) -> Source:
+    """The submissions that are asked for.
+
+    Raises:
+        UsageError: the options contradict each other, or one cannot be read.
+    """
+    _check(asked)
+    if asked.lines is not None:
+        return Source(_from_lines(asked.lines, asked.terms), single=False)
+    method, path = _target(asked.target)
+    headers = [_header(text) for text in asked.headers]
+    if asked.files:
+        return Source(_from_files(asked, method, path, headers), single=len(asked.files) == 1)
+    one = _submission(asked, method, path, headers)
+    return Source(iter([one] * asked.count), single=asked.count == 1)
+
+
+def _check(asked: Asked) -> None:
+    bodies = [("--json", asked.json), ("--data", asked.data), ("--from", asked.lines), ("--each", asked.files or None)]
+    given = [name for name, value in bodies if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} cannot stand together: each says what the body is")
+    if asked.form and given and not (given == ["--each"] and asked.files_as):
+        raise UsageError(f"-F and {given[0]} cannot stand together: each says what the body is")
+    if asked.files_as and not asked.files:
+        raise UsageError("--each-as says how --each sends its files; name them with --each FILE...")
+    if asked.lines is not None and (asked.target or asked.headers or asked.terms != Terms()):
+        raise UsageError("with --from, each line says the method, the path and all the rest by itself")
+    if asked.count > 1 and (asked.files or asked.lines):
+        raise UsageError("--count repeats one request; --each and --from make many of their own")
+    if asked.terms.idempotency_key and (asked.count > 1 or len(asked.files) > 1):
+        raise UsageError("an idempotency key names one job; give it with one request, or in each line of --from")
+    for file in asked.files:
+        if not file.is_file() or not os.access(file, os.R_OK):
+            raise UsageError(f"cannot read {file}: " + ("permission denied" if file.exists() else "no such file"))
+
+
+def _target(words: Sequence[str]) -> tuple[str | None, str]:
+    if not words:
+        raise UsageError("name a path, such as `pubsubctl submit POST /predict`")
+    if len(words) == 1:
+        return None, words[0]
+    if len(words) > 2:  # noqa: PLR2004 - METHOD PATH
+        raise UsageError(f"one METHOD and one PATH, not {' '.join(words)!r}; quote what has spaces")
+    if words[0].upper() not in METHODS and words[1].upper() in METHODS:
+        raise UsageError(f"the method comes first: `pubsubctl submit {words[1]} {words[0]}`")
+    return words[0], words[1]
+
+
+def _submission(asked: Asked, method: str | None, path: str, headers: list[Header]) -> Submission:
+    body: bytes | str | None = None
+    if asked.json is not None:
+        name, body = _content("--json", asked.json)
+        _check_json(name, body)
+        _default_type(headers, "application/json")
+    elif asked.data is not None:
+        _, body = _content("--data", asked.data)
+        _default_type(headers, _data_type(asked.data))
+    request = build(method, path, data=body, form=[_field(text) for text in asked.form], headers=headers)
+    return _with_terms(Submission(request), asked.terms)
+
+
+def _with_terms(submission: Submission, terms: Terms) -> Submission:
+    return replace(
+        submission,
+        idempotency_key=terms.idempotency_key,
+        ordering_key=terms.ordering_key,
+        delay_s=terms.delay_s,
+        timeout_s=terms.timeout_s,
+        max_attempts=terms.max_attempts,
+    )
+
+
+def _content(option: str, value: str) -> tuple[str, bytes]:
+    """What an option gives as text, ``@file`` or ``-``, and what to call it."""
+    if value in {_STDIN, "@-"}:
+        return "standard input", sys.stdin.buffer.read()
+    if value.startswith("@"):
+        return value[1:], read_file(Path(value[1:]))
+    return option, os.fsencode(value)
+
+
+def _check_json(name: str, body: bytes) -> None:
+    try:
+        json.loads(body)
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(f"{name} is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
+    except ValueError as error:
+        raise InvalidRequest(f"{name} is no JSON: {error}") from error
+
+
+def _data_type(value: str) -> str:
+    if value in {_STDIN, "@-"}:
+        return "application/octet-stream"
+    return guess_type(Path(value[1:])) if value.startswith("@") else "text/plain; charset=utf-8"
+
+
+def _default_type(headers: list[Header], content_type: str) -> None:
+    if not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("content-type", content_type))
+
+
+def _header(text: str) -> Header:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise UsageError(f"-H {text!r} is no header; write it as 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _field(text: str) -> tuple[str, str | Upload]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UsageError(f"-F {text!r} is no field; write it as name=value or name=@file")
+    return name, Upload.of(Path(value[1:])) if value.startswith("@") else value
+
+
+def _from_files(asked: Asked, method: str | None, path: str, headers: list[Header]) -> Iterator[Submission]:
+    fields = [_field(text) for text in asked.form]
+    for file in asked.files:
+        if asked.files_as:
+            form = [*fields, (asked.files_as, Upload.of(file))]
+            request = build(method, path, form=form, headers=headers)
+        else:
+            request = of_file(method, path, file, headers=headers)
+        yield _with_terms(Submission(request), asked.terms)
+
+
+def _from_lines(name: str, _: Terms) -> Iterator[Submission]:
+    if name == _STDIN:
+        yield from _lines("standard input", sys.stdin.buffer)
+        return
+    try:
+        file = Path(name).open("rb")
+    except OSError as error:
+        raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
+    with file:
+        yield from _lines(name, file)
+
+
+def _lines(name: str, file: BinaryIO) -> Iterator[Submission]:
+    number = 0
+    while line := file.readline(_LONGEST_LINE):
+        number += 1
+        if not line.strip():
+            continue
+        try:
+            submission = of_line(line)
+            wire.encode(wire.Envelope(request=submission.request, **_PROBE))
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{name}, line {number}: {error}") from error
+        yield submission

@@ -1,0 +1,1 @@
+"""A local broker that pubsubctl can start, find and stop."""

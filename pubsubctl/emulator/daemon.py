@@ -1,0 +1,282 @@
+"""A local emulator as a daemon of one ``.pubsubctl`` directory: start it, find it, stop it.
+
+``emulator.json`` says which process serves where. That it still does is known by the lock on its message log, which
+goes with the process however it ends: a pid alone may have been given to another process since. No gRPC in here:
+whoever asks what runs should not wait for it to be imported.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pubsubctl.errors import EmulatorError
+from pubsubctl.state import State
+
+LOOPBACK = "127.0.0.1"
+CONNECT_TIMEOUT_S = 1.0
+POLL_S = 0.02
+READY_FD = 3
+
+
+@dataclass(frozen=True)
+class Running:
+    """An emulator that runs: ``address`` is host:port, ``started`` whether the call that returned this started it."""
+
+    pid: int
+    address: str
+    broker: str = "embedded"
+    started: bool = False
+
+
+def start(
+    state: State, *, host_port: str | None = None, data_dir: Path | None = None, timeout_s: float = 10
+) -> Running:
+    """Start the emulator of ``state`` as a daemon, or find it running.
+
+    Args:
+        state: whose emulator.
+        host_port: where to listen; unless given, on 127.0.0.1 at the port of the last run, or else at a free one.
+        data_dir: where the message log is, or will be; unless given, in the state directory.
+        timeout_s: how long it may take until RPCs are answered.
+
+    Raises:
+        EmulatorError: it does not start; the text has the last line of its log.
+    """
+    state.create()
+    with state.lock("emulator"):
+        running = find(state)
+        if running is not None:
+            return running
+        data = (data_dir or state.directory).resolve()
+        pid, address = _launch(state, data, host_port or _usual_address(data), timeout_s)
+        _record(state, pid, address, data)
+        return Running(pid=pid, address=address, started=True)
+
+
+def find(state: State) -> Running | None:
+    """The emulator that runs for ``state``, if one does and accepts connections."""
+    known = state.read_json(state.emulator_json)
+    if known is None or not _is_held(known):
+        return None
+    running = Running(pid=known["pid"], address=known["address"], broker=known.get("broker", "embedded"))
+    return running if _accepts(running.address) else None
+
+
+def stop(state: State, *, timeout_s: float = 10) -> bool:
+    """Stop the emulator of ``state``: what is pending is written first, unless that takes longer than ``timeout_s``.
+
+    Returns:
+        Whether one ran.
+
+    Raises:
+        EmulatorError: it may not be stopped by this user.
+    """
+    with state.lock("emulator"):
+        known = state.read_json(state.emulator_json)
+        held = known is not None and _is_held(known)
+        if known is not None and held:
+            _end(known, timeout_s)
+        state.emulator_json.unlink(missing_ok=True)
+        return held
+
+
+def serve_foreground(
+    state: State,
+    *,
+    host_port: str | None = None,
+    data_dir: Path | None = None,
+    durability: str = "full",
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Be the emulator of ``state`` in this process until SIGTERM or SIGINT; call from the main thread.
+
+    Args:
+        state: whose emulator.
+        host_port: as for ``start``.
+        data_dir: as for ``start``.
+        durability: ``full``, ``normal`` or ``memory``.
+        on_ready: called with the address once RPCs are answered.
+
+    Raises:
+        EmulatorError: one runs already, or it cannot be started.
+    """
+    from pubsubctl.emulator.embedded.process import serve_process
+
+    state.create()
+    data = (data_dir or state.directory).resolve()
+
+    def ready(address: str) -> None:
+        _record(state, os.getpid(), address, data)
+        if on_ready:
+            on_ready(address)
+
+    running = find(state)
+    if running is not None:
+        raise EmulatorError(f"an emulator (pid {running.pid}) serves at {running.address} already; stop it first")
+    try:
+        serve_process(data, host_port=host_port or _usual_address(data), durability=durability, on_ready=ready)
+    finally:
+        _forget(state, os.getpid())
+
+
+# Starting
+
+
+def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> tuple[int, str]:
+    """Start the process, detached, and wait until it says that it serves."""
+    reading, writing = os.pipe()
+    log = os.open(state.emulator_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        pid = _spawn(data, host_port, log=log, ready=writing)
+        os.close(writing)
+        address = _wait_ready(reading, timeout_s)
+    finally:
+        os.close(log)
+        os.close(reading)
+    if address is None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        raise EmulatorError(f"the emulator did not start: {_last_line(state.emulator_log)}")
+    return pid, address
+
+
+def _spawn(data: Path, host_port: str, *, log: int, ready: int) -> int:
+    """A process in a session of its own, which nothing here has to wait for."""
+    # -P: a file of the user's that is named like a module must not be imported in its stead.
+    command = [sys.executable, "-P", "-m", "pubsubctl.emulator.embedded"]
+    command += ["--data", str(data), "--host-port", host_port, "--ready-fd", str(READY_FD)]
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_DUP2, log, 1),
+        (os.POSIX_SPAWN_DUP2, log, 2),
+        (os.POSIX_SPAWN_DUP2, ready, READY_FD),
+    ]
+    return os.posix_spawn(sys.executable, command, os.environ, file_actions=files, setsid=True)
+
+
+def _wait_ready(ready: int, timeout_s: float) -> str | None:
+    """The address that the process writes once it serves; None when it ended, or took too long."""
+    readable, _, _ = select.select([ready], [], [], timeout_s)
+    return os.read(ready, 1_000).decode().strip() or None if readable else None
+
+
+def _usual_address(data: Path) -> str:
+    """Where the last run listened, so that its clients find this one; with port 0 if that is taken."""
+    address = _lock_content(data).get("address")
+    if isinstance(address, str) and address.startswith(f"{LOOPBACK}:") and _is_free(address):
+        return address
+    return f"{LOOPBACK}:0"
+
+
+def _is_free(address: str) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(_host_and_port(address))
+        except OSError:
+            return False
+        return True
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"it printed nothing to {log}"
+
+
+# Finding
+
+
+def _lock_path(data: Path) -> Path:
+    return data / "broker.db.lock"
+
+
+def _lock_content(data: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_lock_path(data).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_held(known: dict[str, Any]) -> bool:
+    """Whether the process that emulator.json names is there and is the emulator."""
+    pid, data = known.get("pid"), known.get("data_dir")
+    if not isinstance(pid, int) or not isinstance(data, str) or not isinstance(known.get("address"), str):
+        return False
+    try:
+        file = os.open(_lock_path(Path(data)), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _lock_content(Path(data)).get("pid") == pid
+    finally:
+        os.close(file)
+    return False
+
+
+def _accepts(address: str) -> bool:
+    try:
+        socket.create_connection(_host_and_port(address), CONNECT_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+# Recording and stopping
+
+
+def _record(state: State, pid: int, address: str, data: Path) -> None:
+    state.write_json(state.emulator_json, {"pid": pid, "address": address, "broker": "embedded", "data_dir": str(data)})
+
+
+def _forget(state: State, pid: int) -> None:
+    known = state.read_json(state.emulator_json)
+    if known is not None and known.get("pid") == pid:
+        state.emulator_json.unlink(missing_ok=True)
+
+
+def _end(known: dict[str, Any], timeout_s: float) -> None:
+    """SIGTERM, and SIGKILL if that does not end it in time."""
+    for number, patience_s in ((signal.SIGTERM, timeout_s), (signal.SIGKILL, CONNECT_TIMEOUT_S)):
+        try:
+            os.kill(known["pid"], number)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise EmulatorError(
+                f"the emulator (pid {known['pid']}) belongs to another user; stop it as that user"
+            ) from error
+        if any(not _is_held(known) for _ in _until(patience_s)):
+            _reap(known["pid"])
+            return
+    raise EmulatorError(f"the emulator (pid {known['pid']}) does not end; see what holds it up, then kill it")
+
+
+def _until(timeout_s: float) -> Iterator[None]:
+    give_up = time.monotonic() + timeout_s
+    while time.monotonic() < give_up:
+        yield
+        time.sleep(POLL_S)
+
+
+def _reap(pid: int) -> None:
+    """Collect the process if it is a child of this one, or it would stay a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -1,0 +1,143 @@
+"""The running broker: its topics and subscriptions, and the one log behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from pubsubctl.emulator.embedded.catalogue import Catalogue
+from pubsubctl.emulator.embedded.channel import READ_SIZE, Channel
+from pubsubctl.emulator.embedded.clock import Clock, SystemClock
+from pubsubctl.emulator.embedded.committer import Committer
+from pubsubctl.emulator.embedded.deadletter import dead_letter
+from pubsubctl.emulator.embedded.deliveries import Window
+from pubsubctl.emulator.embedded.faults import Faults
+from pubsubctl.emulator.embedded.group import Group
+from pubsubctl.emulator.embedded.log import Log
+from pubsubctl.emulator.embedded.message import Message, stamp, timestamp
+from pubsubctl.emulator.embedded.status import Refusal, unavailable
+from pubsubctl.emulator.embedded.topic import Topic
+from pubsubctl.emulator.embedded.upkeep import Upkeep
+
+T = TypeVar("T")
+
+
+class Broker:
+    """Everything but gRPC. Made and used in one event loop."""
+
+    def __init__(
+        self, log: Log, *, clock: Clock | None = None, faults: Faults | None = None, window: Window | None = None
+    ) -> None:
+        """Take over an open log; ``close`` closes it."""
+        self.log = log
+        self.clock: Clock = clock or SystemClock()
+        self.faults = faults or Faults()
+        self._reads = ThreadPoolExecutor(1, "broker-reads")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.committer = Committer(log, clock=self.clock, faults=self.faults, before=self._complete)
+        self.catalogue = Catalogue(log, self.committer, self, window or Window())
+        self.upkeep = Upkeep(self.catalogue)
+        self.committer.start()
+        loop = asyncio.get_running_loop()
+        self.clock.on_jump(lambda: loop.call_soon_threadsafe(self._jump))
+
+    def end_streams(self) -> None:
+        """Give nothing more away; whoever waits for messages is told to come back later."""
+        for channel in self.catalogue.channels.values():
+            channel.close(unavailable("The emulator is stopping."))
+
+    async def close(self) -> None:
+        """Write what is pending and let go of the log."""
+        for task in self._tasks:
+            task.cancel()
+        await self.committer.close()
+        self._reads.shutdown()
+        self.log.close()
+
+    # Publishing
+
+    def publish(self, topic: Topic, messages: Sequence[Any]) -> tuple[list[int], Group]:
+        """Put messages into the next group; subscriptions get them once it is written.
+
+        Returns:
+            The message ids, and the group whose ``written`` tells when they are true.
+        """
+        group = self.committer.open()
+        first = self.catalogue.next_message
+        time = timestamp(self.clock.time_ns())
+        entries = [(id_, _stamped(message, id_, time)) for id_, message in enumerate(messages, first)]
+        group.next_message = self.catalogue.next_message = first + len(entries)
+        if topic.channels:
+            group.messages.setdefault(topic.uid, []).extend(entries)
+            group.written.append(lambda error: topic.written(entries) if error is None else None)
+        return [id_ for id_, _ in entries], group
+
+    # What channels need
+
+    async def read(self, function: Callable[[], T]) -> T:
+        """Call ``function``, which reads the log, in the thread for that."""
+        return await asyncio.get_running_loop().run_in_executor(self._reads, function)
+
+    def acknowledged(self, channel: Channel, ids: array[int]) -> None:
+        """Write that these messages are settled."""
+        self.committer.ack(channel.uid, ids)
+
+    def subscription_name(self, uid: int) -> str | None:
+        """The name of a subscription."""
+        channel = self.catalogue.channel(uid)
+        return channel.name if channel else None
+
+    def bury(self, channel: Channel, dead: list[Message]) -> None:
+        """Publish dead letters and settle the messages, both or neither; what cannot be is delivered on."""
+        self._spawn(self._bury(channel, dead))
+
+    async def _bury(self, channel: Channel, dead: list[Message]) -> None:
+        topic = self.catalogue.topics.get(channel.config.dead_letter_policy.dead_letter_topic)
+        try:
+            if topic is None:
+                channel.deliveries.revive(dead)
+                return
+            await self._load_bodies(channel, dead)
+            letters = [dead_letter(message, channel.name) for message in dead if message.body is not None]
+            _, group = self.publish(topic, letters)
+            group.moved.setdefault(channel.uid, array("Q")).extend(message.id for message in dead)
+            await self.committer.outcome(group.written)
+            channel.deliveries.settle_dead(dead)
+        except Refusal:
+            channel.deliveries.revive(dead)
+        finally:
+            channel.pump()
+
+    async def _load_bodies(self, channel: Channel, messages: list[Message]) -> None:
+        missing = {message.id: message for message in messages if message.body is None}
+        while missing:
+            read = partial(self.log.bodies, channel.topic.uid, sorted(missing), size=READ_SIZE)
+            for id_, body in (await self.read(read)).items():
+                missing.pop(id_).body = body
+
+    # Inside
+
+    def _complete(self, group: Group) -> None:
+        self.upkeep.add_to(group)
+        group.written.append(lambda _: self.committer.open() if self.upkeep.busy else None)
+
+    def _jump(self) -> None:
+        for channel in self.catalogue.channels.values():
+            channel.tick()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _stamped(message: Any, id_: int, time: bytes) -> bytes:
+    """The serialized message with its id and time; what the publisher put there instead is not kept."""
+    if message.message_id or message.HasField("publish_time"):
+        message.ClearField("message_id")
+        message.ClearField("publish_time")
+    return stamp(message.SerializeToString(), id_, time)

@@ -1,0 +1,240 @@
+"""The way from one subscription's deliveries to those who take them: pulls and streams, in an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, TypeVar
+
+from pubsubctl.emulator.embedded.ackid import Misdirected
+from pubsubctl.emulator.embedded.clock import Clock
+from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet
+from pubsubctl.emulator.embedded.log import Log
+from pubsubctl.emulator.embedded.message import Message, pull_response
+from pubsubctl.emulator.embedded.settings import rules
+from pubsubctl.emulator.embedded.status import Refusal, invalid
+from pubsubctl.emulator.embedded.topic import Topic
+
+READ_MESSAGES = 4_000
+READ_SIZE = 4 * 2**20
+READ_BODIES = 500
+
+T = TypeVar("T")
+
+
+class Surroundings(Protocol):
+    """What a channel needs of its broker."""
+
+    clock: Clock
+    log: Log
+
+    async def read(self, function: Callable[[], Any]) -> Any:
+        """Call ``function``, which reads the log, in the thread for that."""
+
+    def acknowledged(self, channel: Channel, ids: array[int]) -> None:
+        """Write that these messages are settled."""
+
+    def bury(self, channel: Channel, dead: list[Message]) -> None:
+        """Publish dead letters, then settle the messages or revive them."""
+
+    def subscription_name(self, uid: int) -> str | None:
+        """The name of a subscription."""
+
+
+class Channel:
+    """One subscription: settings, deliveries, and who waits for messages.
+
+    ``pump`` is called whenever something may have changed: it gives ready messages to waiting takers in turn, asks
+    the log for more, and sets the one timer.
+    """
+
+    def __init__(self, uid: int, config: Any, topic: Topic, deliveries: Deliveries, around: Surroundings) -> None:
+        self.uid = uid
+        self.config = config
+        self.topic = topic
+        self.deliveries = deliveries
+        self.unfolded = 0
+        self._around = around
+        self._loop = asyncio.get_running_loop()
+        self._takers: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._closed: Refusal | None = None
+
+    @property
+    def name(self) -> str:
+        """The resource name."""
+        name: str = self.config.name
+        return name
+
+    # Giving messages away
+
+    async def take(self, outlet: Outlet) -> list[Message]:
+        """Wait until there are messages for ``outlet`` and lease them to it; none when it was ``dismiss``-ed.
+
+        Raises:
+            Refusal: the subscription is gone.
+        """
+        if self._closed:
+            raise self._closed
+        future: asyncio.Future[list[Message]] = self._loop.create_future()
+        self._takers.append((outlet, future))
+        self.pump()
+        try:
+            return await future
+        except asyncio.CancelledError:
+            # The taker went away between being given messages and hearing of it: nobody ever had them.
+            if future.done() and not future.cancelled() and not future.exception():
+                self.deliveries.unsend(future.result())
+            self._takers = deque(taker for taker in self._takers if taker[1] is not future)
+            self.pump()
+            raise
+
+    def take_now(self, outlet: Outlet) -> list[Message]:
+        """Lease to ``outlet`` what is ready."""
+        return self.deliveries.take(outlet, outlet.max_messages, self._around.clock.monotonic())
+
+    def dismiss(self, outlet: Outlet) -> None:
+        """Let ``outlet`` wait no longer."""
+        for waiting, future in self._takers:
+            if waiting is outlet and not future.done():
+                future.set_result([])
+
+    def response(self, batch: list[Message]) -> bytes:
+        """A response that carries ``batch``; to be called once, just before it is sent."""
+        response = pull_response(batch, with_attempts=self.deliveries.rules.max_delivery_attempts > 0)
+        self.deliveries.sent(batch)
+        return response
+
+    def pump(self) -> None:
+        """Give away what can be given, and see that this is called again in time."""
+        now = self._around.clock.monotonic()
+        blocked: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
+        while self._takers and (ready := self.deliveries.ready_count):
+            taker = self._takers.popleft()
+            outlet, future = taker
+            if future.done():
+                continue
+            share = math.ceil(ready / (len(self._takers) + 1))
+            batch = self.deliveries.take(outlet, share, now)
+            if batch:
+                future.set_result(batch)
+            else:
+                blocked.append(taker)
+        self._takers.extendleft(reversed(blocked))
+        self._arm(now)
+        self._load_more()
+
+    # Acknowledging
+
+    def ack(self, ack_ids: Iterable[str]) -> None:
+        """Settle messages; the ids are on their way into the log when this returns.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
+        """
+        settled = self._directed(lambda: self.deliveries.ack(ack_ids))
+        if settled:
+            self.unfolded += len(settled)
+            self._around.acknowledged(self, settled)
+        self.pump()
+
+    def modify(self, ack_ids: Iterable[str], seconds: float) -> None:
+        """Let leases end ``seconds`` from now, zero meaning that the messages are refused.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
+        """
+        now = self._around.clock.monotonic()
+        self._bury(self._directed(lambda: self.deliveries.modify(ack_ids, seconds, now)))
+        self.pump()
+
+    # Changing
+
+    def reconfigure(self, config: Any) -> None:
+        """Follow new settings."""
+        self.config = config
+        self.deliveries.rules = rules(config)
+        self.pump()
+
+    def close(self, refusal: Refusal) -> None:
+        """Give nothing more away; who waits, or comes, is told ``refusal``."""
+        self._closed = refusal
+        for _, future in self._takers:
+            if not future.done():
+                future.set_exception(refusal)
+        self._takers.clear()
+        if self._timer:
+            self._timer.cancel()
+        if self._reading:
+            self._reading.cancel()
+
+    def tick(self) -> None:
+        """Time has passed."""
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if not self._closed:
+            self._bury(self.deliveries.expire(self._around.clock.monotonic()))
+            self.pump()
+
+    # Inside
+
+    def _directed(self, call: Callable[[], T]) -> T:
+        """Name both subscriptions where an ack id is another's."""
+        try:
+            return call()
+        except Misdirected as error:
+            owner = self._around.subscription_name(error.subscription)
+            if owner is None:
+                raise invalid(f"Invalid ack id (ack_id={error.ack_id})") from error
+            raise invalid(
+                f"Subscription {self.name} received an invalid ack ID {error.ack_id}, meant for subscription: {owner}"
+            ) from error
+
+    def _bury(self, dead: list[Message]) -> None:
+        if dead:
+            self._around.bury(self, dead)
+
+    def _arm(self, now: float) -> None:
+        event = self.deliveries.next_event()
+        if event is None or self._closed:
+            return
+        due = self._loop.time() + max(0.0, event - now)
+        if self._timer:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self.tick)
+
+    def _load_more(self) -> None:
+        if self._reading is None and not self._closed and self._has_more():
+            self._reading = self._loop.create_task(self._load())
+
+    def _has_more(self) -> bool:
+        deliveries = self.deliveries
+        return bool(deliveries.wants() and (deliveries.bodiless(1) or deliveries.position < self.topic.tail))
+
+    async def _load(self) -> None:
+        """Fill the window from the log."""
+        try:
+            while self._has_more():
+                await self._load_some()
+                self.pump()
+        finally:
+            self._reading = None
+
+    async def _load_some(self) -> None:
+        log, topic, deliveries = self._around.log, self.topic, self.deliveries
+        if ids := deliveries.bodiless(READ_BODIES):
+            deliveries.load_bodies(await self._around.read(lambda: log.bodies(topic.uid, ids, size=READ_SIZE)))
+            return
+        tail, start = topic.tail, deliveries.position
+        wanted = min(deliveries.wants(), READ_MESSAGES)
+        messages, position = await self._around.read(
+            lambda: log.read(topic.uid, start, messages=wanted, size=READ_SIZE)
+        )
+        deliveries.load(messages, position if messages else tail)

@@ -1,0 +1,349 @@
+"""The delivery state machine of one subscription: no I/O, no clock, no tasks.
+
+Of the subscription's backlog a window is here; the rest stays in the topic's log. ``position`` parts the two: every
+message of the topic with a lower id was loaded, and of those, ``_unsettled`` has the ones that nobody acknowledged.
+A message that is here is ready, leased, delayed, or waiting for its body to be loaded again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from array import array
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pubsubctl.emulator.embedded.ackid import AckId, parse
+from pubsubctl.emulator.embedded.leases import Leases
+from pubsubctl.emulator.embedded.message import Message, ordering_key
+from pubsubctl.emulator.embedded.ordered import Ordered
+from pubsubctl.emulator.embedded.ready import Ready, Room, Unordered
+
+RESPONSE_SIZE = 3_500_000
+RESPONSE_MESSAGES = 1_000
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What of a subscription's settings decides about deliveries; times in seconds."""
+
+    ack_deadline_s: int = 10
+    minimum_backoff_s: float = 0.0
+    maximum_backoff_s: float = 0.0
+    max_delivery_attempts: int = 0
+    ordered: bool = False
+
+    def backoff_s(self, attempts: int) -> float:
+        """How long a message waits after its ``attempts``-th delivery failed."""
+        return min(self.minimum_backoff_s * 2.0 ** min(attempts - 1, 32), self.maximum_backoff_s)
+
+
+@dataclass(frozen=True)
+class Window:
+    """How much of a backlog may be in memory."""
+
+    messages: int = 10_000
+    size: int = 8 * 2**20
+    leased_size: int = 32 * 2**20
+
+
+class Outlet:
+    """One taker of messages, a stream or a pull: what it may hold, and what it holds."""
+
+    def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
+        """Zero for a limit means none."""
+        self.max_messages = max_messages
+        self.max_size = max_size
+        self.ack_deadline_s = ack_deadline_s
+        self.messages = 0
+        self.size = 0
+
+    def room(self, share: int) -> Room:
+        """What it accepts now, of ``share`` messages that it may have in one response."""
+        messages = min(share, RESPONSE_MESSAGES)
+        if self.max_messages > 0:
+            messages = min(messages, self.max_messages - self.messages)
+        size = RESPONSE_SIZE
+        if self.max_size > 0:
+            size = min(size, self.max_size - self.size)
+        return Room(messages, size, empty=not self.messages or self.max_size <= 0)
+
+
+class Deliveries:
+    """See the module."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        ack_ids: str,
+        position: int,
+        unsettled: Iterable[int] = (),
+        settled: Iterable[int] = (),
+        window: Window | None = None,
+    ) -> None:
+        """Start with nothing loaded.
+
+        Args:
+            rules: the settings.
+            ack_ids: what every ack id given out begins with.
+            position: the id of the first message that is neither in ``unsettled`` nor acknowledged.
+            unsettled: ids below ``position`` that were not acknowledged.
+            settled: ids at or above ``position`` that were.
+            window: bounds of what is in memory.
+        """
+        self.rules = rules
+        self.position = position
+        self.leases = Leases()
+        self._window = window or Window()
+        self._ack_ids = ack_ids
+        self._ready: Ready = Ordered() if rules.ordered else Unordered()
+        self._unsettled = {id_: Message(id_, None) for id_ in unsettled}
+        self._bodiless = deque(self._unsettled.values())
+        self._settled_ahead = set(settled)
+        self._delayed: list[tuple[float, int, Message]] = []
+        self._delays = itertools.count()
+
+    @property
+    def ready_count(self) -> int:
+        """How many messages wait in memory to be given away; some may wait for others of their key."""
+        return len(self._ready)
+
+    @property
+    def unsettled_count(self) -> int:
+        """How many messages are in memory in any state."""
+        return len(self._unsettled)
+
+    # Filling the window
+
+    def offer(self, messages: list[tuple[int, bytes]], tail: int) -> None:
+        """Take over what was published, unless older messages are still to be loaded or the window is full.
+
+        Args:
+            messages: ids and bodies, ids rising.
+            tail: one more than the id of the topic's last message before these.
+        """
+        if self.position >= tail and not self._bodiless and not self._is_full():
+            self.load(messages, messages[-1][0] + 1)
+
+    def load(self, messages: list[tuple[int, bytes]], position: int) -> None:
+        """Add messages from the log; everything below ``position`` has now been loaded."""
+        for id_, body in messages:
+            if id_ < self.position or id_ in self._settled_ahead:
+                self._settled_ahead.discard(id_)
+                continue
+            message = Message(id_, body, ordering_key(body) if self.rules.ordered else "")
+            self._unsettled[id_] = message
+            self._make_ready(message)
+        self.position = max(self.position, position)
+
+    def wants(self) -> int:
+        """How many messages more should be loaded; zero while at least half of the window is filled."""
+        if len(self._ready) * 2 > self._window.messages or self._ready.size * 2 > self._window.size:
+            return 0
+        return self._window.messages - len(self._ready)
+
+    def bodiless(self, limit: int) -> list[int]:
+        """The ids of the first messages that wait for their bodies."""
+        while self._bodiless and self._bodiless[0].done:
+            self._bodiless.popleft()
+        return sorted(message.id for message in itertools.islice(self._bodiless, limit))
+
+    def load_bodies(self, bodies: dict[int, bytes | None]) -> None:
+        """Make these messages ready; one without a body has left the log and is dropped."""
+        kept: deque[Message] = deque()
+        for message in self._bodiless:
+            if message.id not in bodies:
+                kept.append(message)
+            elif not message.done:
+                self._embody(message, bodies[message.id])
+        self._bodiless = kept
+
+    # Giving messages away
+
+    def take(self, outlet: Outlet, share: int, now: float) -> list[Message]:
+        """Lease to ``outlet`` what it has room for, at most ``share`` messages."""
+        batch = self._ready.take(outlet.room(share))
+        deadline = now + outlet.ack_deadline_s
+        for message in batch:
+            message.waiting = False
+            message.attempts += 1
+            message.ack_id = f"{self._ack_ids}{message.id}-{message.attempts}"
+            message.outlet = outlet
+            outlet.messages += 1
+            outlet.size += message.size
+            self.leases.add(message, deadline)
+        return batch
+
+    def sent(self, batch: list[Message]) -> None:
+        """Drop the bodies of a batch that was written to its response, if too much is leased to keep them."""
+        if self.leases.size > self._window.leased_size:
+            for message in batch:
+                message.body = None
+
+    def unsend(self, batch: list[Message]) -> None:
+        """Take back a batch that never left: no delivery has happened, the messages are free at once."""
+        held = [message for message in batch if message.ack_id]
+        for message in held:
+            self._release(message)
+            message.attempts -= 1
+        self._return(held)
+
+    # Acknowledging
+
+    def ack(self, ack_ids: Iterable[str]) -> array[int]:
+        """Settle messages and return the ids of those that were not settled before.
+
+        A late ack, of a lease that has ended, settles the message unless it is leased again.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT: one is no ack id of this subscription; none is settled.
+        """
+        settled = array("Q")
+        for ack_id, message in self._resolve(ack_ids):
+            if isinstance(message, AckId):
+                self._ack_late(message, settled)
+            elif message.ack_id == ack_id:
+                self._release(message)
+                self._settle(message)
+                settled.append(message.id)
+        return settled
+
+    def modify(self, ack_ids: Iterable[str], seconds: float, now: float) -> list[Message]:
+        """Let leases end ``seconds`` from now; zero refuses the message. Ended leases are left as they are.
+
+        Returns:
+            Messages that were delivered as often as they may be: publish their dead letters, then ``settle_dead``
+            or ``revive`` them.
+
+        Raises:
+            Refusal: INVALID_ARGUMENT: one is no ack id of this subscription; none is changed.
+        """
+        refused = []
+        for _, message in self._resolve(ack_ids):
+            if isinstance(message, AckId):
+                continue
+            if seconds > 0:
+                self.leases.renew(message, now + seconds)
+            elif message.ack_id:
+                self._release(message)
+                refused.append(message)
+        return self._fail(refused, now)
+
+    def expire(self, now: float) -> list[Message]:
+        """End the leases and the delays whose time is over; returns what ``modify`` does."""
+        while self._delayed and self._delayed[0][0] <= now:
+            message = heapq.heappop(self._delayed)[2]
+            if not message.done:
+                self._return([message])
+        ended = self.leases.take_expired(now)
+        for message in ended:
+            self._leave_outlet(message)
+        return self._fail(ended, now)
+
+    def next_event(self) -> float | None:
+        """When ``expire`` has something to do, unless something else happens first."""
+        end = self.leases.next_end()
+        delay = self._delayed[0][0] if self._delayed else None
+        return end if delay is None else delay if end is None else min(end, delay)
+
+    def settle_dead(self, messages: list[Message]) -> None:
+        """The dead letters of these messages were published."""
+        for message in messages:
+            self._settle(message)
+
+    def revive(self, messages: list[Message]) -> None:
+        """The dead letters of these messages could not be published: they are delivered on."""
+        self._return(messages)
+
+    # What is kept over a restart
+
+    def unsettled_ids(self) -> array[int]:
+        """The ids below ``position`` that nobody acknowledged."""
+        return array("Q", self._unsettled)
+
+    def settled_ids(self) -> array[int]:
+        """The ids from ``position`` on that were acknowledged."""
+        return array("Q", self._settled_ahead)
+
+    # Inside
+
+    def _is_full(self) -> bool:
+        return len(self._ready) >= self._window.messages or self._ready.size >= self._window.size
+
+    def _make_ready(self, message: Message) -> None:
+        message.waiting = True
+        self._ready.put(message)
+
+    def _embody(self, message: Message, body: bytes | None) -> None:
+        if body is None:
+            self._settle(message)
+            return
+        message.body = body
+        message.size = len(body)
+        if message.attempts:
+            self._return([message])
+        else:
+            message.key = ordering_key(body) if self.rules.ordered else ""
+            self._make_ready(message)
+
+    def _resolve(self, ack_ids: Iterable[str]) -> list[tuple[str, Message | AckId]]:
+        """Each ack id with the message it leases now, or else what it says about itself."""
+        get = self.leases.get
+        return [(ack_id, get(ack_id) or parse(ack_id, self._ack_ids)) for ack_id in ack_ids]
+
+    def _release(self, message: Message) -> None:
+        self.leases.remove(message)
+        self._leave_outlet(message)
+
+    def _leave_outlet(self, message: Message) -> None:
+        outlet: Outlet = message.outlet
+        outlet.messages -= 1
+        outlet.size -= message.size
+        message.outlet = None
+
+    def _settle(self, message: Message) -> None:
+        if message.done:
+            return
+        message.done = True
+        del self._unsettled[message.id]
+        if False:
+            self._ready.forget(message)
+        else:
+            self._ready.settled(message)
+
+    def _ack_late(self, ack_id: AckId, settled: array[int]) -> None:
+        message = self._unsettled.get(ack_id.message_id)
+        if message is not None:
+            if not message.ack_id:
+                self._settle(message)
+                settled.append(message.id)
+        elif ack_id.message_id >= self.position and ack_id.message_id not in self._settled_ahead:
+            self._settled_ahead.add(ack_id.message_id)
+            settled.append(ack_id.message_id)
+
+    def _fail(self, messages: list[Message], now: float) -> list[Message]:
+        """Delay or return messages whose deliveries failed, and return those behind them; the dead are the answer."""
+        dead: list[Message] = []
+        for message in messages:
+            behind = [other for other in self._ready.held_behind(message) if other.ack_id]
+            for other in behind:
+                self._release(other)
+            self._return(behind)
+            backoff_s = self.rules.backoff_s(message.attempts)
+            if 0 < self.rules.max_delivery_attempts <= message.attempts:
+                dead.append(message)
+            elif backoff_s > 0:
+                heapq.heappush(self._delayed, (now + backoff_s, next(self._delays), message))
+            else:
+                self._return([message])
+        return dead
+
+    def _return(self, messages: list[Message]) -> None:
+        """Make messages ready again, once their bodies are here."""
+        here = [message for message in messages if message.body is not None]
+        self._bodiless.extend(message for message in messages if message.body is None)
+        for message in here:
+            message.waiting = True
+        self._ready.put_back(here)

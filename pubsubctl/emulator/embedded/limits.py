@@ -1,0 +1,155 @@
+"""The service's limits on messages and settings, and what is said when one is passed.
+
+From cloud.google.com/pubsub/quotas and the API reference of google.pubsub.v1.
+"""
+
+from typing import Any
+
+from pubsubctl.emulator.embedded.status import invalid, out_of_range
+
+PUBLISH_MESSAGES = 1_000
+PUBLISH_SIZE = 10_000_000
+ATTRIBUTES = 100
+ATTRIBUTE_KEY_SIZE = 256
+ATTRIBUTE_VALUE_SIZE = 1_024
+ORDERING_KEY_SIZE = 1_024
+ACK_DEADLINE_S = (10, 600)
+RETENTION_S = (600, 2_678_400)
+BACKOFF_S = 600
+DELIVERY_ATTEMPTS = (5, 100)
+EXPIRATION_S = 86_400
+
+
+def check_message(message: Any) -> None:
+    """Refuse a message that the service would not take.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, with the limit.
+    """
+    if message.attributes:
+        _check_attributes(message.attributes)
+    elif not message.data:
+        raise invalid("Some messages are empty")
+    if len(message.ordering_key) * 4 > ORDERING_KEY_SIZE and len(message.ordering_key.encode()) > ORDERING_KEY_SIZE:
+        raise invalid(f"The ordering key is longer than {ORDERING_KEY_SIZE} bytes (ordering_key)")
+
+
+def _check_attributes(attributes: Any) -> None:
+    if len(attributes) > ATTRIBUTES:
+        raise invalid(f"A message has {len(attributes)} attributes; at most {ATTRIBUTES} are allowed (attributes)")
+    for key, value in attributes.items():
+        if len(key) * 4 > ATTRIBUTE_KEY_SIZE and len(key.encode()) > ATTRIBUTE_KEY_SIZE:
+            raise invalid(f"An attribute key is longer than {ATTRIBUTE_KEY_SIZE} bytes (attributes: {key})")
+        if len(value) * 4 > ATTRIBUTE_VALUE_SIZE and len(value.encode()) > ATTRIBUTE_VALUE_SIZE:
+            raise invalid(f"An attribute value is longer than {ATTRIBUTE_VALUE_SIZE} bytes (attributes: {key})")
+
+
+def check_publish(count: int, size: int) -> None:
+    """Refuse a publish with too many or too few messages or bytes.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, with the limit.
+    """
+    if not count:
+        raise invalid("No messages to publish")
+    if count > PUBLISH_MESSAGES:
+        raise invalid("Too many messages to publish")
+    if size > PUBLISH_SIZE:
+        raise invalid(f"The publish has {size} bytes of messages; at most {PUBLISH_SIZE} are allowed (messages)")
+
+
+def ack_deadline(seconds: int) -> int:
+    """A subscription's ack deadline; zero asks for the default.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT: out of bounds.
+    """
+    if seconds and not ACK_DEADLINE_S[0] <= seconds <= ACK_DEADLINE_S[1]:
+        raise invalid("ack_deadline_secs out of bounds")
+    return seconds or ACK_DEADLINE_S[0]
+
+
+def check_retention(duration: Any) -> None:
+    """Refuse a message retention out of bounds.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT.
+    """
+    if not RETENTION_S[0] <= seconds(duration) <= RETENTION_S[1]:
+        raise invalid("message_retention_duration out of bounds")
+
+
+def check_expiration(policy: Any) -> None:
+    """Refuse a time to live of less than a day; none at all is for ever.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT.
+    """
+    if policy.HasField("ttl") and seconds(policy.ttl) < EXPIRATION_S:
+        raise invalid("expiration_policy.ttl out of bounds: it must be at least 1 day (86400s)")
+
+
+def check_retry(policy: Any) -> None:
+    """Refuse back-offs out of bounds.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT.
+    """
+    for name in ("minimum_backoff", "maximum_backoff"):
+        value = seconds(getattr(policy, name))
+        if not 0 <= value <= BACKOFF_S:
+            raise invalid(
+                f"The value for {name} is out of bounds. You passed {value:g}s in the request, "
+                f"but the value must be between 0s and {BACKOFF_S}s."
+            )
+    least, most = seconds(policy.minimum_backoff), seconds(policy.maximum_backoff)
+    if least > most:
+        raise invalid(
+            f"The value for maximum_backoff is too small. You passed {most:g}s in the request, "
+            f"but the minimum value is {least:g}s."
+        )
+
+
+def check_delivery_attempts(attempts: int) -> None:
+    """Refuse a number of deliveries before the dead letter that is out of bounds.
+
+    Raises:
+        Refusal: OUT_OF_RANGE.
+    """
+    least, most = DELIVERY_ATTEMPTS
+    problem = ("small", "minimum", least) if attempts < least else ("large", "maximum", most)
+    if not least <= attempts <= most:
+        raise out_of_range(
+            f"The value for max_delivery_attempts is too {problem[0]}. You passed {attempts} in the request, "
+            f"but the {problem[1]} value is {problem[2]}."
+        )
+
+
+def seconds(duration: Any) -> float:
+    """A protobuf Duration in seconds."""
+    value: float = duration.seconds + duration.nanos / 1e9
+    return value
+
+
+def lease(seconds: int) -> int:
+    """How long a lease may be made to last from now; zero refuses the message.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT: out of bounds.
+    """
+    if seconds < 0:
+        raise invalid("Ack deadline cannot be negative")
+    if seconds > ACK_DEADLINE_S[1]:
+        raise invalid(f"Ack deadline cannot be more than {ACK_DEADLINE_S[1]} seconds (ack_deadline_seconds={seconds})")
+    return seconds
+
+
+def stream_ack_deadline(seconds: int) -> int:
+    """The ack deadline of a stream's messages.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT: out of bounds.
+    """
+    if not ACK_DEADLINE_S[0] <= seconds <= ACK_DEADLINE_S[1]:
+        raise invalid("stream_ack_deadline_seconds must be between 10 and 600 seconds")
+    return seconds

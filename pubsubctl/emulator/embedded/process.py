@@ -1,0 +1,45 @@
+"""The broker as what a process does until it is told to end."""
+
+import asyncio
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from pubsubctl.emulator.embedded.serve import Serving
+
+SWITCH_INTERVAL_S = 0.0005
+
+
+def serve_process(data_dir: Path, *, host_port: str, durability: str = "full", on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; to be called from the main thread.
+
+    Args:
+        data_dir: where the message log is, or will be.
+        host_port: where to listen; port 0 takes a free one.
+        durability: ``full``, ``normal`` or ``memory``.
+        on_ready: called with the address once RPCs are answered.
+
+    Raises:
+        EmulatorError: it cannot be started.
+    """
+    _tune()
+    asyncio.run(_serve(data_dir, host_port, durability, on_ready))
+
+
+async def _serve(data_dir: Path, host_port: str, durability: str, on_ready: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    serving = await Serving.start(data_dir, host_port=host_port, durability=durability)
+    on_ready(serving.address)
+    await stop.wait()
+    await serving.stop()
+
+
+def _tune() -> None:
+    """Let the log's thread have the interpreter sooner than after the usual 5 ms, and the collector run less often."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -1,0 +1,1 @@
+"""What people and programs see: text, live displays, JSON. Nothing else writes to stdout."""

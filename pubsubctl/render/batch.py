@@ -1,0 +1,151 @@
+"""Many jobs: their counts, how fast they end, what runs, what failed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pubsubctl.job import FINISHED, Job, JobState
+from pubsubctl.render.bar import bar_with_percent
+from pubsubctl.render.drawing import STATE_STYLES, grid, printed, state, text
+from pubsubctl.render.figures import plural, rate, seconds
+from pubsubctl.render.job import why
+
+_FIXED_ROWS = 6
+_BAR, _SMALL_BAR = 60, 10
+_ALWAYS = (JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """The jobs of one submit as they are now.
+
+    Attributes:
+        submitted: how many there are, so far.
+        submitting: whether there will be more.
+        counts: how many are in each state.
+        per_second: how many end in a second; None while nobody can tell.
+        running: some of those that run, the longest running first.
+        room: how many lines to keep for them, so that nothing below jumps.
+        failures: the first that failed or were cancelled.
+        now: the time by the store's clock.
+    """
+
+    batch_id: str
+    submitted: int
+    submitting: bool
+    counts: Mapping[JobState, int]
+    elapsed_s: float
+    per_second: float | None
+    running: Sequence[Job]
+    room: int
+    failures: Sequence[Job]
+    now: float
+    notice: str = ""
+
+    @property
+    def ended(self) -> int:
+        """How many have ended."""
+        return sum(self.counts[state] for state in FINISHED)
+
+    @property
+    def done(self) -> bool:
+        """Whether all have."""
+        return not self.submitting and self.ended >= self.submitted
+
+    @property
+    def unsuccessful(self) -> int:
+        """How many have ended otherwise than well."""
+        return self.counts[JobState.FAILED] + self.counts[JobState.CANCELLED]
+
+    def frame(self, width: int, rows: int) -> RenderableType:
+        """See ``View``."""
+        parts: list[RenderableType] = [self._head(), bar_with_percent(self._share(), min(_BAR, width - 6))]
+        parts.append(self._counted())
+        if self.notice:
+            parts.append(text(self.notice, "yellow"))
+        left = max(0, rows - _FIXED_ROWS)
+        failures = self.failures[: left // 2]
+        room = min(self.room, left - len(failures))
+        if room:
+            parts.append(self._running(width, room))
+        if failures:
+            parts.append(failed(failures))
+        return Group(*parts)
+
+    def line(self) -> str:
+        """See ``View``."""
+        pieces = [f"{self.ended:,} of {self.submitted:,} ended", *self._pace()]
+        if self.unsuccessful:
+            pieces.insert(1, f"{self.unsuccessful:,} failed or cancelled")
+        return f"{self.batch_id}: {', '.join(pieces)}" + (f"; {self.notice}" if self.notice else "")
+
+    def urgent(self) -> str:
+        """See ``View``."""
+        return f"{self.notice} {self.submitting}"
+
+    def _share(self) -> float:
+        return self.ended / self.submitted if self.submitted else 0.0
+
+    def _head(self) -> Table:
+        table = grid(flexible=0, columns=2, expand=True)
+        verb = "submitting" if self.submitting else "ended"
+        number = f"{self.submitted:,}" if self.submitting else f"{self.ended:,} of {self.submitted:,}"
+        table.add_row(text(self.batch_id, "bold"), text("  ".join([f"{number} {verb}", *self._pace()])))
+        return table
+
+    def _pace(self) -> list[str]:
+        pieces = [seconds(self.elapsed_s)]
+        if self.per_second:
+            pieces.append(rate(self.per_second))
+            if not self.submitting and not self.done:
+                pieces.append(f"ETA {seconds((self.submitted - self.ended) / self.per_second)}")
+        return pieces
+
+    def _counted(self) -> Text:
+        return counted(self.counts)
+
+    def _running(self, width: int, room: int) -> Table:
+        table = grid(flexible=3, columns=4, expand=True, right=(2,))
+        for job in self.running[:room]:
+            what = text(f"{job.method} {job.path}")
+            what.truncate(max(12, width // 3), overflow="ellipsis")
+            table.add_row(
+                what,
+                bar_with_percent(job.progress_fraction, _SMALL_BAR),
+                text(seconds(self.now - (job.started_at or self.now))),
+                text(job.progress_note or "", "dim"),
+            )
+        for _ in range(room - len(self.running[:room])):
+            table.add_row("", "", "", "")
+        return table
+
+
+def counted(counts: Mapping[JobState, int]) -> Text:
+    """The counts by state, each in its colour; the unusual ones only when there are any."""
+    shown = [
+        (f"{name} {counts[name]:,}", STATE_STYLES[name] if counts[name] else "dim")
+        for name in JobState
+        if counts[name] or name in _ALWAYS
+    ]
+    pieces = [piece for pair in shown for piece in (pair, "  ")]
+    return Text.assemble(*pieces[:-1], no_wrap=True, overflow="ellipsis", end="")
+
+
+def failed(jobs: Sequence[Job]) -> Table:
+    """Jobs that did not succeed, with the reason."""
+    table = grid(flexible=2, columns=3, expand=False)
+    for job in jobs:
+        table.add_row(text(job.id), state(job.state), text(why(job)))
+    return table
+
+
+def summary(view: BatchView) -> None:
+    """What became of them all, on stdout."""
+    counts = ", ".join(f"{view.counts[name]:,} {name}" for name in JobState if view.counts[name])
+    title = f"{view.batch_id}: {plural(view.submitted, 'job')} in {seconds(view.elapsed_s)}: {counts}"
+    more = view.unsuccessful - len(view.failures)
+    rest = text(f"and {more:,} more", "dim") if more > 0 else None
+    printed(Group(text(title), *([failed(view.failures)] if view.failures else []), *([rest] if rest else [])))

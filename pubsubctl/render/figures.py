@@ -1,0 +1,51 @@
+"""Numbers as people read them. Pure."""
+
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86400
+_TEN = 10
+_KILO = 1000
+
+
+def seconds(value: float) -> str:
+    """A duration, in at most two units."""
+    value = max(0.0, value)
+    if value < _TEN:
+        return f"{value:.1f} s"
+    if value < _MINUTE:
+        return f"{value:.0f} s"
+    whole = round(value)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02} s"
+    if whole < _DAY:
+        return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE:02} min"
+    return f"{whole // _DAY} d {whole % _DAY // _HOUR:02} h"
+
+
+def size(count: int) -> str:
+    """A number of bytes, in powers of a thousand."""
+    if count < _KILO:
+        return f"{count} bytes" if count != 1 else "1 byte"
+    value = float(count)
+    for unit in ("kB", "MB", "GB"):
+        value /= _KILO
+        if value < _KILO:
+            break
+    return f"{value:.1f} {unit}"
+
+
+def rate(per_second: float) -> str:
+    """How many in a second, or in a minute where that says more."""
+    if per_second >= _TEN:
+        return f"{per_second:,.0f}/s"
+    return f"{per_second:.1f}/s" if per_second >= 1 else f"{per_second * _MINUTE:.1f}/min"
+
+
+def percent(fraction: float) -> str:
+    """A share, never rounded up to all of it."""
+    return f"{int(fraction * 100)}%"
+
+
+def plural(count: int, word: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

@@ -1,0 +1,107 @@
+"""One job: live, in full, and in a line."""
+
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from pubsubctl.job import Job, JobState
+from pubsubctl.render.bar import bar_with_percent
+from pubsubctl.render.drawing import grid, printed, state, text
+from pubsubctl.render.figures import seconds, size
+from pubsubctl.render.output import Format, document
+
+_BAR = 30
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as it is now.
+
+    Attributes:
+        now: the time by the store's clock.
+        notice: what keeps it from going on, if anything does.
+    """
+
+    job: Job
+    now: float
+    notice: str = ""
+
+    def frame(self, width: int, rows: int) -> RenderableType:  # noqa: ARG002 - it is never high
+        """See ``View``."""
+        job = self.job
+        head = grid(flexible=1, columns=4, expand=True)
+        attempt = f"attempt {job.attempt}" if job.attempt else ""
+        head.add_row(state(job.state), text(f"{job.method} {job.path}"), text(attempt), text(self._elapsed()))
+        parts: list[RenderableType] = [head, self._progress(width)]
+        if job.state is JobState.RETRYING:
+            parts.append(text(self._retry(), "yellow"))
+        if self.notice:
+            parts.append(text(self.notice, "yellow"))
+        return Group(*parts)
+
+    def line(self) -> str:
+        """See ``View``."""
+        job = self.job
+        told = f", {int(job.progress_fraction * 100)}%" if job.progress_fraction is not None else ""
+        noted = f", {job.progress_note}" if job.progress_note else ""
+        return f"{job.id} {job.state}, attempt {job.attempt}{told}{noted}, {self._elapsed()}" + (
+            f"; {self.notice}" if self.notice else ""
+        )
+
+    def urgent(self) -> str:
+        """See ``View``."""
+        return f"{self.job.state} {self.job.attempt} {self.notice}"
+
+    def _progress(self, width: int) -> Table:
+        table = grid(flexible=1, columns=2, expand=True)
+        told = self.job.state is JobState.RUNNING
+        fraction = self.job.progress_fraction if told else None
+        table.add_row(
+            bar_with_percent(fraction, min(_BAR, width // 3)), text(self.job.progress_note or "" if told else "", "dim")
+        )
+        return table
+
+    def _elapsed(self) -> str:
+        return seconds((self.job.finished_at or self.now) - self.job.created_at)
+
+    def _retry(self) -> str:
+        due = seconds((self.job.not_before or self.now) - self.now)
+        return f"attempt {self.job.attempt} failed: {self.job.error or self.job.reason}; the next one is due in {due}"
+
+
+def ended(job: Job) -> str:
+    """How a job has ended, in a line."""
+    took = seconds((job.finished_at or job.created_at) - job.created_at)
+    status = f" {job.http_status}" if job.http_status else ""
+    return f"job {job.id} {job.state}{status} in {took}, attempt {job.attempt}"
+
+
+def why(job: Job) -> str:
+    """Why a job has not succeeded."""
+    if job.state is JobState.CANCELLED:
+        return "it was cancelled"
+    return job.error or (f"status {job.http_status}" if job.http_status else str(job.reason))
+
+
+def show(job: Job, form: Format) -> None:
+    """The job in full, on stdout."""
+    if form is Format.TEXT:
+        printed(full(job))
+    else:
+        document(job.document(), form)
+
+
+def full(job: Job) -> Table:
+    """Every field that says something, one a line."""
+    content = job.document()
+    progress = content.pop("progress")
+    told = "" if progress["fraction"] is None else f"{int(progress['fraction'] * 100)}%"
+    content["progress"] = f"{told} {progress['note'] or ''}".strip()
+    if content["result_bytes"] is not None:
+        content["result_bytes"] = f"{content['result_bytes']} ({size(content['result_bytes'])})"
+    table = grid(flexible=1, columns=2, expand=False)
+    for name, value in content.items():
+        if value not in (None, ""):
+            table.add_row(text(name, "dim"), state(value) if name == "state" else text(value))
+    return table

@@ -1,0 +1,57 @@
+"""Where text goes: data to stdout, progress and notes to stderr. Cheap to import."""
+
+import json
+import sys
+from enum import StrEnum
+from typing import Any
+
+
+class Format(StrEnum):
+    """How a command shows what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
+def clean(text: object) -> str:
+    """Text that came from elsewhere, on one line and without anything that a terminal would act on."""
+    return "".join(
+        character if character.isprintable() else " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for character in str(text)
+    )
+
+
+def line(text: str = "") -> None:
+    """A line of data, as text."""
+    sys.stdout.write(f"{clean(text)}\n")
+
+
+def document(content: Any, form: Format = Format.JSON) -> None:
+    """A piece of data as JSON: over several lines, or for ``jsonl`` on one."""
+    sys.stdout.write(json.dumps(content, indent=2 if form is Format.JSON else None) + "\n")
+    if form is Format.JSONL:
+        sys.stdout.flush()  # a line is read as it comes
+
+
+def written(text: str) -> None:
+    """Data that is ready to be shown."""
+    sys.stdout.write(text)
+
+
+def raw(content: bytes) -> None:
+    """Data as it is."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def flush() -> None:
+    """Let whoever reads see what was written."""
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """A line for people, beside the data."""
+    sys.stderr.write(f"{clean(text)}\n")
+    sys.stderr.flush()

@@ -1,0 +1,90 @@
+"""What setup plans, or has done."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pubsubctl.render.output import Format, document, line
+
+
+@dataclass(frozen=True)
+class SetupStep:
+    """One topic or subscription.
+
+    Attributes:
+        action: ``create``, ``exists``, ``update``, ``differs``; ``check`` where nobody could be asked yet.
+        differences: for each field that differs, what it is and what it should be.
+    """
+
+    kind: str
+    name: str
+    action: str
+    differences: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SetupResult:
+    """What setup found, and what it did about it.
+
+    Attributes:
+        address: the broker's; None where a dry run would have to start it.
+        applied: whether it was done, or only planned.
+        repaired: whether drift was repaired too.
+    """
+
+    broker: str
+    address: str | None
+    store: str
+    steps: list[SetupStep]
+    applied: bool
+    repaired: bool
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return {
+            "broker": {"kind": self.broker, "address": self.address},
+            "store": self.store,
+            "applied": self.applied,
+            "steps": [
+                {
+                    "kind": step.kind,
+                    "name": step.name,
+                    "action": step.action,
+                    "differences": {
+                        name: {"is": is_now, "should_be": wanted} for name, (is_now, wanted) in step.differences.items()
+                    },
+                }
+                for step in self.steps
+            ],
+        }
+
+
+def show(result: SetupResult, form: Format) -> None:
+    """Show it on stdout."""
+    if form is not Format.TEXT:
+        document(result.document(), form)
+        return
+    where = result.address or "not running; it would be started"
+    line(f"{'broker':<13}{result.broker} ({where})")
+    for step in result.steps:
+        line(f"{step.kind:<13}{step.name}  {_word(step, result)}")
+        for name, (is_now, wanted) in step.differences.items():
+            arrow = "was" if _repaired(step, result) else "is"
+            line(f"{'':<13}  {name} {arrow} {is_now or 'empty'}, should be {wanted or 'empty'}")
+    line(f"{'store':<13}{result.store}")
+
+
+def _repaired(step: SetupStep, result: SetupResult) -> bool:
+    return step.action == "update" and result.applied and result.repaired
+
+
+def _word(step: SetupStep, result: SetupResult) -> str:
+    if step.action == "create":
+        return "created" if result.applied else "would be created"
+    if step.action == "check":
+        return "would be created if it is missing"
+    if _repaired(step, result):
+        return "repaired"
+    if step.action == "update":
+        return "differs; --apply-drift repairs it"
+    return "differs in what can never be changed: delete it, or name another" if step.action == "differs" else "exists"

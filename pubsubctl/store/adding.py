@@ -1,0 +1,195 @@
+"""Jobs come into the store: ``add``, ``published``, ``unpublished``, ``bury``."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy.sql import bindparam, case, insert, null, select, update
+
+from pubsubctl.errors import StoreError
+from pubsubctl.exchange import Request
+from pubsubctl.job import JobState, NewJob, Reason
+from pubsubctl.store import rows
+from pubsubctl.store.base import LOST_MESSAGE_S, PUBLISH_GRACE_S, Added, Burial, Claim, Published
+from pubsubctl.store.schema import constant, jobs, requests
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+_JOB = {
+    "id": None,
+    "state": str(JobState.QUEUED),
+    "method": "",
+    "path": "",
+    "created_at": 0.0,
+    "batch_id": None,
+    "attempt": 0,
+    "failures": 0,
+    "crashes": 0,
+    "max_attempts": None,
+    "timeout_s": None,
+    "message_id": None,
+    "not_before": None,
+    "idempotency_key": None,
+    "ordering_key": "",
+    "topic": "",
+    "due_at": None,
+}
+_INSERT_JOB = Statement(insert(jobs), _JOB)
+_INSERT_BURIED = Statement(insert(jobs), [*_JOB, "reason", "error", "finished_at"])
+_INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
+_KNOWN_IDS = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
+_KNOWN_KEYS = Statement(
+    select(jobs.c.idempotency_key, jobs.c.id, requests.c.method, requests.c.path, requests.c.headers, requests.c.body)
+    .join_from(jobs, requests, requests.c.job_id == jobs.c.id)
+    .where(AnyOf(jobs.c.idempotency_key))
+)
+# A job that may not run yet stays due at its time: whoever claims it before is told that it comes again then.
+_PUBLISHED = Statement(
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job_id"),
+        jobs.c.attempt == bindparam("of_attempt"),
+        jobs.c.state.in_([constant(JobState.QUEUED), constant(JobState.RETRYING)]),
+    )
+    .values(due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at"))),
+    ["message_id"],
+)
+_UNPUBLISHED = Statement(
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job_id"),
+        jobs.c.state == constant(JobState.QUEUED),
+        jobs.c.message_id.is_(None),
+    )
+    .values(state=constant(JobState.FAILED), reason=constant(Reason.UNPUBLISHED), due_at=null()),
+    ["error", "finished_at"],
+)
+
+
+def add(transaction: Transaction, new: Sequence[NewJob]) -> list[Added]:
+    """See ``Store.add``."""
+    known = _known_keys(transaction, new)
+    now = transaction.now()
+    answers: list[Added] = []
+    fresh: list[NewJob] = []
+    for job in new:
+        first = known.get(job.idempotency_key) if job.idempotency_key is not None else None
+        if first is not None:
+            answers.append(Added(first[0], existed=True, same_request=first[1] == job.request))
+            continue
+        if job.idempotency_key is not None:
+            known[job.idempotency_key] = (job.id, job.request)
+        fresh.append(job)
+        answers.append(Added(job.id))
+    insert_jobs(transaction, [_new_row(job, now) for job in fresh], [(job.id, job.request) for job in fresh])
+    return answers
+
+
+def _known_keys(transaction: Transaction, new: Sequence[NewJob]) -> dict[str, tuple[str, Request]]:
+    keys = [job.idempotency_key for job in new if job.idempotency_key is not None]
+    return {row[0]: (row[1], rows.request(row[2:])) for row in transaction.fetch_any(_KNOWN_KEYS, keys)}
+
+
+def _new_row(job: NewJob, now: float) -> dict[str, Any]:
+    not_before = now + job.delay_s if job.delay_s > 0 else None
+    return _JOB | {
+        "id": job.id,
+        "method": job.request.method,
+        "path": job.request.path,
+        "created_at": now,
+        "batch_id": job.batch_id,
+        "max_attempts": job.max_attempts,
+        "timeout_s": job.timeout_s,
+        "not_before": not_before,
+        "idempotency_key": job.idempotency_key,
+        "ordering_key": job.ordering_key,
+        "topic": job.topic,
+        "due_at": not_before or now + PUBLISH_GRACE_S,
+    }
+
+
+def unknown_row(claim: Claim, now: float) -> dict[str, Any]:
+    """A job that came by message alone, as ``insert_jobs`` takes it."""
+    return _JOB | {
+        "id": claim.job_id,
+        "method": claim.request.method,
+        "path": claim.request.path,
+        "created_at": now,
+        "batch_id": claim.batch_id,
+        "ordering_key": claim.ordering_key,
+        "topic": claim.topic,
+        "due_at": now,
+    }
+
+
+def insert_jobs(
+    transaction: Transaction, job_rows: list[dict[str, Any]], bodies: Iterable[tuple[str, Request]]
+) -> None:
+    """Insert jobs with their requests.
+
+    Raises:
+        StoreError: an id is taken.
+    """
+    _refuse_taken(transaction, [row["id"] for row in job_rows])
+    transaction.run(_INSERT_JOB, job_rows)
+    transaction.run(_INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
+
+
+def _refuse_taken(transaction: Transaction, ids: list[str]) -> None:
+    # Asked before anything is written, so that a refusal inside a group leaves nothing behind.
+    taken = [row[0] for row in transaction.fetch_any(_KNOWN_IDS, ids)]
+    if not taken and len(set(ids)) < len(ids):
+        taken = [job_id for job_id, times in Counter(ids).items() if times > 1]
+    if taken:
+        raise StoreError(f"the store has a job {taken[0]!r} already; give every job an id of its own")
+
+
+def published(transaction: Transaction, messages: Iterable[Published]) -> None:
+    """See ``Store.published``."""
+    now = transaction.now()
+    lost_at = now + LOST_MESSAGE_S
+    transaction.run(
+        _PUBLISHED,
+        [
+            {
+                "job_id": each.job_id,
+                "of_attempt": each.attempt,
+                "message_id": each.message_id,
+                "now": now,
+                "lost_at": lost_at,
+            }
+            for each in messages
+        ],
+    )
+
+
+def unpublished(transaction: Transaction, job_ids: Iterable[str], error: str) -> None:
+    """See ``Store.unpublished``."""
+    now = transaction.now()
+    said = rows.text(error)
+    transaction.run(_UNPUBLISHED, [{"job_id": job_id, "error": said, "finished_at": now} for job_id in job_ids])
+
+
+def bury(transaction: Transaction, burials: Sequence[Burial]) -> None:
+    """See ``Store.bury``."""
+    unique = {burial.job_id: burial for burial in reversed(burials)}
+    known = {row[0] for row in transaction.fetch_any(_KNOWN_IDS, list(unique))}
+    fresh = [burial for burial in unique.values() if burial.job_id not in known]
+    now = transaction.now()
+    transaction.run(_INSERT_BURIED, [_buried_row(burial, now) for burial in fresh])
+    bodies = [(burial.job_id, Request("", "", burial.headers, burial.body)) for burial in fresh]
+    transaction.run(_INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
+
+
+def _buried_row(burial: Burial, now: float) -> dict[str, Any]:
+    return _JOB | {
+        "id": burial.job_id,
+        "state": str(JobState.FAILED),
+        "reason": str(burial.reason),
+        "error": rows.text(burial.error),
+        "created_at": now,
+        "message_id": burial.message_id,
+        "topic": burial.topic,
+        "finished_at": now,
+        "due_at": now,
+    }

@@ -1,0 +1,194 @@
+"""Who may run a job: ``claim`` and ``release``. The decision is pure; every backend takes it inside its transaction."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.sql import bindparam, null, select, update
+
+from pubsubctl.job import FINISHED, JobState, Reason
+from pubsubctl.store.adding import insert_jobs, unknown_row
+from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, Lease, Refusal, Refused
+from pubsubctl.store.rows import STATES
+from pubsubctl.store.schema import constant, jobs
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
+
+
+@dataclass(slots=True)
+class Standing:
+    """What decides about a claim; ``decide`` keeps it current, so that the next claim of the job meets it."""
+
+    state: JobState
+    attempt: int = 0
+    failures: int = 0
+    crashes: int = 0
+    max_attempts: int | None = None
+    timeout_s: float | None = None
+    message_id: str | None = None
+    not_before: float | None = None
+    lease_until: float | None = None
+
+
+def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
+    """Grant or refuse a claim, and make ``standing`` what it is after that. Pure but for ``standing``."""
+    if standing.state in FINISHED:
+        cancelled = standing.state is JobState.CANCELLED
+        return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
+    if standing.state is JobState.RUNNING:
+        refused = _while_running(standing, claim, now)
+        if refused is not None:
+            return refused
+    elif standing.not_before is not None and standing.not_before > now:
+        return Refused(claim.job_id, Refusal.NOT_DUE, standing.not_before - now)
+    return _grant(standing, claim, now)
+
+
+def _while_running(standing: Standing, claim: Claim, now: float) -> Refused | None:
+    left = (standing.lease_until or 0.0) - now
+    if left > 0:
+        if standing.message_id == claim.message_id:
+            return Refused(claim.job_id, Refusal.HELD, left)
+        return Refused(claim.job_id, Refusal.BUSY)
+    standing.crashes += 1
+    if standing.crashes >= claim.max_crashes:
+        standing.state = JobState.FAILED
+        return Refused(claim.job_id, Refusal.CRASHED)
+    return None
+
+
+def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
+    standing.state = JobState.RUNNING
+    standing.attempt += 1
+    standing.message_id = claim.message_id
+    standing.not_before = None
+    standing.lease_until = now + claim.lease_s
+    allowed = standing.max_attempts if standing.max_attempts is not None else claim.max_attempts
+    return Claimed(claim.job_id, standing.attempt, standing.failures, allowed, standing.timeout_s, standing.crashes)
+
+
+_STANDINGS = Statement(
+    select(
+        jobs.c.id,
+        jobs.c.state,
+        jobs.c.attempt,
+        jobs.c.failures,
+        jobs.c.crashes,
+        jobs.c.max_attempts,
+        jobs.c.timeout_s,
+        jobs.c.message_id,
+        jobs.c.not_before,
+        jobs.c.lease_until,
+    )
+    .where(AnyOf(jobs.c.id))
+    .with_for_update()
+)
+_GRANT = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(
+        state=constant(JobState.RUNNING),
+        reason=null(),
+        error=null(),
+        http_status=null(),
+        not_before=null(),
+        progress_fraction=null(),
+        progress_note=null(),
+    ),
+    ["attempt", "crashes", "worker", "message_id", "lease_until", "due_at", "started_at"],
+)
+_GIVE_UP = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(state=constant(JobState.FAILED), reason=constant(Reason.CRASHED), lease_until=null()),
+    ["crashes", "error", "finished_at", "due_at"],
+)
+_RELEASE = Statement(
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job_id"),
+        jobs.c.attempt == bindparam("of_attempt"),
+        jobs.c.state == constant(JobState.RUNNING),
+    )
+    .values(
+        state=constant(JobState.QUEUED),
+        lease_until=null(),
+        worker=null(),
+        started_at=null(),
+        progress_fraction=null(),
+        progress_note=null(),
+    ),
+    ["due_at"],
+)
+
+
+def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
+    """See ``Store.claim``."""
+    now = transaction.now()
+    standings = {
+        row[0]: Standing(STATES[row[1]], *row[2:])
+        for row in transaction.fetch_any(_STANDINGS, [each.job_id for each in claims])
+    }
+    answers: list[Claimed | Refused] = []
+    unknown: list[Claim] = []
+    granted: dict[str, dict[str, Any]] = {}
+    given_up: list[dict[str, Any]] = []
+    for each in claims:
+        standing = standings.get(each.job_id)
+        if standing is None:
+            if each.age_s > each.max_age_s:
+                answers.append(Refused(each.job_id, Refusal.FORGOTTEN))
+                continue
+            standing = standings[each.job_id] = Standing(JobState.QUEUED)
+            unknown.append(each)
+        answer = decide(standing, each, now)
+        answers.append(answer)
+        if isinstance(answer, Claimed):
+            granted[each.job_id] = _grant_row(each, standing, now)
+        elif answer.refusal is Refusal.CRASHED:
+            given_up.append(given_up_row(each.job_id, standing.crashes, now, due_at=now))
+    _insert_unknown(transaction, unknown, now)
+    transaction.run(_GRANT, list(granted.values()))
+    give_up(transaction, given_up)
+    return answers
+
+
+def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: float) -> None:
+    found = [unknown_row(each, now) for each in unknown]
+    if found:
+        insert_jobs(transaction, found, [(each.job_id, each.request) for each in unknown])
+
+
+def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
+    lease_until = now + claim.lease_s
+    return {
+        "job_id": claim.job_id,
+        "attempt": standing.attempt,
+        "crashes": standing.crashes,
+        "worker": claim.worker_id,
+        "message_id": claim.message_id,
+        "lease_until": lease_until,
+        "due_at": lease_until + LEASE_GRACE_S,
+        "started_at": now,
+    }
+
+
+def given_up_row(job_id: str, crashes: int, now: float, *, due_at: float) -> dict[str, Any]:
+    """A job that crashed too often, as ``give_up`` takes it; ``due_at`` is when its dead letter is to be mirrored."""
+    return {"job_id": job_id, "crashes": crashes, "error": CRASHED_ERROR, "finished_at": now, "due_at": due_at}
+
+
+def give_up(transaction: Transaction, given_up: list[dict[str, Any]]) -> None:
+    """Make jobs failed, reason ``crashed``."""
+    transaction.run(_GIVE_UP, given_up)
+
+
+def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
+    """See ``Store.release``."""
+    due_at = transaction.now() + LEASE_GRACE_S
+    transaction.run(
+        _RELEASE,
+        [{"job_id": lease.job_id, "of_attempt": lease.attempt, "due_at": due_at} for lease in leases],
+    )

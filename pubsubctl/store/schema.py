@@ -1,0 +1,114 @@
+"""The tables, as every SQL database gets them.
+
+``jobs`` is what changes; ``requests`` and ``responses`` are written once, so that a job's steps never rewrite a
+body. Only indexes that pay for themselves are here: each serves one question and says which.
+"""
+
+from typing import Any
+
+from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy.sql.elements import ColumnElement
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    # In the order of job.Job's own attributes: a row becomes a Job without naming any of them.
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("reason", Text),
+    Column("batch_id", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("max_attempts", Integer),
+    Column("timeout_s", Float(53)),
+    Column("worker", Text),
+    Column("message_id", Text),
+    Column("not_before", Float(53)),
+    Column("started_at", Float(53)),
+    Column("finished_at", Float(53)),
+    Column("http_status", Integer),
+    Column("error", Text),
+    Column("progress_fraction", Float(53)),
+    Column("progress_note", Text),
+    Column("result_bytes", Integer),
+    Column("idempotency_key", Text),
+    Column("ordering_key", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    # What a Job does not show.
+    Column("lease_until", Float(53)),
+    Column("due_at", Float(53)),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("method", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("status", Integer, nullable=False),
+    Column("phrase", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    # In the order of base.WorkerInfo's own attributes.
+    Column("id", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("app", Text, nullable=False),
+    Column("subscription", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("busy", Integer, nullable=False),
+    Column("started_at", Float(53), nullable=False),
+    Column("seen_at", Float(53), nullable=False),
+)
+
+
+def _partial(name: str, *columns: Column[str] | Column[float], present: Column[Any], unique: bool = False) -> None:
+    where = present.is_not(None)
+    Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+# find without states; the id breaks the tie among jobs of one call.
+Index("jobs_created", jobs.c.created_at, jobs.c.id)
+# find by state, purge, and counts, which reads nothing but this index.
+Index("jobs_state", jobs.c.state, jobs.c.created_at, jobs.c.id)
+# The same within a batch.
+_partial("jobs_batch", jobs.c.batch_id, jobs.c.state, jobs.c.created_at, jobs.c.id, present=jobs.c.batch_id)
+# sweep: finished jobs are not in it.
+_partial("jobs_due", jobs.c.topic, jobs.c.due_at, present=jobs.c.due_at)
+# add: at most one job of a key.
+_partial("jobs_idempotency", jobs.c.idempotency_key, present=jobs.c.idempotency_key, unique=True)
+
+
+def constant(value: str) -> ColumnElement[str]:
+    """A word of ours written into the SQL itself, so that a partial plan can see it and nothing is bound for it."""
+    return literal_column(f"'{value}'")

@@ -1,0 +1,159 @@
+"""The store on a SQL database. What each call does is in the module named after its activity."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+
+from pubsubctl.exchange import Request, Response
+from pubsubctl.job import Job, JobState, NewJob
+from pubsubctl.store import adding, claiming, reading, recording, sweeping, working
+from pubsubctl.store.base import (
+    Added,
+    Burial,
+    Cancelled,
+    Claim,
+    Claimed,
+    Due,
+    Lease,
+    Outcome,
+    Page,
+    Published,
+    Refused,
+    Store,
+    Watch,
+    WorkerInfo,
+)
+from pubsubctl.store.transaction import Database
+
+
+class SqlStore(Store):
+    """Jobs in a SQL database; ``opening.open_store`` makes one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def store_id(self) -> str:
+        """See ``Store.store_id``."""
+        return self._database.store_id
+
+    def group(self) -> AbstractContextManager[None]:
+        """See ``Store.group``."""
+        return self._database.group()
+
+    def add(self, jobs: Sequence[NewJob]) -> list[Added]:
+        """See ``Store.add``."""
+        with self._database.write() as transaction:
+            return adding.add(transaction, jobs)
+
+    def published(self, messages: Iterable[Published]) -> None:
+        """See ``Store.published``."""
+        with self._database.write() as transaction:
+            adding.published(transaction, messages)
+
+    def unpublished(self, job_ids: Iterable[str], error: str) -> None:
+        """See ``Store.unpublished``."""
+        with self._database.write() as transaction:
+            adding.unpublished(transaction, job_ids, error)
+
+    def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
+        """See ``Store.claim``."""
+        with self._database.write() as transaction:
+            return claiming.claim(transaction, claims)
+
+    def release(self, leases: Iterable[Lease]) -> None:
+        """See ``Store.release``."""
+        with self._database.write() as transaction:
+            claiming.release(transaction, leases)
+
+    def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """See ``Store.record``."""
+        with self._database.write() as transaction:
+            return recording.record(transaction, outcomes)
+
+    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+        """See ``Store.heartbeat``."""
+        with self._database.write() as transaction:
+            return working.heartbeat(transaction, worker, leases, lease_s=lease_s)
+
+    def retire(self, worker_id: str) -> None:
+        """See ``Store.retire``."""
+        with self._database.write() as transaction:
+            working.retire(transaction, worker_id)
+
+    def workers(self) -> list[WorkerInfo]:
+        """See ``Store.workers``."""
+        with self._database.read() as transaction:
+            return working.workers_seen(transaction)
+
+    def now(self) -> float:
+        """See ``Store.now``."""
+        return self._database.now()
+
+    def bury(self, burials: Sequence[Burial]) -> None:
+        """See ``Store.bury``."""
+        with self._database.write() as transaction:
+            adding.bury(transaction, burials)
+
+    def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
+        """See ``Store.sweep``."""
+        with self._database.read() as transaction:
+            if not sweeping.is_due(transaction, topic):
+                return []
+        with self._database.write() as transaction:
+            return sweeping.sweep(transaction, topic, limit=limit, max_crashes=max_crashes)
+
+    def mirrored(self, job_ids: Iterable[str]) -> None:
+        """See ``Store.mirrored``."""
+        with self._database.write() as transaction:
+            sweeping.mirrored(transaction, job_ids)
+
+    def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
+        """See ``Store.cancel``."""
+        with self._database.write() as transaction:
+            return recording.cancel(transaction, job_ids)
+
+    def get(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """See ``Store.get``."""
+        with self._database.read() as transaction:
+            found = reading.jobs_by_id(transaction, job_ids)
+        return [found.get(job_id) for job_id in job_ids]
+
+    def request(self, job_id: str) -> Request | None:
+        """See ``Store.request``."""
+        with self._database.read() as transaction:
+            return reading.requests_by_id(transaction, [job_id]).get(job_id)
+
+    def response(self, job_id: str) -> Response | None:
+        """See ``Store.response``."""
+        with self._database.read() as transaction:
+            return reading.response_of(transaction, job_id)
+
+    def find(
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        batch_id: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """See ``Store.find``."""
+        with self._database.read() as transaction:
+            return reading.find(transaction, states=states, batch_id=batch_id, limit=limit, cursor=cursor)
+
+    def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
+        """See ``Store.counts``."""
+        with self._database.read() as transaction:
+            return reading.counts(transaction, batch_id)
+
+    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
+        """See ``Store.purge``."""
+        with self._database.write() as transaction:
+            return sweeping.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
+
+    def watch(self) -> Watch:
+        """See ``Store.watch``."""
+        return self._database.watch()
+
+    def close(self) -> None:
+        """See ``Store.close``."""
+        self._database.close()

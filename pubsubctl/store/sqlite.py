@@ -1,0 +1,188 @@
+"""SQLite as a store's database: connections, transactions, and who may write when."""
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from pubsubctl.errors import StoreError, StoreUnreachable
+from pubsubctl.store.base import Watch
+from pubsubctl.store.failures import is_busy, translated
+from pubsubctl.store.identity import identify
+from pubsubctl.store.transaction import Database, Transaction
+from pubsubctl.store.watching import DataVersionWatch
+
+LOCK_TIMEOUT_S = 30.0
+"""How long a call waits for other writers before it says that the store cannot be reached."""
+
+# SQLite waits longer and longer between two looks at the lock, up to 100 ms, so that whoever waits starves beside
+# a busy writer. So it is given a few milliseconds at a time, and asked again from here.
+_WRITER_BUSY_MS = 3
+_PAUSE_S = 0.001
+
+# FULL: a commit is on the disk when it returns. The write-ahead log may grow to 16 MB before it is folded into the
+# file, and up to 32 MB of pages are kept in memory by a connection that needs them.
+_PRAGMAS = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
+
+_Answer = TypeVar("_Answer")
+
+
+class _Own(threading.local):
+    """The group that this thread has open."""
+
+    open = False
+    failed = False
+
+
+class SqliteDatabase(Database):
+    """One SQLite file, for all threads of this process.
+
+    Writes go through one connection, one after another: SQLite has one writer at a time, and threads queue up
+    better at a lock than at the file. Reads have connections of their own and do not wait for writers.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float], *, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock_timeout_s = lock_timeout_s
+        self._turn = threading.Lock()
+        self._own = _Own()
+        self._closed = False
+        self._engine = create_engine(
+            "sqlite://", creator=self._connect, poolclass=QueuePool, max_overflow=-1, pool_reset_on_return=None
+        )
+        with translated(path):
+            self._writer = self._engine.connect()
+            try:
+                self._writer.exec_driver_sql(f"PRAGMA busy_timeout={_WRITER_BUSY_MS}")
+                self.store_id = self._patiently(lambda: identify(self._writer, path))
+            except BaseException:
+                self._shut()
+                raise
+        self._writing = Transaction(self._writer, clock, json.dumps)
+
+    def _connect(self) -> sqlite3.Connection:
+        # isolation_level=None: transactions begin where we say so, not where the driver guesses.
+        connection = sqlite3.connect(
+            self._path, timeout=self._lock_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        connection.executescript(_PRAGMAS)
+        return connection
+
+    def now(self) -> float:
+        """See ``Database.now``."""
+        return self._clock()
+
+    def watch(self) -> Watch:
+        """See ``Database.watch``."""
+        self._check_open()
+        return DataVersionWatch(self._path)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """See ``Database.read``."""
+        if self._own.open:
+            with translated(self._path):
+                yield self._writing
+            return
+        self._check_open()
+        with translated(self._path), self._engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield Transaction(connection, self._clock, json.dumps)
+            if self._closed:  # by another thread, meanwhile
+                connection.invalidate()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """See ``Database.write``."""
+        with self._transaction() as transaction, translated(self._path):
+            yield transaction
+
+    @contextmanager
+    def group(self) -> Iterator[None]:
+        """See ``Database.group``."""
+        with self._transaction():
+            yield
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Transaction]:
+        if self._own.open:
+            self._check_whole()
+            try:
+                yield self._writing
+            except BaseException:
+                # It may have done half of its work, which only the whole group can undo.
+                self._own.failed = True
+                raise
+            return
+        self._begin()
+        try:
+            self._own.open = True
+            yield self._writing
+            self._commit()
+        finally:
+            self._own.open, self._own.failed = False, False
+            self._end()
+
+    def _begin(self) -> None:
+        if not self._turn.acquire(timeout=self._lock_timeout_s):
+            raise StoreUnreachable(f"the store {self._path} is kept busy by another thread; try again")
+        try:
+            self._check_open()
+            with translated(self._path):
+                self._patiently(lambda: self._writer.exec_driver_sql("BEGIN IMMEDIATE"))
+        except BaseException:
+            self._end()
+            raise
+
+    def _commit(self) -> None:
+        self._check_whole()
+        with translated(self._path):
+            self._writer.commit()
+
+    def _check_whole(self) -> None:
+        # SQLite may have undone the transaction by itself: what came now would be written at once, and alone.
+        if self._own.failed:
+            raise StoreError("a call inside the group failed, so nothing of the group is done; begin another one")
+
+    def _end(self) -> None:
+        try:
+            if not self._closed:
+                with translated(self._path):
+                    self._writer.rollback()  # nothing, after a commit
+        finally:
+            self._turn.release()
+
+    def _patiently(self, ask: Callable[[], _Answer]) -> _Answer:
+        deadline = time.monotonic() + self._lock_timeout_s
+        while True:
+            try:
+                return ask()
+            except DBAPIError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"the store {self._path} is closed; open it again")
+
+    def close(self) -> None:
+        """See ``Database.close``."""
+        with self._turn:
+            if not self._closed:
+                self._closed = True
+                with translated(self._path):
+                    self._shut()
+
+    def _shut(self) -> None:
+        self._writer.close()
+        self._engine.dispose()

@@ -1,0 +1,106 @@
+"""What has to be done again: ``sweep``, ``mirrored``; and what can go: ``purge``."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy.sql import bindparam, delete, null, select, update
+
+from pubsubctl.job import FINISHED, Job, JobState, Reason
+from pubsubctl.store import rows
+from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind
+from pubsubctl.store.claiming import give_up, given_up_row
+from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
+from pubsubctl.store.schema import constant, jobs, requests, responses
+from pubsubctl.store.statements import Statement
+from pubsubctl.store.transaction import Transaction
+
+_DUE = Statement(
+    select(*JOB_COLUMNS)
+    .where(jobs.c.topic == bindparam("of_topic"), jobs.c.due_at <= bindparam("now"))
+    .order_by(jobs.c.due_at, jobs.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_ANY_DUE = Statement(
+    select(jobs.c.id).where(jobs.c.topic == bindparam("of_topic"), jobs.c.due_at <= bindparam("now")).limit(1)
+)
+_TAKE = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")), ["due_at"])
+_CRASHED = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(state=constant(JobState.RETRYING), reason=constant(Reason.CRASHED), lease_until=null()),
+    ["crashes", "not_before", "due_at"],
+)
+_MIRRORED = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.state == constant(JobState.FAILED))
+    .values(due_at=null())
+)
+# A job is created before it finishes, so the index over (state, created_at) leads to the finished ones.
+_PURGEABLE = Statement(
+    select(jobs.c.id)
+    .where(
+        jobs.c.state == bindparam("in_state"),
+        jobs.c.created_at <= bindparam("before"),
+        jobs.c.finished_at < bindparam("before"),
+    )
+    .order_by(jobs.c.created_at, jobs.c.id)
+    .limit(bindparam("most"))
+)
+_DELETES = (
+    Statement(delete(responses).where(responses.c.job_id == bindparam("gone"))),
+    Statement(delete(requests).where(requests.c.job_id == bindparam("gone"))),
+    Statement(delete(jobs).where(jobs.c.id == bindparam("gone"))),
+)
+
+
+def is_due(transaction: Transaction, topic: str) -> bool:
+    """Whether ``sweep`` would find anything."""
+    return bool(transaction.fetch(_ANY_DUE, of_topic=topic, now=transaction.now()))
+
+
+def sweep(transaction: Transaction, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
+    """See ``Store.sweep``."""
+    now = transaction.now()
+    due = [rows.job(row) for row in transaction.fetch(_DUE, of_topic=topic, now=now, most=limit)]
+    taken_until = now + PUBLISH_GRACE_S
+    crashed = [job for job in due if job.state is JobState.RUNNING]
+    transaction.run(
+        _TAKE, [{"job_id": job.id, "due_at": taken_until} for job in due if job.state is not JobState.RUNNING]
+    )
+    _crash(transaction, crashed, now, taken_until, max_crashes)
+    changed = jobs_by_id(transaction, [job.id for job in crashed])
+    asked = requests_by_id(transaction, [job.id for job in due])
+    return [_due(changed.get(job.id, job), asked) for job in due]
+
+
+def _due(job: Job, asked: dict[str, Any]) -> Due:
+    kind = DueKind.DEAD_LETTER if job.state is JobState.FAILED else DueKind.PUBLISH
+    return Due(kind, job, asked[job.id])
+
+
+def _crash(transaction: Transaction, crashed: list[Job], now: float, taken_until: float, max_crashes: int) -> None:
+    over = [job for job in crashed if job.crashes + 1 >= max_crashes]
+    again = [job for job in crashed if job.crashes + 1 < max_crashes]
+    give_up(transaction, [given_up_row(job.id, job.crashes + 1, now, due_at=taken_until) for job in over])
+    transaction.run(
+        _CRASHED,
+        [{"job_id": job.id, "crashes": job.crashes + 1, "not_before": now, "due_at": taken_until} for job in again],
+    )
+
+
+def mirrored(transaction: Transaction, job_ids: Iterable[str]) -> None:
+    """See ``Store.mirrored``."""
+    transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in job_ids])
+
+
+def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[JobState], limit: int) -> int:
+    """See ``Store.purge``."""
+    before = transaction.now() - older_than_s
+    gone: list[dict[str, str]] = []
+    for state in sorted(FINISHED.intersection(states) if states else FINISHED):
+        found = transaction.fetch(_PURGEABLE, in_state=str(state), before=before, most=limit - len(gone))
+        gone.extend({"gone": row[0]} for row in found)
+    for statement in _DELETES:
+        transaction.run(statement, gone)
+    return len(gone)

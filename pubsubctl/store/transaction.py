@@ -1,0 +1,76 @@
+"""What a store call works with: an open transaction and a clock. And what a database must offer for that."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from pubsubctl.store.base import Watch
+from pubsubctl.store.statements import Row, Statement
+
+
+class Transaction:
+    """One open transaction of one thread.
+
+    Args:
+        connection: where it is open.
+        clock: the store's clock.
+        encode_keys: how the driver takes the list that ``AnyOf`` binds.
+    """
+
+    def __init__(
+        self, connection: Connection, clock: Callable[[], float], encode_keys: Callable[[Sequence[str]], Any]
+    ) -> None:
+        self.connection = connection
+        self.now = clock
+        self._encode_keys = encode_keys
+
+    def run(self, statement: Statement, rows: Sequence[Row]) -> None:
+        """Execute once for each row; nothing where there is none."""
+        statement.run(self.connection, rows)
+
+    def change(self, statement: Statement, **parameters: Any) -> int:
+        """Execute once; how many rows were touched."""
+        return statement.execute(self.connection, parameters).rowcount
+
+    def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
+        """All rows of a query."""
+        return statement.execute(self.connection, parameters).fetchall()
+
+    def fetch_any(self, statement: Statement, keys: Sequence[str]) -> Sequence[Any]:
+        """All rows of a query that has an ``AnyOf``."""
+        if not keys:
+            return ()
+        return statement.execute(self.connection, {"keys": self._encode_keys(keys)}).fetchall()
+
+
+class Database(ABC):
+    """A SQL database: opens transactions, wakes waiters, and raises nothing but pubsubctl's own errors."""
+
+    store_id: str
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A transaction that sees one state of the data: the thread's group where one is open."""
+
+    @abstractmethod
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction that is durable when the block ends, or joins the thread's group; raising undoes it."""
+
+    @abstractmethod
+    def group(self) -> AbstractContextManager[None]:
+        """The same, for a block of calls: what the caller raises goes through as it is."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """The store's clock."""
+
+    @abstractmethod
+    def watch(self) -> Watch:
+        """A waiter of its own."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back every connection."""

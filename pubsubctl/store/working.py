@@ -1,0 +1,77 @@
+"""Workers that live: ``heartbeat``, ``retire``, ``workers``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.sql import bindparam, delete, func, insert, select, update
+
+from pubsubctl.job import JobState
+from pubsubctl.store import rows
+from pubsubctl.store.base import LEASE_GRACE_S, Lease, WorkerInfo
+from pubsubctl.store.schema import constant, jobs, workers
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+_RUNNING = Statement(
+    select(jobs.c.id, jobs.c.attempt)
+    .where(AnyOf(jobs.c.id), jobs.c.state == constant(JobState.RUNNING))
+    .with_for_update()
+)
+_RENEW = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(
+        progress_fraction=func.coalesce(bindparam("fraction"), jobs.c.progress_fraction),
+        progress_note=func.coalesce(bindparam("note"), jobs.c.progress_note),
+    ),
+    ["lease_until", "due_at"],
+)
+_SEEN_COLUMNS = ["host", "pid", "app", "subscription", "slots", "busy", "seen_at"]
+_SEEN = Statement(update(workers).where(workers.c.id == bindparam("worker_id")), _SEEN_COLUMNS)
+_INSERT = Statement(insert(workers), workers.c.keys())
+_RETIRE = Statement(delete(workers).where(workers.c.id == bindparam("worker_id")))
+_ALL = Statement(select(workers).order_by(workers.c.started_at, workers.c.id))
+
+
+def heartbeat(transaction: Transaction, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+    """See ``Store.heartbeat``."""
+    now = transaction.now()
+    _seen(transaction, worker, now)
+    running = dict(tuple(row) for row in transaction.fetch_any(_RUNNING, [lease.job_id for lease in leases]))
+    held = [lease for lease in leases if running.get(lease.job_id) == lease.attempt]
+    transaction.run(_RENEW, [_renewed_row(lease, now + lease_s) for lease in held])
+    return [lease.job_id for lease in leases if running.get(lease.job_id) != lease.attempt]
+
+
+def _renewed_row(lease: Lease, lease_until: float) -> dict[str, Any]:
+    return {
+        "job_id": lease.job_id,
+        "lease_until": lease_until,
+        "due_at": lease_until + LEASE_GRACE_S,
+        "fraction": lease.progress_fraction,
+        "note": rows.text(lease.progress_note) if lease.progress_note is not None else None,
+    }
+
+
+def _seen(transaction: Transaction, worker: WorkerInfo, now: float) -> None:
+    row = {
+        "host": worker.host,
+        "pid": worker.pid,
+        "app": worker.app,
+        "subscription": worker.subscription,
+        "slots": worker.slots,
+        "busy": worker.busy,
+        "seen_at": now,
+    }
+    if not transaction.change(_SEEN, worker_id=worker.id, **row):
+        transaction.change(_INSERT, id=worker.id, started_at=now, **row)
+
+
+def retire(transaction: Transaction, worker_id: str) -> None:
+    """See ``Store.retire``."""
+    transaction.change(_RETIRE, worker_id=worker_id)
+
+
+def workers_seen(transaction: Transaction) -> list[WorkerInfo]:
+    """See ``Store.workers``."""
+    return [WorkerInfo(*row) for row in transaction.fetch(_ALL)]

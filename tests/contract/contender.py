@@ -1,0 +1,64 @@
+"""A process whose threads claim and record jobs that others claim too; prints what it was granted.
+
+A third of the claims have a lease that ends at once: their worker counts as frozen, is overtaken, and records late.
+"""
+
+import json
+import random
+import sys
+import threading
+
+from given import a_claim, an_outcome
+
+from pubsubctl.exchange import Response
+from pubsubctl.store.base import Claimed
+from pubsubctl.store.opening import open_store
+
+url, name, jobs, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+granted: list[tuple[str, int, str]] = []
+recorded: list[tuple[str, int, str]] = []
+
+
+def contend(worker_id: str) -> None:
+    """Ask for every job twice, in an order of one's own."""
+    chance = random.Random(worker_id)
+    ids = [f"job-{number}" for number in range(jobs)] * 2
+    chance.shuffle(ids)
+    late: list[tuple[str, int, str]] = []
+    for start in range(0, len(ids), 50):
+        part = ids[start : start + 50]
+        leases = [chance.choice([0.0, 600.0, 600.0]) for _ in part]
+        claims = [
+            a_claim(job_id, lease_s=lease_s, worker_id=worker_id, message_id=f"{worker_id}-{job_id}", max_crashes=10**6)
+            for job_id, lease_s in zip(part, leases, strict=True)
+        ]
+        with store.group():
+            record(late)
+            answers = store.claim(claims)
+        late = []
+        for answer, lease_s in zip(answers, leases, strict=True):
+            if isinstance(answer, Claimed):
+                mine = (answer.job_id, answer.attempt, worker_id)
+                granted.append(mine)
+                late.append(mine)
+                if lease_s and chance.random() < 0.5:
+                    record([late.pop()])
+    record(late)
+
+
+def record(attempts: list[tuple[str, int, str]]) -> None:
+    """Record attempts, each with a response that says whose it is."""
+    outcomes = [an_outcome(job_id, n, response=Response(200, (), f"{who} {n}".encode())) for job_id, n, who in attempts]
+    for attempt, current in zip(attempts, store.record(outcomes), strict=True):
+        if current:
+            recorded.append(attempt)
+
+
+with open_store(url) as store:
+    running = [threading.Thread(target=contend, args=(f"{name}-{number}",)) for number in range(threads)]
+    sys.stdin.readline()
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+print(json.dumps({"store_id": store.store_id, "granted": granted, "recorded": recorded}))

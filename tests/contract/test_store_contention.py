@@ -1,0 +1,58 @@
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from given import TOPIC, a_job
+
+from pubsubctl.job import JobState
+
+CONTENDER = Path(__file__).with_name("contender.py")
+
+
+def contend(url: str, *, processes: int, threads: int, jobs: int) -> list[dict[str, list[tuple[str, int, str]]]]:
+    """Let processes fight for the same jobs, all from the same moment; what each of them was told."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, CONTENDER, url, f"p{number}", str(jobs), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(processes)
+    ]
+    for each in started:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+    told = [json.loads(each.communicate(timeout=90)[0]) for each in started]
+    assert [each.returncode for each in started] == [0] * processes
+    return told
+
+
+def test_processes_and_threads_that_fight_for_the_same_jobs_get_one_result_each(backend):
+    store = backend.open()
+    ids = [f"job-{number}" for number in range(1000)]
+    store.add([a_job(job_id) for job_id in ids])
+    told = contend(backend.url, processes=4, threads=2, jobs=len(ids))
+
+    granted = Counter((job_id, attempt) for each in told for job_id, attempt, _ in each["granted"])
+    assert max(granted.values()) == 1, "an attempt was granted twice"
+    recorded = {job_id: (attempt, who) for each in told for job_id, attempt, who in each["recorded"]}
+    assert sum(len(each["recorded"]) for each in told) == len(recorded), "a job has two results"
+    assert recorded.keys() == set(ids)
+    assert sum(granted.values()) > len(ids), "nobody was overtaken: the test shows nothing"
+
+    assert store.counts()[JobState.SUCCEEDED] == len(ids)
+    for job_id, (attempt, who) in recorded.items():
+        response = store.response(job_id)
+        assert response is not None
+        assert response.body == f"{who} {attempt}".encode()
+
+
+def test_processes_that_open_a_fresh_store_at_once_share_one_identity(backend):
+    told = contend(backend.url, processes=10, threads=0, jobs=0)
+    store = backend.open()
+    assert {each["store_id"] for each in told} == {store.store_id}
+    store.add([a_job(topic=TOPIC)])

@@ -1,0 +1,168 @@
+"""The emulator as a daemon of a state directory."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from pubsub_kit import Broker, eventually
+from pubsubctl.emulator import daemon
+from pubsubctl.errors import EmulatorError
+from pubsubctl.state import State
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    made = State(tmp_path / ".pubsubctl")
+    yield made
+    daemon.stop(made)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_it_answers_rpcs_when_start_returns(state: State) -> None:
+    running = daemon.start(state)
+    assert running.started
+    assert running.broker == "embedded"
+    assert json.loads(state.emulator_json.read_text())["pid"] == running.pid
+    broker = Broker("embedded", running.address)
+    assert broker.topic()
+    broker.close()
+
+
+def test_it_is_detached(state: State) -> None:
+    running = daemon.start(state)
+    assert os.getsid(running.pid) == running.pid
+
+
+def test_a_second_start_finds_the_first(state: State) -> None:
+    first = daemon.start(state)
+    second = daemon.start(state)
+    assert (second.pid, second.address, second.started) == (first.pid, first.address, False)
+
+
+def test_two_starts_at_once_end_with_one_daemon(state: State) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        running = list(pool.map(lambda _: daemon.start(state), range(4)))
+    assert len({one.pid for one in running}) == 1
+    assert sum(one.started for one in running) == 1
+
+
+def test_stop_ends_it_and_find_knows(state: State) -> None:
+    running = daemon.start(state)
+    assert daemon.find(state) is not None
+    assert daemon.stop(state)
+    assert not is_alive(running.pid)
+    assert daemon.find(state) is None
+    assert not state.emulator_json.exists()
+    assert not daemon.stop(state)
+
+
+def test_the_next_one_has_the_same_port_and_data(state: State) -> None:
+    first = daemon.start(state)
+    broker = Broker("embedded", first.address)
+    topic = broker.topic()
+    daemon.stop(state)
+    second = daemon.start(state)
+    assert second.address == first.address
+    assert broker.publisher.get_topic(topic=topic)
+    broker.close()
+
+
+def test_another_port_is_taken_when_the_usual_one_is_not_free(state: State) -> None:
+    first = daemon.start(state)
+    daemon.stop(state)
+    with socket.create_server(daemon._host_and_port(first.address)):
+        assert daemon.start(state).address != first.address
+
+
+def test_a_port_that_is_asked_for_and_taken_is_an_error_with_the_reason(state: State) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EmulatorError, match=f"did not start: .*cannot listen at {address}"):
+            daemon.start(state, host_port=address)
+    assert daemon.find(state) is None
+
+
+def test_a_killed_daemon_is_not_found_and_started_anew(state: State) -> None:
+    first = daemon.start(state)
+    os.kill(first.pid, signal.SIGKILL)
+    eventually(lambda: daemon.find(state) is None, "the daemon is gone")
+    second = daemon.start(state)
+    assert second.started
+    assert second.pid != first.pid
+
+
+def test_a_stale_file_that_names_a_process_of_someone_else_is_not_believed(state: State) -> None:
+    running = daemon.start(state)
+    known = json.loads(state.emulator_json.read_text())
+    state.write_json(state.emulator_json, {**known, "pid": os.getpid()})
+    assert daemon.find(state) is None
+    assert not daemon.stop(state)
+    state.write_json(state.emulator_json, known)
+    assert daemon.find(state) is not None
+    assert running.pid == known["pid"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"pid": "x", "address": 1}', '{"pid": 1, "address": "a:1"}'])
+def test_a_file_that_makes_no_sense_is_no_emulator(state: State, content: str) -> None:
+    state.create()
+    state.emulator_json.write_text(content)
+    assert daemon.find(state) is None
+    assert not daemon.stop(state)
+
+
+def test_the_data_may_lie_elsewhere(state: State, tmp_path: Path) -> None:
+    daemon.start(state, data_dir=tmp_path / "elsewhere")
+    assert (tmp_path / "elsewhere" / "broker.db").exists()
+    assert not state.broker_db.exists()
+    assert daemon.stop(state)
+
+
+def test_a_log_that_cannot_be_opened_is_the_reason_given(state: State) -> None:
+    state.create()
+    state.broker_db.write_text("no database")
+    with pytest.raises(EmulatorError, match="did not start: .*is no message log"):
+        daemon.start(state)
+
+
+def test_a_frozen_daemon_is_killed_when_the_time_is_over(state: State) -> None:
+    running = daemon.start(state)
+    os.kill(running.pid, signal.SIGSTOP)
+    assert daemon.stop(state, timeout_s=0.3)
+    assert not is_alive(running.pid)
+
+
+def test_in_the_foreground_it_is_found_and_ends_at_sigterm(state: State) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pubsubctl.state import State; from pubsubctl.emulator import daemon;"
+        "daemon.serve_foreground(State(Path(sys.argv[1])), on_ready=lambda address: print(address, flush=True))"
+    )
+    command = [sys.executable, "-c", code, str(state.directory)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        running = daemon.find(state)
+        assert running is not None
+        assert (running.pid, running.address) == (process.pid, address)
+        assert daemon.start(state).pid == process.pid
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert not state.emulator_json.exists()
+
+
+def test_asking_imports_no_grpc(state: State) -> None:
+    code = "import sys; from pubsubctl.emulator import daemon; sys.exit('grpc' in sys.modules or 'google' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,38 @@
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql import bindparam, insert, select
+
+from pubsubctl.store.schema import jobs, metadata
+from pubsubctl.store.statements import AnyOf, Statement
+
+
+@pytest.mark.parametrize(
+    ("dialect", "condition"),
+    [(sqlite.dialect(), "IN (SELECT value FROM json_each(?))"), (postgresql.dialect(), "= ANY(")],
+)
+def test_a_list_of_keys_is_one_parameter_in_the_words_of_each_database(dialect, condition):
+    sql = str(select(jobs.c.id).where(AnyOf(jobs.c.id)).compile(dialect=dialect))
+    assert f"jobs.id {condition}" in sql
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=["sqlite", "postgresql"])
+def test_the_schema_can_be_written_for_each_database(dialect):
+    for table in metadata.sorted_tables:
+        assert str(CreateTable(table).compile(dialect=dialect))
+    partial = {str(index.name): str(CreateIndex(index).compile(dialect=dialect)) for index in jobs.indexes}
+    assert {name for name, sql in partial.items() if "WHERE" in sql} == {"jobs_due", "jobs_batch", "jobs_idempotency"}
+
+
+def test_a_statement_takes_its_parameters_by_name_in_any_order():
+    meta = metadata.tables["meta"]
+    put = Statement(insert(meta), ["key", "value"])
+    get = Statement(select(meta.c.value).where(meta.c.key == bindparam("of")).limit(bindparam("most")))
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        put.run(connection, [])
+        put.run(connection, [{"value": "1", "key": "a"}, {"key": "b", "value": "2", "unused": 0}])
+        assert get.execute(connection, {"most": 5, "of": "b"}).fetchall() == [("2",)]
+    engine.dispose()
