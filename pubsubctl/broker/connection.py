@@ -35,7 +35,7 @@ class Address:
 
     Attributes:
         place: ``host:port``.
-        kind: ``embedded``, ``gcloud`` or ``cloud``.
+        kind: ``embedded``, ``gcloud``, ``cloud``, or ``emulator`` for one of which only the address is known.
     """
 
     place: str
@@ -56,7 +56,8 @@ def locate(settings: Settings) -> Address:
     if settings.broker == "cloud":
         return Address(CLOUD, "cloud")
     if settings.emulator_host:
-        return Address(settings.emulator_host, settings.broker)
+        named = settings.broker if "broker" in settings.sources else "emulator"
+        return Address(settings.emulator_host, named)
     running = settings.state.read_json(settings.state.emulator_json) or {}
     if not running.get("address"):
         raise BrokerUnreachable("no emulator runs here; start one with `pubsubctl setup` or `pubsubctl emulator start`")
