@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -123,21 +123,25 @@ def meaning(status: int) -> Meaning:
     return Meaning.RETRY if status in _RETRIED else Meaning.FAILED
 
 
+LONGEST_RETRY_AFTER_S = 86400.0
+
+
 def retry_after(response: Response, *, now: float) -> float | None:
-    """The seconds from ``now`` (seconds since the epoch) that Retry-After asks for, or None.
+    """The seconds from ``now`` (seconds since the epoch) that Retry-After asks for, a day at the most, or None.
 
     Both forms of RFC 9110 section 10.2.3 are understood; one that is neither is passed over.
     """
     value = (response.header("retry-after") or "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), LONGEST_RETRY_AFTER_S)
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=UTC)
+        seconds = when.timestamp() - now
+    except (ValueError, OverflowError):
         return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.fromtimestamp(now, UTC)).total_seconds())
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)
 
 
 def check_path(path: str) -> None:

@@ -153,12 +153,13 @@ class Connection:
 def _credentials(settings: Settings) -> Any:
     import google.auth
     from google.auth import impersonated_credentials
+    from google.oauth2 import service_account
 
     scopes = ["https://www.googleapis.com/auth/pubsub"]
     if settings.credentials_file:
         try:
-            source, _ = google.auth.load_credentials_from_file(settings.credentials_file, scopes=scopes)
-        except (OSError, ValueError, google.auth.exceptions.GoogleAuthError) as error:
+            source = service_account.Credentials.from_service_account_file(settings.credentials_file, scopes=scopes)
+        except (OSError, ValueError) as error:
             raise InvalidSetting(
                 f"credentials_file {settings.credentials_file!r} (from {settings.sources['credentials_file']}) "
                 f"cannot be used: {error}"

@@ -7,15 +7,16 @@ away everything is kept and tried again; nobody is told of a write before it is 
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from pubsubctl.errors import PubsubctlError
-from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refused, Store
+from pubsubctl.errors import StoreError, StoreUnreachable
+from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refusal, Refused, Store
 
 _log = logging.getLogger("pubsubctl.worker")
 
 _MOST_IN_A_GROUP = 1000
+_REFUSED_PAUSE_S = 60.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 
 
@@ -36,6 +37,17 @@ class _Group:
         first = _Group(self.claims[:most], self.outcomes[:most], self.releases[:most], self.burials[:most])
         del self.claims[:most], self.outcomes[:most], self.releases[:most], self.burials[:most]
         return first
+
+    def singly(self) -> "Iterator[_Group]":
+        """The same writes, each in a group of its own."""
+        for outcome in self.outcomes:
+            yield _Group(outcomes=[outcome])
+        for release in self.releases:
+            yield _Group(releases=[release])
+        for burial in self.burials:
+            yield _Group(burials=[burial])
+        for claims in self.claims:
+            yield _Group(claims=[claims])
 
 
 class Recorder:
@@ -101,12 +113,32 @@ class Recorder:
 
     def _run(self) -> None:
         while (group := self._take()) is not None:
-            answers = self._write_until_done(group)
-            if answers is not None:
-                _tell(group, *answers)
+            self._write_and_tell(group)
             with self._wake:
                 self._writing = False
                 self._wake.notify_all()
+
+    def _write_and_tell(self, group: _Group) -> None:
+        try:
+            answers = self._write_until_done(group)
+        except StoreError as error:
+            self._refused(group, error)
+        else:
+            if answers is not None:
+                _tell(group, *answers)
+
+    def _refused(self, group: _Group, error: StoreError) -> None:
+        """The store is there and refuses: find out what it refuses, so that the rest is not held up by it."""
+        alone = list(group.singly())
+        if len(alone) > 1:
+            for each in alone:
+                self._write_and_tell(each)
+            return
+        _log.error("the store refuses a write, which is dropped: %s", error)
+        held = [
+            [Refused(claim.job_id, Refusal.HELD, _REFUSED_PAUSE_S) for claim in claims] for claims, _ in group.claims
+        ]
+        _tell(group, list(itertools.chain.from_iterable(held)), [False] * len(group.outcomes))
 
     def _take(self) -> _Group | None:
         with self._wake:
@@ -121,7 +153,7 @@ class Recorder:
         while True:
             try:
                 answers = self._write(group)
-            except PubsubctlError as error:
+            except StoreUnreachable as error:
                 if self._available:
                     _log.error("the store is away, nothing new is begun until it is back: %s", error)
                 self._available = False

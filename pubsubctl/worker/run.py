@@ -152,7 +152,8 @@ class Worker:
             store,
             Publisher(connection, settings.topic_path),
             Publisher(connection, settings.dead_letter_topic_path),
-            settings.topic_path,
+            topic=settings.topic_path,
+            result_ttl_s=settings.result_ttl,
         )
         execution = Execution(
             self._terms(store),

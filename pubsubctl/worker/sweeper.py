@@ -1,7 +1,12 @@
-"""Publishes again what is due: retries and delayed jobs, rows never published, leases long expired, dead letters."""
+"""Publishes again what is due: retries and delayed jobs, rows never published, leases long expired, dead letters.
+
+And forgets what ended longer ago than results are kept.
+"""
 
 import logging
+import math
 import threading
+import time
 
 from pubsubctl import wire
 from pubsubctl.broker.deadletter import mirror
@@ -14,15 +19,21 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _PERIOD_S = 0.25
 _MOST_AT_ONCE = 200
+_PURGE_PERIOD_S = 60.0
+_MOST_PURGED = 500
 
 
 class Sweeper:
     """A thread that looks into the store again and again. Any number of workers may do so at the same time."""
 
-    def __init__(self, store: Store, requests: Publisher, dead_letters: Publisher, topic: str) -> None:
+    def __init__(
+        self, store: Store, requests: Publisher, dead_letters: Publisher, *, topic: str, result_ttl_s: float
+    ) -> None:
         self._store = store
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._topic = topic
+        self._result_ttl_s = result_ttl_s
+        self._purged_at = -math.inf
         self._wake = threading.Event()
         self._closed = False
         self._complaint = ""
@@ -54,6 +65,12 @@ class Sweeper:
             self._publish(kind, [item for item in due if item.kind is kind])
         return len(due)
 
+    def _purge(self) -> None:
+        """Delete results that are older than they are kept, a few at a time: others write too."""
+        if time.monotonic() - self._purged_at >= _PURGE_PERIOD_S:
+            full = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED) == _MOST_PURGED
+            self._purged_at = -math.inf if full else time.monotonic()
+
     def _publish(self, kind: DueKind, due: list[Due]) -> None:
         if not due:
             return
@@ -79,6 +96,7 @@ class Sweeper:
             try:
                 while self.sweep() == _MOST_AT_ONCE:
                     pass
+                self._purge()
                 self._complain("")
             except PubsubctlError as error:
                 self._complain(str(error))

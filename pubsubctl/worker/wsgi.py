@@ -1,19 +1,28 @@
 """A request run by a WSGI application (PEP 3333), its response collected whole."""
 
 import io
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import unquote_to_bytes
 
 from pubsubctl.exchange import Header, Request, Response
 from pubsubctl.worker.application import WSGIApplication
 
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
-_PORTS = {"http": "80", "https": "443"}
+_PORT = "80"
+
+# What a status and a header field may be (RFC 9112 sections 4 and 5): no line breaks, and Latin-1 (PEP 3333).
+_STATUS = re.compile(r"[1-9][0-9]{2}( [\t\x20-\x7e\x80-\xff]*)?")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+# Keys that CGI keeps for itself: a field "content_type" must not pass for the Content-Type.
+_RESERVED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 class ResponseTooLargeError(Exception):
@@ -32,8 +41,8 @@ def environ_for(request: Request, *, job_id: str, attempt: int, threads: int = 1
         "QUERY_STRING": _native(query),
         "REQUEST_URI": _native(request.path),
         "RAW_URI": _native(request.path),
-        "SERVER_NAME": name,
-        "SERVER_PORT": port or _PORTS["http"],
+        "SERVER_NAME": name or "localhost",
+        "SERVER_PORT": port or _PORT,
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "HTTP_HOST": host,
@@ -57,20 +66,22 @@ def run(application: WSGIApplication, environ: dict[str, Any], *, max_bytes: int
     """Run one request to its end.
 
     An application that raises instead of answering has answered 500, as under any server; its traceback goes to
-    ``wsgi.errors``.
+    ``wsgi.errors``. So does that of a ``close()`` that fails, which comes too late to change the answer.
 
     Raises:
         ResponseTooLargeError: the body has more than ``max_bytes``.
     """
+    errors = environ["wsgi.errors"]  # the application may do as it likes with its environ
     collected = _Collected(max_bytes)
+    response = _server_error()
     try:
-        _collect(application, environ, collected)
-    except ResponseTooLargeError:
-        raise
+        response = _collect(application, environ, collected, errors)
     except BaseException:  # noqa: BLE001 - SystemExit and its like end the request, never the process that runs others
-        traceback.print_exc(file=environ["wsgi.errors"])
-        return _server_error()
-    return collected.response()
+        if not collected.too_large:
+            traceback.print_exc(file=errors)
+    if collected.too_large:  # even if the application has caught what write() raised
+        raise ResponseTooLargeError
+    return response
 
 
 @dataclass
@@ -82,6 +93,10 @@ class _Collected:
     headers: list[Header] = field(default_factory=list)
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+
+    @property
+    def too_large(self) -> bool:
+        return self.size > self.max_bytes
 
     def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], None]:
         if exc_info:
@@ -98,29 +113,43 @@ class _Collected:
     def write(self, part: bytes) -> None:
         if self.status is None:
             raise AssertionError("a body before start_response")
+        if not isinstance(part, bytes):
+            raise TypeError(f"a body is made of bytes, not of {type(part).__name__}")
         if part:
             self.size += len(part)
-            if self.size > self.max_bytes:
+            if self.too_large:
+                self.parts.clear()
                 raise ResponseTooLargeError
-            self.parts.append(bytes(part))
+            self.parts.append(part)
 
     def response(self) -> Response:
         if self.status is None:
             raise AssertionError("the application never called start_response")
+        if not _STATUS.fullmatch(self.status):
+            raise ValueError(f"the status {self.status!r} is not one; it looks like '200 OK'")
+        for name, value in self.headers:
+            if not _NAME.fullmatch(name) or not _LINE.fullmatch(value):
+                raise ValueError(f"the response header {name!r}: {value!r} cannot be sent")
         code, _, phrase = self.status.partition(" ")
-        return Response(int(code), tuple((str(k), str(v)) for k, v in self.headers), b"".join(self.parts), phrase)
+        return Response(int(code), tuple((name, value) for name, value in self.headers), b"".join(self.parts), phrase)
 
 
-def _collect(application: WSGIApplication, environ: dict[str, Any], collected: _Collected) -> None:
+def _collect(application: WSGIApplication, environ: dict[str, Any], collected: _Collected, errors: TextIO) -> Response:
     parts: Iterable[bytes] = application(environ, collected.start_response)
     try:
         for part in parts:
             collected.write(part)
+        return collected.response()
     finally:
-        close = getattr(parts, "close", None)
-        if close is not None:
+        _close(parts, errors)
+
+
+def _close(parts: Iterable[bytes], errors: TextIO) -> None:
+    try:
+        if (close := getattr(parts, "close", None)) is not None:
             close()
-    collected.response()  # complain of what is missing while the traceback can still be shown
+    except BaseException:  # noqa: BLE001 - as in run
+        traceback.print_exc(file=errors)
 
 
 def _server_error() -> Response:
@@ -131,6 +160,8 @@ def _server_error() -> Response:
 def _add_headers(environ: dict[str, Any], headers: tuple[Header, ...]) -> None:
     for name, value in headers:
         key = name.upper().replace("-", "_")
+        if key in _RESERVED and "_" in name:
+            continue
         if key != "CONTENT_TYPE":
             key = "HTTP_" + key
         # x-a and x_a are one key here; a server combines them as it does repeated fields.

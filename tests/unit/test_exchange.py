@@ -157,10 +157,20 @@ def test_a_response_without_retry_after_asks_for_nothing():
     assert retry_after(Response(503), now=NOW) is None
 
 
-@given(st.integers(0, 10**6))
+@given(st.integers(0, 86400))
 def test_a_date_asks_for_the_seconds_until_it(seconds):
     date = format_datetime(datetime.fromtimestamp(NOW + seconds, UTC), usegmt=True)
     assert retry_after(Response(503, (("Retry-After", date),)), now=NOW) == seconds
+
+
+@pytest.mark.parametrize("value", ["1" * 400, "86401", "Fri, 02 Jan 9998 03:04:35 GMT"])
+def test_no_retry_is_put_off_for_longer_than_a_day(value):
+    assert retry_after(Response(503, (("Retry-After", value),)), now=NOW) == 86400
+
+
+def test_a_date_that_no_clock_has_is_passed_over():
+    value = "Fri, 02 Jan 99999999999999999999 03:04:35 GMT"
+    assert retry_after(Response(503, (("Retry-After", value),)), now=NOW) is None
 
 
 @given(st.text(max_size=40))

@@ -49,12 +49,12 @@ def test_no_state_follows_itself():
     assert all(state not in after for state, after in TRANSITIONS.items())
 
 
-@pytest.mark.parametrize("state", FINISHED)
+@pytest.mark.parametrize("state", sorted(FINISHED))
 def test_what_has_finished_can_at_most_be_queued_again(state):
     assert TRANSITIONS[state] <= {JobState.QUEUED}
 
 
-@pytest.mark.parametrize("state", set(JobState) - FINISHED)
+@pytest.mark.parametrize("state", sorted(set(JobState) - FINISHED))
 def test_what_has_not_finished_can_be_cancelled(state):
     assert JobState.CANCELLED in TRANSITIONS[state]
 

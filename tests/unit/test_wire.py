@@ -74,7 +74,7 @@ def test_the_largest_body_fits_into_a_publish_of_ten_megabytes():
 
 def test_headers_that_need_more_than_a_hundred_attributes_are_refused_with_the_limit():
     headers = [(f"x-{number}", "v") for number in range(99)]
-    with pytest.raises(InvalidRequest, match="102 attributes.*at most 100"):
+    with pytest.raises(InvalidRequest, match=r"102 attributes.*at most 100"):
         encode(Envelope("j", Request.of("GET", "/", headers)))
     encode(Envelope("j", Request.of("GET", "/", headers[:97])))
 
@@ -85,7 +85,7 @@ def test_one_long_header_counts_with_all_its_pieces():
 
 
 def test_a_header_name_too_long_for_a_key_is_refused_with_the_limit():
-    with pytest.raises(InvalidRequest, match="257 bytes.*allows 256"):
+    with pytest.raises(InvalidRequest, match=r"257 bytes.*allows 256"):
         encode(Envelope("j", Request.of("GET", "/", [("x" * 250, "v")])))
 
 

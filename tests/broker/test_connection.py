@@ -1,0 +1,83 @@
+"""Which broker is meant, and the credentials of the cloud; nothing here leaves the machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from pubsubctl.broker.connection import CLOUD, Connection, locate
+from pubsubctl.errors import BrokerUnreachable, InvalidSetting
+from pubsubctl.settings import Settings
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """A service account's key, as the cloud hands them out."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    content = {
+        "type": "service_account",
+        "project_id": "a-project",
+        "private_key_id": "1",
+        "private_key": private.decode(),
+        "client_email": "worker@a-project.iam.gserviceaccount.com",
+        "client_id": "1",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    }
+    path = tmp_path / "key.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def cloud(tmp_path: Path, **flags: str) -> Settings:
+    required = {"broker": "cloud", "project": "a-project", "store": str(tmp_path / "jobs.db")}
+    return Settings.load(required | flags, environ={}, start=tmp_path)
+
+
+def test_no_emulator_is_said_with_what_starts_one(tmp_path):
+    with pytest.raises(BrokerUnreachable, match="pubsubctl setup"):
+        locate(Settings.load({}, environ={}, start=tmp_path))
+
+
+def test_the_emulator_of_the_folder_is_found(tmp_path):
+    settings = Settings.load({}, environ={}, start=tmp_path)
+    settings.state.write_json(settings.state.emulator_json, {"address": "127.0.0.1:9", "broker": "embedded", "pid": 1})
+    assert locate(settings).place == "127.0.0.1:9"
+    assert locate(settings).kind == "embedded"
+
+
+def test_an_emulator_named_by_the_environment_goes_first(tmp_path):
+    settings = Settings.load({}, environ={"PUBSUB_EMULATOR_HOST": "127.0.0.1:8"}, start=tmp_path)
+    settings.state.write_json(settings.state.emulator_json, {"address": "127.0.0.1:9", "broker": "embedded", "pid": 1})
+    assert locate(settings).place == "127.0.0.1:8"
+    assert not locate(settings).is_cloud
+
+
+def test_the_cloud_is_reached_with_the_key_of_a_service_account(tmp_path, key_file):
+    settings = cloud(tmp_path, credentials_file=str(key_file))
+    assert locate(settings).place == CLOUD
+    with Connection(settings) as connection:
+        assert connection.publisher.transport.host == f"{CLOUD}:443"
+        assert connection.subscriber.transport.host == f"{CLOUD}:443"
+
+
+def test_a_service_account_may_be_impersonated(tmp_path, key_file):
+    settings = cloud(
+        tmp_path, credentials_file=str(key_file), impersonate_service_account="x@a-project.iam.gserviceaccount.com"
+    )
+    with Connection(settings) as connection:
+        assert connection.publisher.transport.host == f"{CLOUD}:443"
+
+
+@pytest.mark.parametrize("content", [None, "no json", "{}"])
+def test_a_key_file_that_cannot_be_used_is_named(tmp_path, content):
+    path = tmp_path / "wrong.json"
+    if content is not None:
+        path.write_text(content)
+    with Connection(cloud(tmp_path, credentials_file=str(path))) as connection:
+        with pytest.raises(InvalidSetting, match=r"wrong\.json.*from --credentials-file"):
+            _ = connection.publisher

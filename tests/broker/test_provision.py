@@ -1,0 +1,105 @@
+"""Plans and their application, on a real broker."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.provision import Action, Provisioner, Wanted
+from pubsubctl.emulator.embedded import EmbeddedBroker
+from pubsubctl.settings import Settings
+
+
+class Rig:
+    def __init__(self, settings: Settings, connection: Connection) -> None:
+        self.settings = settings
+        self.connection = connection
+
+    def provisioner(self, wanted: Wanted | None = None) -> Provisioner:
+        return Provisioner(self.connection, self.settings, wanted or Wanted())
+
+    def apply(self, wanted: Wanted | None = None, *, repair_drift: bool = False) -> None:
+        provisioner = self.provisioner(wanted)
+        list(provisioner.apply(provisioner.plan(), repair_drift=repair_drift))
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with EmbeddedBroker(tmp_path) as broker:
+        settings = Settings.load({"emulator_host": broker.address}, environ={}, start=tmp_path)
+        with Connection(settings) as connection:
+            yield Rig(settings, connection)
+
+
+def test_on_an_empty_project_everything_is_created_topics_first(rig):
+    plan = rig.provisioner().plan()
+    assert [(step.kind, step.action) for step in plan.steps] == [
+        ("topic", Action.CREATE),
+        ("topic", Action.CREATE),
+        ("subscription", Action.CREATE),
+        ("subscription", Action.CREATE),
+    ]
+    assert plan.changes
+
+
+def test_a_plan_changes_nothing(rig):
+    rig.provisioner().plan()
+    assert rig.provisioner().plan().changes
+
+
+def test_after_it_was_applied_there_is_nothing_to_do(rig):
+    rig.apply()
+    plan = rig.provisioner().plan()
+    assert {step.action for step in plan.steps} == {Action.EXISTS}
+    assert not plan.changes
+    assert not plan.drift
+
+
+def test_a_plan_may_be_applied_twice(rig):
+    provisioner = rig.provisioner()
+    plan = provisioner.plan()
+    list(provisioner.apply(plan))
+    list(provisioner.apply(plan))
+    assert not rig.provisioner().plan().changes
+
+
+def test_subscriptions_never_expire_and_keep_messages_as_long_as_can_be(rig):
+    rig.apply()
+    for path in (rig.settings.subscription_path, rig.settings.dead_letter_subscription_path):
+        made = rig.connection.subscriber.get_subscription(subscription=path)
+        assert made.expiration_policy.ttl is None or not made.expiration_policy.ttl.total_seconds()
+        assert made.message_retention_duration.total_seconds() >= 7 * 86400
+
+
+def test_dead_letters_have_a_subscription_and_the_brokers_policy_is_only_a_backstop(rig):
+    rig.apply()
+    made = rig.connection.subscriber.get_subscription(subscription=rig.settings.subscription_path)
+    assert made.dead_letter_policy.dead_letter_topic == rig.settings.dead_letter_topic_path
+    assert made.dead_letter_policy.max_delivery_attempts == 100
+    kept = rig.connection.subscriber.get_subscription(subscription=rig.settings.dead_letter_subscription_path)
+    assert kept.topic == rig.settings.dead_letter_topic_path
+
+
+def test_drift_is_shown_field_by_field_and_repaired_only_when_asked(rig):
+    rig.apply()
+    wanted = replace(Wanted(), ack_deadline=120, max_delivery_attempts=20)
+    (drift,) = rig.provisioner(wanted).plan().drift
+    assert drift.action is Action.UPDATE
+    assert drift.differences["ack_deadline_seconds"] == ("60", "120")
+    assert set(drift.differences) == {"ack_deadline_seconds", "dead_letter_policy"}
+    rig.apply(wanted)
+    assert rig.provisioner(wanted).plan().drift
+    rig.apply(wanted, repair_drift=True)
+    assert not rig.provisioner(wanted).plan().drift
+
+
+def test_what_can_never_be_changed_is_told_and_left(rig):
+    rig.apply()
+    wanted = replace(Wanted(), enable_message_ordering=True)
+    (drift,) = rig.provisioner(wanted).plan().drift
+    assert drift.action is Action.DIFFERS
+    rig.apply(wanted, repair_drift=True)
+    made = rig.connection.subscriber.get_subscription(subscription=rig.settings.subscription_path)
+    assert not made.enable_message_ordering
