@@ -19,7 +19,7 @@ from typing import Any, Self
 from pubsubctl import names, wire
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.publish import Outgoing, Publisher
-from pubsubctl.errors import BrokerError, InvalidRequest, JobNotFound, NoResult, WaitTimeout
+from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, JobNotFound, NoResult, WaitTimeout
 from pubsubctl.exchange import Response
 from pubsubctl.job import Job, JobState, NewJob
 from pubsubctl.settings import Settings
@@ -275,6 +275,12 @@ class Client:
         except BrokerError as error:
             self.store.unpublished(list(messages), str(error))
             raise
+        except BrokerUnreachable as error:
+            one = len(messages) == 1
+            raise BrokerUnreachable(
+                f"{error}; {'the job is' if one else f'{len(messages)} jobs are'} in the store, "
+                f"and a worker publishes {'it' if one else 'them'} once the broker is back"
+            ) from error
         self.store.published(itertools.starmap(Published, zip(messages, message_ids, strict=True)))
 
     def _ended(self, pending: Mapping[str, SubmittedJob], turn: int) -> list[SubmittedJob]:

@@ -96,14 +96,19 @@ def _failure(name: str, error: BaseException) -> ApplicationError:
 
 def describe(error: BaseException) -> str:
     """An exception and the line of the application that raised it, in one line."""
-    text = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{text} ({error.filename}, line {error.lineno})"
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    text = _one_line(error)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     own = [frame for frame in frames if frame.filename != __file__]
     if not own:
         return text
     return f"{text} ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name}: {own[-1].line})"
+
+
+def _one_line(error: BaseException) -> str:
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
 def _named(module: ModuleType, attribute: str, name: str) -> Any:
@@ -117,7 +122,18 @@ def _named(module: ModuleType, attribute: str, name: str) -> Any:
     for part in attribute.split("."):
         found = _attribute(found, part, name)
     # As with Flask's command, a factory may be named without its parentheses.
-    return _made(found, name) if inspect.isfunction(found) and attribute in _FACTORIES else found
+    return _made(found, name) if inspect.isfunction(found) and _is_factory(found, attribute) else found
+
+
+def _is_factory(function: Any, attribute: str) -> bool:
+    """Whether a function makes an application, rather than being one: it cannot be called with two arguments."""
+    if attribute in _FACTORIES:
+        return True
+    try:
+        inspect.signature(function).bind({}, None)
+    except TypeError:
+        return True
+    return False
 
 
 def _attribute(owner: Any, attribute: str, name: str) -> Any:
@@ -129,6 +145,8 @@ def _attribute(owner: Any, attribute: str, name: str) -> Any:
 
 def _call(factory: Any, call: ast.Call, name: str) -> Any:
     try:
+        if any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError("**")
         arguments = [ast.literal_eval(argument) for argument in call.args]
         keywords = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords if keyword.arg}
     except ValueError as error:

@@ -8,7 +8,7 @@ from the parent         ``job`` (id, attempt, method, path, headers; the body is
 from the child          ``ready`` | ``unloadable`` (error), once
                         ``began`` (id, attempt), ``progress`` (id, attempt, fraction, note),
                         ``done`` (id, attempt, status, phrase, headers; the body is the frame's),
-                        ``too-large`` (id, attempt), ``returned`` (ids)
+                        ``too-large`` (id, attempt), ``returned`` (keys: pairs of id and attempt)
 ======================  ==========================================================================
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
@@ -118,12 +118,13 @@ class Slots:
         """Let a job wait for the next free thread."""
         self._waiting.put(frame)
 
-    def give_back(self) -> list[str]:
-        """Take away what waits and has not begun; returns the ids."""
+    def give_back(self) -> list[tuple[str, int]]:
+        """Take away what waits and has not begun; returns ids and attempts."""
         taken = []
         while True:
             try:
-                taken.append(self._waiting.get_nowait().header["id"])
+                header = self._waiting.get_nowait().header
+                taken.append((header["id"], header["attempt"]))
             except queue.Empty:
                 return taken
 
@@ -148,7 +149,7 @@ def _listen(channel: Channel, slots: Slots) -> None:
         while frames := channel.receive():
             for frame in frames:
                 if frame.kind == "recall":
-                    channel.send(pack({"kind": "returned", "ids": slots.give_back()}))
+                    channel.send(pack({"kind": "returned", "keys": slots.give_back()}))
                 else:
                     slots.put(frame)
     finally:

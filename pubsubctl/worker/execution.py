@@ -181,11 +181,8 @@ class Execution:
 
     # --- from the keeper --------------------------------------------------------------------------------------------
 
-    def lost(self, job_ids: Iterable[str]) -> None:
+    def lost(self, tasks: Iterable[Task]) -> None:
         """These were cancelled, or taken over by another worker: stop them, settle nothing."""
-        wanted = set(job_ids)
-        with self._lock:
-            tasks = [task for task in self._running if task.job_id in wanted]
         for task in tasks:
             if self._pool is not None and self._pool.kill(task, None):
                 _log.info("job %s is ours no more and is stopped", task.job_id)

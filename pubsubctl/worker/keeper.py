@@ -26,7 +26,7 @@ class Keeper:
     """A thread that looks after what runs.
 
     Args:
-        lost: told which jobs are not ours any more.
+        lost: told which attempts are not ours any more.
         tick: called every quarter of a second.
     """
 
@@ -37,7 +37,7 @@ class Keeper:
         info: WorkerInfo,
         *,
         lease_s: float,
-        lost: Callable[[list[str]], None],
+        lost: Callable[[list[Task]], None],
         tick: Callable[[], None],
     ) -> None:
         self._store = store
@@ -105,7 +105,7 @@ class Keeper:
         busy = sum(1 for task in tasks if task.began_at)
         lost = self._store.heartbeat(replace(self._info, busy=busy), [_lease(t) for t in chosen], lease_s=self._lease_s)
         if lost:
-            self._lost(lost)
+            self._lost([task for task in chosen if task.job_id in lost])
 
 
 def _lease(task: Task) -> Lease:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Response
@@ -103,11 +103,11 @@ class Pool:
             if task in self._waiting:
                 self._waiting.remove(task)
                 return True
-            child = next((child for child in self._children if child.tasks.get(task.job_id) is task), None)
+            child = next((child for child in self._children if child.tasks.get(task.key) is task), None)
             if child is None:
                 return False
-            if task.job_id not in child.condemned:
-                child.condemned[task.job_id] = ending
+            if task.key not in child.condemned:
+                child.condemned[task.key] = ending
                 if task.began_at is None:
                     self._recall(child)
                 else:
@@ -214,19 +214,18 @@ class Pool:
         header = frame.header
         match frame.kind:
             case "began":
-                self._began(child, header["id"])
+                self._began(child, _key(header))
             case "done":
                 headers = tuple((name, value) for name, value in header["headers"])
                 self._mean_s += _WEIGHT * (header["seconds"] - self._mean_s)
-                self._done(
-                    child, header["id"], Answered(Response(header["status"], headers, frame.body, header["phrase"]))
-                )
+                response = Response(header["status"], headers, frame.body, header["phrase"])
+                self._done(child, _key(header), Answered(response))
             case "too-large":
-                self._done(child, header["id"], TooLarge())
+                self._done(child, _key(header), TooLarge())
             case "progress":
-                child.tasks[header["id"]].progress = (header["fraction"], header["note"])
+                child.tasks[_key(header)].progress = (header["fraction"], header["note"])
             case "returned":
-                self._returned(child, header["ids"])
+                self._returned(child, [(job_id, attempt) for job_id, attempt in header["keys"]])
             case "ready":
                 self._loaded(child)
             case "unloadable":
@@ -240,30 +239,30 @@ class Pool:
             self._feed()
         self._events.loaded()
 
-    def _began(self, child: Child, job_id: str) -> None:
+    def _began(self, child: Child, key: tuple[str, int]) -> None:
         with self._lock:
-            child.tasks[job_id].began_at = time.monotonic()
-            if job_id in child.condemned:
+            child.tasks[key].began_at = time.monotonic()
+            if key in child.condemned:
                 self._condemn(child)
 
-    def _done(self, child: Child, job_id: str, ending: Ending) -> None:
+    def _done(self, child: Child, key: tuple[str, int], ending: Ending) -> None:
         with self._lock:
-            task = child.tasks.pop(job_id)
+            task = child.tasks.pop(key)
             child.done += 1
             self._early_deaths = 0
             self._feed()
         # A job that ended while it was being killed has ended as it was to be killed for.
-        chosen = child.condemned.get(job_id, ending)
+        chosen = child.condemned.get(key, ending)
         if chosen is not None:
             self._events.ended(task, chosen)
 
-    def _returned(self, child: Child, ids: list[str]) -> None:
+    def _returned(self, child: Child, keys: list[tuple[str, int]]) -> None:
         with self._lock:
             child.recalling = False
-            tasks = [child.tasks.pop(job_id) for job_id in ids]
-            self._waiting.extendleft(reversed([task for task in tasks if task.job_id not in child.condemned]))
-            for task in tasks:
-                child.condemned.pop(task.job_id, None)
+            tasks = [child.tasks.pop(key) for key in keys]
+            self._waiting.extendleft(reversed([task for task in tasks if task.key not in child.condemned]))
+            for key in keys:
+                child.condemned.pop(key, None)
             self._feed()
 
     def _bury(self, child: Child) -> None:
@@ -272,15 +271,15 @@ class Pool:
         how = child.end()
         with self._lock:
             self._children.remove(child)
-            self._waiting.extendleft(reversed([t for t in child.unbegun() if t.job_id not in child.condemned]))
+            self._waiting.extendleft(reversed([t for t in child.unbegun() if t.key not in child.condemned]))
             self._replace(child, how)
             self._feed()
         for task in child.running():
             if not child.condemned:
                 self._events.ended(task, Died(how))
-            elif task.job_id not in child.condemned:
+            elif task.key not in child.condemned:
                 self._events.interrupted(task)
-            elif (ending := child.condemned[task.job_id]) is not None:
+            elif (ending := child.condemned[task.key]) is not None:
                 self._events.ended(task, ending)
 
     def _replace(self, child: Child, how: str) -> None:
@@ -317,7 +316,7 @@ class Pool:
                 break
             child = min(free, key=lambda child: len(child.tasks))
             task = self._waiting.popleft()
-            child.tasks[task.job_id] = task
+            child.tasks[task.key] = task
             child.outgoing += task.frame()
             if child not in fed:
                 fed.append(child)
@@ -351,3 +350,7 @@ class Pool:
         """Let the pool's thread look again."""
         with contextlib.suppress(OSError):
             self._rope.send(b"!")
+
+
+def _key(header: dict[str, Any]) -> tuple[str, int]:
+    return header["id"], header["attempt"]

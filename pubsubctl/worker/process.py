@@ -22,7 +22,7 @@ class Child:
     """A process that runs the application.
 
     Attributes:
-        tasks: what it was given and has not ended, by job id, in order.
+        tasks: what it was given and has not ended, by its key, in order.
         ready: it has loaded the application.
         recalling: it was asked for what it has not begun, and has not answered.
         done: how many tasks it has ended.
@@ -34,11 +34,11 @@ class Child:
     socket: socket.socket
     unpacker: Unpacker = field(default_factory=Unpacker)
     outgoing: bytearray = field(default_factory=bytearray)
-    tasks: dict[str, Task] = field(default_factory=dict)
+    tasks: dict[tuple[str, int], Task] = field(default_factory=dict)
     ready: bool = False
     recalling: bool = False
     done: int = 0
-    condemned: dict[str, Ending | None] = field(default_factory=dict)
+    condemned: dict[tuple[str, int], Ending | None] = field(default_factory=dict)
     kill_at: float | None = None
 
     @classmethod

@@ -12,6 +12,7 @@ import logging
 import math
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -25,6 +26,8 @@ from pubsubctl.worker.execution import Message
 _log = logging.getLogger("pubsubctl.worker")
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
+_LASTING_S = 30.0
+"""How long a stream must have lived for the next one to be tried without delay."""
 _MOST_BYTES = 256 * 1024 * 1024
 _HOPELESS = (exceptions.NotFound, exceptions.PermissionDenied, exceptions.Unauthenticated, exceptions.InvalidArgument)
 
@@ -106,6 +109,7 @@ class Puller:
         self._drain_timeout_s: float | None = None
         self._stop = threading.Event()
         self._future: Any = None
+        self._away = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
 
@@ -124,8 +128,9 @@ class Puller:
             self._thread.join()
 
     def _run(self) -> None:
-        pause, complained, drained = _FIRST_PAUSE_S, False, False
+        pause, drained = _FIRST_PAUSE_S, False
         while not self._stop.is_set():
+            began = time.monotonic()
             error = self._pull()
             drained = self._stop.is_set() and error is None
             if error is None:
@@ -133,12 +138,21 @@ class Puller:
             if isinstance(error, _HOPELESS):
                 self._on_hopeless(_text(error))
                 break
-            if not complained:
-                _log.error("the stream from the broker has ended, a new one is tried until one lasts: %s", _text(error))
-            complained, pause = True, min(pause * 2, _LAST_PAUSE_S)
+            if time.monotonic() - began > _LASTING_S:
+                pause = _FIRST_PAUSE_S
+            if not self._away:
+                _log.error("the stream from the broker has ended; a new one is tried until one lasts: %s", _text(error))
+            self._away = True
             self._stop.wait(pause)
+            pause = min(pause * 2, _LAST_PAUSE_S)
         if not drained:  # there is no stream whose end would do it
             self._sink.drain(self._drain_timeout_s or 0.0)
+
+    def _deliver(self, message: Message, stream: object) -> None:
+        if self._away:
+            self._away = False
+            _log.warning("the stream from the broker is back")
+        self._sink.deliver(message, stream)
 
     def _pull(self) -> BaseException | None:
         """Keep one stream open until it ends; returns why, None if we ended it."""
@@ -150,7 +164,7 @@ class Puller:
                     return InterruptedError()
                 self._future = client.subscribe(
                     self._subscription,
-                    callback=lambda message: self._sink.deliver(message, scheduler),
+                    callback=lambda message: self._deliver(message, scheduler),
                     flow_control=self._flow,
                     scheduler=scheduler,
                     await_callbacks_on_shutdown=True,

@@ -48,7 +48,7 @@ class Sweeper:
         self._wake.set()
 
     def close(self) -> None:
-        """Look once more, for what was given up last, and end."""
+        """Look once more, for what was given up last, unless the broker is away, and end."""
         self._closed = True
         self._wake.set()
         if self._thread.is_alive():
@@ -92,6 +92,8 @@ class Sweeper:
     def _run(self) -> None:
         while True:
             last = self._closed
+            if last and self._complaint:
+                return
             self._wake.clear()
             try:
                 while self.sweep() == _MOST_AT_ONCE:

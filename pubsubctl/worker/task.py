@@ -28,6 +28,11 @@ class Task:
         """The job."""
         return self.claimed.job_id
 
+    @property
+    def key(self) -> tuple[str, int]:
+        """The job and the attempt: two attempts of one job may meet in a pool whose leases had run out."""
+        return self.claimed.job_id, self.claimed.attempt
+
     def frame(self) -> bytes:
         """The job as the child is given it."""
         header = {
