@@ -1,0 +1,198 @@
+"""What becomes of deliveries that meet a claim of another, on a real store and real children."""
+
+import queue
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from project import wait_for
+
+from pubsubctl import wire
+from pubsubctl.exchange import Request
+from pubsubctl.job import JobState, NewJob, Reason
+from pubsubctl.store.base import Claim, Claimed, Outcome, Store
+from pubsubctl.store.opening import open_store
+from pubsubctl.worker.execution import Execution, Terms
+from pubsubctl.worker.pool import Pool
+from pubsubctl.worker.recorder import Recorder
+
+HERE = Path(__file__).parent
+
+
+class Arrival:
+    """A message as google-cloud-pubsub hands it on; keeps what is done with it."""
+
+    def __init__(self, job_id: str, message_id: str = "m1", path: str = "/noop", **more: Any) -> None:
+        self.message_id = message_id
+        self.data, self.attributes = wire.encode(wire.Envelope(job_id, Request.of("GET", path)))
+        self.ordering_key = more.get("ordering_key", "")
+        self.publish_time = datetime.now(UTC) - timedelta(seconds=more.get("age_s", 0))
+        self.settled: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
+
+    def ack(self) -> None:
+        self.settled.put(("ack",))
+
+    def nack(self) -> None:
+        self.settled.put(("nack",))
+
+    def drop(self) -> None:
+        self.settled.put(("drop",))
+
+    def modify_ack_deadline(self, seconds: int) -> None:
+        self.settled.put(("later", seconds))
+
+    def outcome(self) -> tuple[Any, ...]:
+        return self.settled.get(timeout=20)
+
+
+class Rig:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.recorder = Recorder(store)
+        self.dead_letters: queue.SimpleQueue[None] = queue.SimpleQueue()
+        terms = Terms("us", store.store_id, "topic", None, 60, None, 5, 3600.0)
+        self.execution = Execution(
+            terms,
+            self.recorder,
+            on_loaded=lambda: None,
+            on_dead_letter=lambda: self.dead_letters.put(None),
+            on_failure=lambda _: None,
+        )
+        self.pool = Pool("testapp:app", self.execution, processes=1, threads=1)
+        self.execution.attach(self.pool)
+        self.recorder.start()
+        self.pool.start()
+
+    def deliver(self, *arrivals: Arrival) -> None:
+        for arrival in arrivals:
+            self.execution.deliver(arrival, self)  # type: ignore[arg-type] - all that is used of a Message
+
+    def state(self, job_id: str) -> JobState | None:
+        job = self.store.get([job_id])[0]
+        return None if job is None else job.state
+
+    def claimed_elsewhere(self, job_id: str, message_id: str, *, lease_s: float = 60.0) -> Claimed:
+        claim = Claim(job_id, message_id, "them", lease_s, 5, 10, 0.0, 3600.0, Request.of("GET", "/noop"), "topic")
+        (claimed,) = self.store.claim([claim])
+        assert isinstance(claimed, Claimed)
+        return claimed
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
+    with open_store(str(tmp_path / "jobs.db")) as store:
+        rig = Rig(store)
+        yield rig
+        rig.execution.drain(0.0)
+        rig.pool.stop()
+        rig.recorder.close()
+
+
+def test_it_is_acked_only_after_its_result_is_stored(rig):
+    arrival = Arrival("a")
+    rig.deliver(arrival)
+    assert arrival.outcome() == ("ack",)
+    assert rig.state("a") is JobState.SUCCEEDED
+
+
+def test_a_second_delivery_of_a_job_that_has_ended_is_acked_and_not_run(rig):
+    rig.deliver(first := Arrival("a"))
+    first.outcome()
+    rig.deliver(again := Arrival("a", "m2"))
+    assert again.outcome() == ("ack",)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert job.attempt == 1
+
+
+def test_a_job_that_runs_under_another_message_is_left_to_that_one(rig):
+    rig.claimed_elsewhere("a", "theirs")
+    rig.deliver(arrival := Arrival("a", "ours"))
+    assert arrival.outcome() == ("ack",)
+    assert rig.state("a") is JobState.RUNNING
+
+
+def test_the_very_message_of_a_running_job_comes_again_when_the_lease_has_run_out(rig):
+    rig.claimed_elsewhere("a", "same", lease_s=30)
+    rig.deliver(arrival := Arrival("a", "same"))
+    what, seconds = arrival.outcome()
+    assert what == "later"
+    assert 25 <= seconds <= 31
+    assert arrival.outcome() == ("drop",)
+
+
+def test_a_job_whose_owner_is_gone_is_taken_over(rig):
+    rig.claimed_elsewhere("a", "same", lease_s=0.0)
+    rig.deliver(arrival := Arrival("a", "same"))
+    assert arrival.outcome() == ("ack",)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert (job.state, job.attempt, job.crashes) == (JobState.SUCCEEDED, 2, 1)
+
+
+def test_a_result_that_comes_too_late_is_dropped_and_its_message_not_acked(rig, tmp_path):
+    rig.deliver(arrival := Arrival("a", path=f"/until{tmp_path}/end"))
+    wait_for(lambda: rig.state("a") is JobState.RUNNING, what="the job runs")
+    rig.store.cancel(["a"])
+    (tmp_path / "end").touch()
+    assert arrival.outcome() == ("drop",)
+    assert rig.state("a") is JobState.CANCELLED
+    assert rig.store.response("a") is None
+
+
+def test_a_retry_that_is_not_due_is_left_to_the_sweeper(rig):
+    claimed = rig.claimed_elsewhere("a", "m1")
+    rig.store.record([Outcome("a", claimed.attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=100)])
+    rig.deliver(arrival := Arrival("a", "m1"))
+    assert arrival.outcome() == ("ack",)
+    assert rig.state("a") is JobState.RETRYING
+
+
+def test_with_an_ordering_key_it_stays_with_the_broker_instead(rig):
+    claimed = rig.claimed_elsewhere("a", "m1")
+    rig.store.record([Outcome("a", claimed.attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=100)])
+    rig.deliver(arrival := Arrival("a", "m1", ordering_key="k"))
+    what, seconds = arrival.outcome()
+    assert what == "later"
+    assert 95 <= seconds <= 101
+
+
+def test_a_message_older_than_results_are_kept_is_a_dead_letter_and_not_run(rig):
+    rig.deliver(arrival := Arrival("a", age_s=7200))
+    assert arrival.outcome() == ("ack",)
+    rig.dead_letters.get(timeout=20)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert (job.state, job.reason, job.attempt) == (JobState.FAILED, "forgotten", 0)
+
+
+def test_what_a_dead_stream_brought_and_nobody_claimed_is_forgotten(rig, tmp_path):
+    rig.deliver(running := Arrival("running", path=f"/until{tmp_path}/end"))
+    wait_for(lambda: rig.state("running") is JobState.RUNNING, what="the job runs")
+    rig.deliver(waiting := Arrival("waiting", "m2"))
+    rig.execution.abandon(rig)
+    (tmp_path / "end").touch()
+    assert running.outcome() == ("ack",)
+    assert waiting.settled.empty()
+    assert rig.state("waiting") is None
+
+
+def test_what_comes_while_draining_is_nacked_at_once(rig):
+    rig.execution.drain(0.0)
+    rig.deliver(arrival := Arrival("a", ordering_key="k"))
+    assert arrival.outcome() == ("nack",)
+    assert rig.state("a") is None
+
+
+def test_a_queued_row_is_claimed_by_its_message(rig):
+    rig.store.add([NewJob("a", Request.of("GET", "/attempt"), "topic", max_attempts=3)])
+    rig.deliver(arrival := Arrival("a", path="/attempt"))
+    assert arrival.outcome() == ("ack",)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert (job.state, job.max_attempts) == (JobState.SUCCEEDED, 3)
