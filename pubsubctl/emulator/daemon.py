@@ -135,6 +135,7 @@ def serve_foreground(
 def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> tuple[int, str]:
     """Start the process, detached, and wait until it says that it serves."""
     reading, writing = os.pipe()
+    printed = state.emulator_log.stat().st_size if state.emulator_log.exists() else 0
     log = os.open(state.emulator_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         pid = _spawn(data, host_port, log=log, ready=writing)
@@ -146,7 +147,7 @@ def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> tuple
     if address is None:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        raise EmulatorError(f"the emulator did not start: {_last_line(state.emulator_log)}")
+        raise EmulatorError(f"the emulator did not start: {_last_line(state.emulator_log, printed)}")
     return pid, address
 
 
@@ -188,9 +189,10 @@ def _is_free(address: str) -> bool:
         return True
 
 
-def _last_line(log: Path) -> str:
-    lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"it printed nothing to {log}"
+def _last_line(log: Path, start: int) -> str:
+    """The last line that was printed after the first ``start`` bytes."""
+    lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else f"it took too long, and printed nothing to {log}"
 
 
 # Finding

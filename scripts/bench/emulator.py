@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 from google.cloud import pubsub_v1
 from google.cloud.pubsub_v1.types import BatchSettings, FlowControl, PublisherOptions
 from google.pubsub_v1.types import PublishRequest, PubsubMessage, StreamingPullRequest
-import grpc
 
 PROJECT = "bench"
 STARTS = 5
+BARE_REQUESTS = 8
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def latencies_ms(name: str, options: Options) -> list[float]:
 
 
 def bare_publish(address: str, topic: str, options: Options) -> float:
-    """Messages a second through a bare stub, 1,000 a request, 8 requests at a time."""
+    """Messages a second through a bare stub, 1,000 a request, several requests at a time."""
     message = PubsubMessage(data=b"x" * options.size)
     request = PublishRequest.serialize(PublishRequest(topic=topic, messages=[message] * 1_000))
     with grpc.insecure_channel(address) as channel:
@@ -182,7 +183,7 @@ def bare_publish(address: str, topic: str, options: Options) -> float:
         pending: list[Any] = []
         for _ in range(options.messages // 1_000):
             pending.append(call.future(request, timeout=options.timeout_s))
-            if len(pending) >= 8:
+            if len(pending) >= BARE_REQUESTS:
                 pending.pop(0).result()
         for future in pending:
             future.result()

@@ -16,6 +16,7 @@ from pathlib import Path
 import grpc
 import pytest
 from pubsub_kit import Broker
+
 from pubsubctl.emulator.embedded import EmbeddedBroker
 
 JAR = "platform/pubsub-emulator/lib/*-all.jar"

@@ -93,9 +93,7 @@ class Broker:
 
     def publish(self, topic: str, *data: bytes, **fields: Any) -> list[str]:
         """Publish messages with these data, and the same other fields, in one request."""
-        return list(
-            self.publisher.publish(topic=topic, messages=[{"data": one, **fields} for one in data]).message_ids
-        )
+        return list(self.publisher.publish(topic=topic, messages=[{"data": one, **fields} for one in data]).message_ids)
 
     def pull(self, subscription: str, count: int = 10, *, timeout: float = 5) -> list[Any]:
         """One pull; waits for a message until shortly before ``timeout``."""

@@ -1,5 +1,6 @@
 """Dead letters and the back-off between deliveries."""
 
+import itertools
 import re
 import time
 
@@ -77,14 +78,12 @@ def test_a_retry_policy_delays_what_was_refused_or_not_acknowledged(broker: Brok
         broker.modify(subscription, deadline, received)
     broker.pull(subscription, timeout=8)
     times.append(time.monotonic())
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert gaps == pytest.approx([1.0, 1.5, 2.5], abs=0.4)
 
 
 def test_a_delay_holds_up_nobody_else(broker: Broker) -> None:
-    topic, subscription = broker.pair(
-        retry_policy={"minimum_backoff": seconds(60), "maximum_backoff": seconds(60)}
-    )
+    topic, subscription = broker.pair(retry_policy={"minimum_backoff": seconds(60), "maximum_backoff": seconds(60)})
     broker.publish(topic, b"1")
     [received] = broker.pull(subscription)
     if broker.kind == "gcloud":  # its first redelivery is never delayed

@@ -1,6 +1,6 @@
 """Publish: ids, times, and the limits of cloud.google.com/pubsub/quotas."""
 
-import datetime
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -28,13 +28,13 @@ def test_a_message_arrives_as_it_was_published(broker: Broker) -> None:
         "key",
         id_,
     )
-    age = datetime.datetime.now(datetime.UTC) - message.publish_time
+    age = dt.datetime.now(dt.UTC) - message.publish_time
     assert abs(age.total_seconds()) < 30
 
 
 def test_what_the_publisher_sets_of_id_and_time_is_replaced(broker: Broker) -> None:
     topic, subscription = broker.pair()
-    then = datetime.datetime(2001, 2, 3, 4, 5, 6, 7, datetime.UTC)
+    then = dt.datetime(2001, 2, 3, 4, 5, 6, 7, dt.UTC)
     [id_] = broker.publish(topic, b"x", message_id="mine", publish_time=then)
     [received] = broker.pull(subscription)
     assert received.message.message_id == id_ != "mine"

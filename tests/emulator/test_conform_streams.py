@@ -102,7 +102,7 @@ def test_two_streams_share(broker: Broker) -> None:
     while not all(stream.received for stream in streams):
         broker.publish(topic, b"warm")
         warm_up += 1
-        eventually(lambda: sum(len(stream.received) for stream in streams) == warm_up, "the message")
+        eventually(lambda count=warm_up: sum(len(stream.received) for stream in streams) == count, "the message")
     before = [len(stream.received) for stream in streams]
     broker.publish(topic, *[b"x"] * 20)
     eventually(lambda: sum(len(stream.received) for stream in streams) == warm_up + 20, "all messages")

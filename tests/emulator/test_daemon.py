@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from pubsub_kit import Broker, eventually
+
 from pubsubctl.emulator import daemon
 from pubsubctl.errors import EmulatorError
 from pubsubctl.state import State
@@ -91,7 +92,7 @@ def test_another_port_is_taken_when_the_usual_one_is_not_free(state: State) -> N
 def test_a_port_that_is_asked_for_and_taken_is_an_error_with_the_reason(state: State) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(EmulatorError, match=f"did not start: .*cannot listen at {address}"):
+        with pytest.raises(EmulatorError, match=rf"did not start: .*cannot listen at {address}"):
             daemon.start(state, host_port=address)
     assert daemon.find(state) is None
 
@@ -134,7 +135,7 @@ def test_the_data_may_lie_elsewhere(state: State, tmp_path: Path) -> None:
 def test_a_log_that_cannot_be_opened_is_the_reason_given(state: State) -> None:
     state.create()
     state.broker_db.write_text("no database")
-    with pytest.raises(EmulatorError, match="did not start: .*is no message log"):
+    with pytest.raises(EmulatorError, match=r"did not start: .*is no message log"):
         daemon.start(state)
 
 
@@ -147,7 +148,8 @@ def test_a_frozen_daemon_is_killed_when_the_time_is_over(state: State) -> None:
 
 def test_in_the_foreground_it_is_found_and_ends_at_sigterm(state: State) -> None:
     code = (
-        "import sys; from pathlib import Path; from pubsubctl.state import State; from pubsubctl.emulator import daemon;"
+        "import sys; from pathlib import Path; from pubsubctl.state import State;"
+        "from pubsubctl.emulator import daemon;"
         "daemon.serve_foreground(State(Path(sys.argv[1])), on_ready=lambda address: print(address, flush=True))"
     )
     command = [sys.executable, "-c", code, str(state.directory)]
@@ -164,5 +166,6 @@ def test_in_the_foreground_it_is_found_and_ends_at_sigterm(state: State) -> None
 
 
 def test_asking_imports_no_grpc(state: State) -> None:
-    code = "import sys; from pubsubctl.emulator import daemon; sys.exit('grpc' in sys.modules or 'google' in sys.modules)"
+    names = "{'grpc', 'google'}"
+    code = f"import sys; from pubsubctl.emulator import daemon; sys.exit(bool({names} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

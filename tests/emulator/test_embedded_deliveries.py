@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet, Rules, Window
 from pubsubctl.emulator.embedded.leases import Leases
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp, varint
@@ -184,6 +185,15 @@ def test_delays_of_a_key_end_in_order_whichever_ends_first() -> None:
     assert ids_of(take(deliveries, now=6)) == [1, 2, 3]
 
 
+def test_after_a_restart_a_key_goes_on_in_order() -> None:
+    deliveries = make(Rules(ordered=True), position=2, unsettled=[1])
+    offer(deliveries, 2, keys="a")
+    assert take(deliveries) == []
+    deliveries.load_bodies({1: body(1, "a")})
+    deliveries.load([(2, body(2, "a"))], 3)
+    assert ids_of(take(deliveries)) == [1, 2]
+
+
 def test_leases_of_one_tick_end_together() -> None:
     leases = Leases()
     messages = [Message(id_, b"x") for id_ in range(3)]
@@ -286,6 +296,14 @@ class AnyHistory(RuleBasedStateMachine):
         assert len(known) == len(set(known))
         below = {id_ for id_ in self.log if id_ < self.deliveries.position}
         assert set(known) == below - self.gone
+
+    @invariant()
+    def what_is_ready_is_counted(self) -> None:
+        if not hasattr(self, "deliveries"):
+            return
+        ready = [message for message in self.deliveries._unsettled.values() if message.waiting]
+        assert self.deliveries.ready_count == len(ready)
+        assert self.deliveries._ready.size == sum(message.size for message in ready)
 
     @invariant()
     def outlets_hold_what_they_may(self) -> None:

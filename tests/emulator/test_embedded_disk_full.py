@@ -10,6 +10,7 @@ import pytest
 from broker_process import BrokerProcess
 from grpc import StatusCode
 from pubsub_kit import Broker, data_of, refused
+
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults
 
 
@@ -40,9 +41,7 @@ def publish_once(broker: Broker, topic: str, data: bytes) -> None:
     broker.publisher.publish(topic=topic, messages=[{"data": data}], retry=None, timeout=10)
 
 
-def test_a_publish_that_cannot_be_written_is_answered_so_that_clients_try_again(
-    broker: Broker, disk: FullDisk
-) -> None:
+def test_a_publish_that_cannot_be_written_is_answered_so_that_clients_try_again(broker: Broker, disk: FullDisk) -> None:
     topic, subscription = broker.pair()
     publish_once(broker, topic, b"1")
     disk.full = True

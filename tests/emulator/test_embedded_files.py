@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from broker_process import BrokerProcess
+
 from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.errors import EmulatorError
 
@@ -34,7 +35,7 @@ def test_the_lock_goes_with_the_process(tmp_path: Path) -> None:
 def test_a_file_of_another_kind_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broker.db"
     path.write_bytes(content)
-    with pytest.raises(EmulatorError, match="broker.db"):
+    with pytest.raises(EmulatorError, match=r"broker\.db"):
         start(tmp_path)
     assert path.read_bytes() == content
 
@@ -78,6 +79,9 @@ def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_taken_port_is_an_error(tmp_path: Path) -> None:
     with EmbeddedBroker(tmp_path / "a") as first:
         port = int(first.address.rpartition(":")[2])
-        with pytest.raises(EmulatorError, match="cannot listen at 127.0.0.1"), EmbeddedBroker(tmp_path / "b", port=port):
+        with (
+            pytest.raises(EmulatorError, match=r"cannot listen at 127\.0\.0\.1"),
+            EmbeddedBroker(tmp_path / "b", port=port),
+        ):
             pass
     start(tmp_path / "b")

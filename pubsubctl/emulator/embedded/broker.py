@@ -76,6 +76,11 @@ class Broker:
             group.written.append(lambda error: topic.written(entries) if error is None else None)
         return [id_ for id_, _ in entries], group
 
+    def sweep(self, topic: Topic) -> None:
+        """Look for messages of ``topic`` that nobody needs any more."""
+        self.upkeep.sweep(topic)
+        self.committer.open()
+
     # What channels need
 
     async def read(self, function: Callable[[], T]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import sqlite3
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -15,7 +16,7 @@ from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, pull_response
 from pubsubctl.emulator.embedded.settings import rules
-from pubsubctl.emulator.embedded.status import Refusal, invalid
+from pubsubctl.emulator.embedded.status import Refusal, internal, invalid
 from pubsubctl.emulator.embedded.topic import Topic
 
 READ_MESSAGES = 4_000
@@ -163,10 +164,7 @@ class Channel:
     def close(self, refusal: Refusal) -> None:
         """Give nothing more away; who waits, or comes, is told ``refusal``."""
         self._closed = refusal
-        for _, future in self._takers:
-            if not future.done():
-                future.set_exception(refusal)
-        self._takers.clear()
+        self._refuse_takers(refusal)
         if self._timer:
             self._timer.cancel()
         if self._reading:
@@ -195,6 +193,12 @@ class Channel:
                 f"Subscription {self.name} received an invalid ack ID {error.ack_id}, meant for subscription: {owner}"
             ) from error
 
+    def _refuse_takers(self, refusal: Refusal) -> None:
+        for _, future in self._takers:
+            if not future.done():
+                future.set_exception(refusal)
+        self._takers.clear()
+
     def _bury(self, dead: list[Message]) -> None:
         if dead:
             self._around.bury(self, dead)
@@ -219,11 +223,13 @@ class Channel:
         return bool(deliveries.wants() and (deliveries.bodiless(1) or deliveries.position < self.topic.tail))
 
     async def _load(self) -> None:
-        """Fill the window from the log."""
+        """Fill the window from the log; if it cannot be read, those who wait are told, and may try again."""
         try:
             while self._has_more():
                 await self._load_some()
                 self.pump()
+        except sqlite3.Error as error:
+            self._refuse_takers(internal(f"The message log could not be read: {error}."))
         finally:
             self._reading = None
 

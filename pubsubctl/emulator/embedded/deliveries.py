@@ -308,7 +308,7 @@ class Deliveries:
             return
         message.done = True
         del self._unsettled[message.id]
-        if False:
+        if message.waiting:
             self._ready.forget(message)
         else:
             self._ready.settled(message)

@@ -71,5 +71,5 @@ class Publisher:
     async def delete_topic(self, request: Any, _context: Any) -> Any:
         """Delete a topic."""
         topic = await self._catalogue.delete_topic(check("topics", request.topic))
-        self._broker.upkeep.sweep(topic)
+        self._broker.sweep(topic)
         return Empty()

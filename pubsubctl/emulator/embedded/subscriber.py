@@ -55,7 +55,7 @@ class Subscriber:
     async def delete_subscription(self, request: Any, _context: Any) -> Any:
         """Delete a subscription and what it has not delivered."""
         channel = await self._catalogue.delete_subscription(check("subscriptions", request.subscription))
-        self._broker.upkeep.sweep(channel.topic)
+        self._broker.sweep(channel.topic)
         return Empty()
 
     async def modify_push_config(self, request: Any, _context: Any) -> Any:
