@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,8 @@ def terminal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Termina
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PUBSUB")}
     if request.param == "gcloud":
         environment["PUBSUB_EMULATOR_HOST"] = request.getfixturevalue("gcloud_address")
-        environment["PUBSUBCTL_PROJECT"] = "tutorial"
+        # A project for each test: Google's emulator goes on handing messages to streams that were cancelled.
+        environment["PUBSUBCTL_PROJECT"] = f"tutorial-{uuid.uuid4().hex[:8]}"
     (tmp_path / "app.py").write_text(APP)
     terminal = Terminal(tmp_path, environment)
     yield terminal
