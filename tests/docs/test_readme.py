@@ -1,0 +1,82 @@
+"""README is true: its five minutes are run as they stand, in a shell, by a new user with an empty folder."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+HERE = Path(sys.executable).parent
+
+# What a test cannot do again: this very installation, and a request that the example's app does not have.
+LEFT_OUT = ("python3 -m venv", "/thumbnail")
+
+
+def section(title: str) -> str:
+    return README.split(f"## {title}")[1].split("\n## ")[0]
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands(text: str) -> list[tuple[str, str]]:
+    """The commands of all console blocks, each with the output that README shows."""
+    found: list[tuple[str, str]] = []
+    for line in "".join(blocks(text, "console")).splitlines():
+        if line.startswith("$ "):
+            found.append((line[2:], ""))
+        else:
+            found[-1] = (found[-1][0], found[-1][1] + line + "\n")
+    return [each for each in found if not any(part in each[0] for part in LEFT_OUT)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "app.py").write_text(blocks(section("Five minutes"), "python")[0])
+    return tmp_path
+
+
+def shell(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PUBSUB")}
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env=environment | {"PATH": f"{HERE}:{environment['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def with_a_worker(script: str) -> str:
+    """``script`` with a worker in the background, and nothing left when it has ended."""
+    return f"""
+        trap 'kill -TERM $worker; wait $worker; pubsubctl emulator stop' EXIT
+        pubsubctl setup
+        pubsubctl worker start app:app & worker=$!
+        {script}
+    """
+
+
+def test_five_minutes_from_nothing_to_a_result(folder):
+    asked = commands(section("Five minutes"))
+    assert [command for command, _ in asked[:2]] == ["pubsubctl setup", "pubsubctl worker start app:app"]
+    run = shell(folder, with_a_worker("\n".join(command for command, _ in asked[2:])))
+    assert run.returncode == 0, run.stderr
+    for command, output in asked:
+        assert output in run.stdout, f"after {command!r}: {run.stdout}"
+    assert "Traceback" not in run.stderr
+
+
+def test_the_python_example(folder):
+    example = blocks(section("From Python"), "python")[0]
+    (folder / "example.py").write_text(f"def do_something_else():\n    pass\n\n\n{example}")
+    run = shell(folder, with_a_worker(f"{sys.executable} -W error example.py"))
+    assert run.returncode == 0, run.stderr
+    assert "{'json_data': {'test_value': 0}, 'status': 'OK'}" in run.stdout
+    assert run.stdout.count(" succeeded") == 1000
