@@ -19,6 +19,7 @@ from pubsubctl.errors import InvalidSetting
 from pubsubctl.state import State
 
 FILE = "pubsubctl.toml"
+_SQLITE = "sqlite:///"
 BROKERS = ("embedded", "gcloud", "cloud")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -133,6 +134,7 @@ class Settings:
         raw = _from_file(start or Path.cwd(), profile or environment.get("PUBSUBCTL_PROFILE"))
         raw.update(_from_environment(environment))
         for key, value in (flags or {}).items():
+            _check_key(key, key, "the settings given")
             if value is not None:
                 raw[key] = (value, "--" + key.replace("_", "-"))
         values = {key: _parse(key, value, source) for key, (value, source) in raw.items()}
@@ -195,10 +197,12 @@ def _from_file(start: Path, profile: str | None) -> dict[str, tuple[Any, str]]:
             raise InvalidSetting(f"profile {profile!r} was asked for, and there is no {FILE} here or above")
         return {}
     try:
-        content = tomllib.loads(path.read_text())
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidSetting(f"{path} cannot be read: {error}") from error
     profiles = content.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(table, dict) for table in profiles.values()):
+        raise InvalidSetting(f"'profiles' in {path} must hold tables, each written as [profiles.NAME]")
     raw = _from_table(content, str(path), path.parent)
     if profile:
         if profile not in profiles:
@@ -211,12 +215,23 @@ def _from_table(table: Mapping[str, Any], source: str, folder: Path) -> dict[str
     raw: dict[str, tuple[Any, str]] = {}
     for name, value in table.items():
         key = name.replace("-", "_")
-        if key not in _PARSERS:
-            near = difflib.get_close_matches(key, _PARSERS, n=1)
-            raise InvalidSetting(f"unknown key {name!r} in {source}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        is_path = key in _PATHS and isinstance(value, str) and "://" not in value
-        raw[key] = (str(folder / Path(value).expanduser()) if is_path else value, source)
+        _check_key(key, name, source)
+        raw[key] = (_located(value, folder) if key in _PATHS and isinstance(value, str) and value else value, source)
     return raw
+
+
+def _check_key(key: str, name: str, source: str) -> None:
+    if key not in _PARSERS:
+        near = difflib.get_close_matches(key, _PARSERS, n=1)
+        raise InvalidSetting(f"unknown key {name!r} in {source}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _located(value: str, folder: Path) -> str:
+    """A path, or the URL of a SQLite file, that does not depend on the working directory."""
+    path = value.removeprefix(_SQLITE)
+    if "://" in path or path in {"", ":memory:"}:
+        return value
+    return value[: len(value) - len(path)] + str(folder / Path(path).expanduser())
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:

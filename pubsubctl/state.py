@@ -79,11 +79,12 @@ class State:
         The lock goes with the process, however it ends.
 
         Raises:
-            StateError: it is held by another process and ``wait`` is false.
+            StateError: it is held by another process and ``wait`` is false, or it cannot be made.
         """
         self.create()
         path = self.directory / f"{name}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with _mapped("open", path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -94,16 +95,37 @@ class State:
             os.close(descriptor)
 
     def read_json(self, path: Path) -> dict[str, Any] | None:
-        """What ``path`` holds, or None where there is no such file or it is no JSON object."""
+        """What ``path`` holds, or None where there is no such file or it is no JSON object.
+
+        Raises:
+            StateError: it is there and cannot be read.
+        """
         try:
-            content = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError):
+            with _mapped("read", path):
+                content = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         return content if isinstance(content, dict) else None
 
     def write_json(self, path: Path, content: dict[str, Any]) -> None:
-        """Replace ``path`` as a whole, so that a reader never sees half of it."""
+        """Replace ``path`` as a whole, so that a reader never sees half of it.
+
+        Raises:
+            StateError: it cannot be written.
+        """
         self.create()
         draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(content) + "\n")
-        draft.replace(path)
+        with _mapped("write", path):
+            draft.write_text(json.dumps(content) + "\n")
+            draft.replace(path)
+
+
+@contextmanager
+def _mapped(verb: str, path: Path) -> Iterator[None]:
+    """Let an error of the file system be one of ours, but for a file that is not there."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StateError(f"cannot {verb} {path}: {error.strerror}; mend its permissions or make room") from error

@@ -6,6 +6,7 @@ A JSONL line, and an item of ``Client.submit_many``, is an object with ``path``,
 """
 
 import base64
+import hashlib
 import json
 import mimetypes
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,13 +32,21 @@ _KEYS = (
     "max_attempts",
 )
 _BODIES = ("json", "data", "data_base64")
+_COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+
+MAX_DELAY_S = 366 * 86400
+MAX_ORDERING_KEY_BYTES = 1024
 
 Headers = Mapping[str, str] | Iterable[Header]
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A request with what its job is to be; see ``NewJob`` for the terms."""
+    """A request with what its job is to be; see ``NewJob`` for the terms.
+
+    Raises:
+        InvalidRequest: a term cannot be kept.
+    """
 
     request: Request
     idempotency_key: str | None = None
@@ -45,6 +54,18 @@ class Submission:
     delay_s: float = 0.0
     timeout_s: float | None = None
     max_attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.delay_s <= MAX_DELAY_S:
+            raise InvalidRequest(f"a job may be delayed by at most {MAX_DELAY_S // 86400} days, and not by less than 0")
+        if self.timeout_s is not None and not self.timeout_s > 0:
+            raise InvalidRequest("'job_timeout' must be longer than nothing")
+        if self.max_attempts is not None and self.max_attempts < 1:
+            raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
+        if (size := len(_encoded(self.ordering_key))) > MAX_ORDERING_KEY_BYTES:
+            raise InvalidRequest(
+                f"the ordering key has {size:,} bytes, and Pub/Sub allows {MAX_ORDERING_KEY_BYTES:,}; shorten it"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +155,7 @@ def of_line(line: str | bytes) -> Submission:
     """
     try:
         item = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"no JSON: {error}") from error
     if not isinstance(item, dict):
         raise InvalidRequest(f"a request is a JSON object, not {type(item).__name__}")
@@ -156,8 +177,11 @@ def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (),
 
 
 def guess_type(path: Path) -> str:
-    """The media type that a file's name suggests."""
-    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    """The media type that a file's name suggests: of a compressed file, that of the compression."""
+    media_type, encoding = mimetypes.guess_type(path.name)
+    if encoding is not None:
+        return _COMPRESSED.get(encoding, "application/octet-stream")
+    return media_type or "application/octet-stream"
 
 
 def read_file(path: Path) -> bytes:
@@ -176,34 +200,48 @@ def _body(json_body: Any, data: bytes | str | None, form: Sequence[tuple[str, st
     if json_body is not None:
         return json.dumps(json_body).encode(), "application/json"
     if isinstance(data, str):
-        return data.encode(), "text/plain; charset=utf-8"
+        return _encoded(data), "text/plain; charset=utf-8"
     if data is not None:
         return data, "application/octet-stream"
     return _multipart(form) if form else (b"", "")
 
 
 def _multipart(form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:
-    import io
+    """The fields as RFC 7578 has it, written as browsers do.
 
-    from werkzeug.datastructures import FileStorage, MultiDict
-    from werkzeug.test import encode_multipart
+    The boundary comes from the content, so that the same form is the same request: an idempotency key compares them.
+    """
+    parts = [_part(name, value) for name, value in form]
+    boundary = f"pubsubctl-{hashlib.sha256(repr(parts).encode()).hexdigest()[:40]}"
+    lines = b"".join(b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary.encode(), head, content) for head, content in parts)
+    return lines + b"--%s--\r\n" % boundary.encode(), f"multipart/form-data; boundary={boundary}"
 
-    values: MultiDict[str, Any] = MultiDict()
-    for name, value in form:
-        if isinstance(value, Upload):
-            file = FileStorage(io.BytesIO(value.content), value.filename, content_type=value.content_type)
-            values.add(name, file)
-        else:
-            values.add(name, value)
-    boundary, body = encode_multipart(values)
-    return body, f"multipart/form-data; boundary={boundary}"
+
+def _part(name: str, value: str | Upload) -> tuple[bytes, bytes]:
+    disposition = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    if isinstance(value, str):
+        return _encoded(disposition), _encoded(value)
+    head = f'{disposition}; filename="{_quoted(value.filename)}"\r\nContent-Type: {_quoted(value.content_type)}'
+    return _encoded(head), value.content
+
+
+def _quoted(text: str) -> str:
+    """A name in a multipart header: what would end it is percent-encoded (HTML, "multipart/form-data encoding")."""
+    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(f"{text[:40]!r} is not valid Unicode, which UTF-8 needs; send its bytes") from error
 
 
 def _content(item: Mapping[str, Any]) -> tuple[bytes, str]:
     if "json" in item:  # null is JSON too
         return json.dumps(item["json"]).encode(), "application/json"
     if "data" in item:
-        return (_text(item, "data") or "").encode(), "text/plain; charset=utf-8"
+        return _encoded(_text(item, "data") or ""), "text/plain; charset=utf-8"
     if "data_base64" not in item:
         return b"", ""
     try:
@@ -224,8 +262,11 @@ def _pairs(headers: Any) -> list[Header]:
 
 def _text(item: Mapping[str, Any], key: str) -> str | None:
     value = item.get(key)
-    if value is not None and not isinstance(value, str):
+    if value is None:
+        return None
+    if not isinstance(value, str):
         raise InvalidRequest(f"{key!r} must be a string")
+    _encoded(value)
     return value
 
 
@@ -238,6 +279,6 @@ def _duration(item: Mapping[str, Any], key: str) -> float | None:
 
 def _attempts(item: Mapping[str, Any]) -> int | None:
     value = item.get("max_attempts")
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
         raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
     return value

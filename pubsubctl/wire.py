@@ -151,7 +151,7 @@ def _headers(values: Mapping[str, str], data: bytes) -> list[Header]:
 def _is_json(data: bytes) -> bool:
     try:
         json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -5,8 +5,15 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command that ``sys.argv`` names, and exit with its code."""
+    import gc
     import sys
+
+    # What is imported stays, and at the end the whole process goes: looking through all of it for garbage, after
+    # every 700 objects and once more at the exit, takes a fifth of a short command's time.
+    gc.set_threshold(50_000)
 
     from pubsubctl.cli.entry import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.disable()
+    sys.exit(code)

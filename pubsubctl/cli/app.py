@@ -60,7 +60,7 @@ A job is an HTTP request; its result is the app's response.
 """
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _version(asked: bool) -> None:
     if asked:
         from pubsubctl import __version__
         from pubsubctl.render.output import line
@@ -70,6 +70,6 @@ def _version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),  # noqa: FBT001
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Show the version."),
 ) -> None:
     pass

@@ -2,11 +2,12 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pubsubctl.broker.connection import Address, answers
 from pubsubctl.job import FINISHED, Job, JobState
 from pubsubctl.render.batch import BatchView
+from pubsubctl.render.job import first_at_work
 from pubsubctl.store.base import Store, WorkerInfo
 
 ALIVE_S = 60.0
@@ -14,7 +15,7 @@ ALIVE_S = 60.0
 
 _CHECK_S = 2.0
 _WINDOW_S = 10.0
-_RUNNING, _FAILURES = 8, 5
+_RUNNING, _SHOWN, _FAILURES = 100, 8, 5
 _AT_ONCE = 1000
 
 
@@ -31,26 +32,25 @@ class Surroundings:
         self._address = address
         self._ahead_s = store.now() - time.time()
         self._checked_at = float("-inf")
-        self._notice = ""
+        self._notices: tuple[str, ...] = ()
 
     def now(self) -> float:
         """The time by the store's clock, near enough."""
         return time.time() + self._ahead_s
 
-    def notice(self) -> str:
-        """What is missing, in a line; empty when nothing is."""
+    def notices(self) -> tuple[str, ...]:
+        """What is missing, a line each."""
         if time.monotonic() - self._checked_at >= _CHECK_S:
-            self._notice = self._look()
+            self._notices = tuple(self._look())
             self._checked_at = time.monotonic()
-        return self._notice
+        return self._notices
 
-    def _look(self) -> str:
+    def _look(self) -> Iterator[str]:
         if self._address is not None and not answers(self._address, timeout_s=0.3):
-            return f"no broker answers at {self._address.place}; still waiting: results are in the store"
+            yield f"no broker answers at {self._address.place}; still waiting: results are in the store"
         now = self.now()
         if not any(alive(worker, now) for worker in self._store.workers()):
-            return "no worker is running; start one with `pubsubctl worker start APP`"
-        return ""
+            yield "no worker is running; start one with `pubsubctl worker start APP`"
 
 
 class Pace:
@@ -77,46 +77,68 @@ class Pace:
 
 
 class Batch:
-    """The jobs of one submit, with those of others that an idempotency key has led to."""
+    """The jobs of one submit, with those of others that an idempotency key has led to.
 
-    def __init__(self, store: Store, batch_id: str, surroundings: Surroundings) -> None:
+    Args:
+        submitting: whether this process submits them, and so knows when that began.
+    """
+
+    def __init__(self, store: Store, batch_id: str, surroundings: Surroundings, *, submitting: bool) -> None:
         self._store = store
         self._batch_id = batch_id
         self._surroundings = surroundings
+        self._submitting = submitting
         self._pace = Pace()
         self._others: dict[str, None] = {}
+        self._all_others: set[str] = set()
         self._ended_others = dict.fromkeys(JobState, 0)
         self._failures: dict[str, Job] = {}
         self._known_failures = 0
         self._room = 0
 
-    def also(self, job_id: str) -> None:
-        """Follow a job of another submit too."""
+    def also(self, job_id: str) -> bool:
+        """Follow a job that was there before; False if it is followed already."""
+        (job,) = self._store.get([job_id])
+        if job is None or job.batch_id == self._batch_id or job_id in self._all_others:
+            return False
+        self._all_others.add(job_id)
         self._others[job_id] = None
+        return True
+
+    def jobs(self) -> Iterator[Job]:
+        """All of them, the newest first."""
+        yield from filter(None, self._store.get(list(self._all_others)))
+        cursor: str | None = None
+        while True:
+            page = self._store.find(batch_id=self._batch_id, limit=_AT_ONCE, cursor=cursor)
+            yield from page.jobs
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     def look(self, submitted: int, *, submitting: bool = False) -> BatchView:
         """What it looks like now.
 
         Args:
-            submitted: how many jobs there are, so far.
+            submitted: how many jobs are known to be there; the store may have more of the same bulk.
             submitting: whether there will be more.
         """
         counts = self._counts()
         running = self._find([JobState.RUNNING], _RUNNING) if counts[JobState.RUNNING] else []
-        self._room = max(self._room, len(running))
+        self._room = max(self._room, min(_SHOWN, len(running)))
         self._note_failures(counts[JobState.FAILED] + counts[JobState.CANCELLED])
         return BatchView(
             batch_id=self._batch_id,
-            submitted=submitted,
+            submitted=max(submitted, sum(counts.values())) if submitting else submitted,
             submitting=submitting,
             counts=counts,
-            elapsed_s=self._pace.elapsed_s,
+            elapsed_s=self._pace.elapsed_s if self._submitting else None,
             per_second=self._pace.rate(sum(counts[state] for state in FINISHED)),
-            running=sorted(running, key=lambda job: (job.started_at or 0.0, job.id)),
+            running=sorted(running, key=first_at_work)[:_SHOWN],
             room=self._room,
             failures=list(self._failures.values()),
             now=self._surroundings.now(),
-            notice=self._surroundings.notice(),
+            notices=self._surroundings.notices(),
         )
 
     def _counts(self) -> dict[JobState, int]:

@@ -85,9 +85,7 @@ def _parameter(key: str) -> inspect.Parameter:
 
 
 def _keyword(name: str, kind: Any, default: Any, option: Any) -> inspect.Parameter:
-    return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
-    )
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
 
 
 _SHORT = {"processes": ("-p",), "threads": ("-t",)}

@@ -32,6 +32,7 @@ _ApplyDrift = Annotated[bool, typer.Option("--apply-drift", help="Repair what di
 @with_settings("dead_letter_topic", "dead_letter_subscription", "ack_deadline")
 def setup(
     settings: "Settings",
+    *,
     max_delivery_attempts: _Attempts = 100,
     min_retry_delay: _MinDelay = "1s",
     max_retry_delay: _MaxDelay = "60s",
@@ -57,7 +58,7 @@ def setup(
         message_filter=message_filter,
     )
     running = _broker_runs(settings, start=not dry_run)
-    result = _provision(settings, wanted, dry_run, apply_drift) if running else _unasked(settings)
+    result = _provision(settings, wanted, dry_run=dry_run, repair=apply_drift) if running else _unasked(settings)
     render.show(result, format)
     if result.applied:
         note("next: `pubsubctl worker start APP`, and in another terminal `pubsubctl submit POST /path --wait`")
@@ -77,7 +78,7 @@ def _broker_runs(settings: "Settings", *, start: bool) -> bool:
     return start
 
 
-def _provision(settings: "Settings", wanted: "Wanted", dry_run: bool, repair: bool) -> render.SetupResult:  # noqa: FBT001
+def _provision(settings: "Settings", wanted: "Wanted", *, dry_run: bool, repair: bool) -> render.SetupResult:
     from pubsubctl.broker.connection import Connection
     from pubsubctl.broker.provision import Provisioner
     from pubsubctl.store.opening import open_store

@@ -81,7 +81,7 @@ def source(asked: Asked) -> Source:
     """
     _check(asked)
     if asked.lines is not None:
-        return Source(_from_lines(asked.lines, asked.terms), single=False)
+        return Source(_from_lines(asked.lines), single=False)
     method, path = _target(asked.target)
     headers = [_header(text) for text in asked.headers]
     if asked.files:
@@ -200,16 +200,19 @@ def _from_files(asked: Asked, method: str | None, path: str, headers: list[Heade
         yield _with_terms(Submission(request), asked.terms)
 
 
-def _from_lines(name: str, _: Terms) -> Iterator[Submission]:
+def _from_lines(name: str) -> Iterator[Submission]:
     if name == _STDIN:
         yield from _lines("standard input", sys.stdin.buffer)
         return
+    with _opened(name) as file:
+        yield from _lines(name, file)
+
+
+def _opened(name: str) -> BinaryIO:
     try:
-        file = Path(name).open("rb")
+        return Path(name).open("rb")
     except OSError as error:
         raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
-    with file:
-        yield from _lines(name, file)
 
 
 def _lines(name: str, file: BinaryIO) -> Iterator[Submission]:

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import typer
 
 from pubsubctl.cli.codes import Code
-from pubsubctl.cli.following import Batch, Endings, Surroundings
+from pubsubctl.cli.following import Surroundings
 from pubsubctl.errors import JobNotFound, StoreUnreachable, WaitTimeout
 from pubsubctl.job import Job
 from pubsubctl.render.batch import BatchView
@@ -17,6 +18,8 @@ from pubsubctl.render.display import FRAME_S, Display
 from pubsubctl.render.job import JobView
 from pubsubctl.render.output import note
 from pubsubctl.store.base import Store, Watch
+
+Found = TypeVar("Found")
 
 _STORE_AWAY_S = 15.0
 """How long a store may be away in the middle of a wait."""
@@ -48,8 +51,12 @@ class Patience:
 
 
 @contextmanager
-def coming_back(*hints: str) -> Iterator[None]:
+def coming_back(what: str, *hints: str) -> Iterator[None]:
     """Let Ctrl-C end the waiting with a line on how to come back.
+
+    Args:
+        what: what is said to go on.
+        hints: commands that come back to it.
 
     Raises:
         typer.Exit: it was pressed.
@@ -57,7 +64,7 @@ def coming_back(*hints: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"pubsubctl: interrupted; the jobs go on: {', '.join(f'`{hint}`' for hint in hints)}")
+        note(f"pubsubctl: interrupted; {what}: {', '.join(f'`{hint}`' for hint in hints)}")
         raise typer.Exit(Code.INTERRUPTED) from None
 
 
@@ -69,35 +76,25 @@ def wait_for_job(store: Store, job_id: str, surroundings: Surroundings, patience
         WaitTimeout: it has not ended in time; it goes on.
         StoreUnreachable: the store was away for too long.
     """
-
-    def look() -> Job:
-        found = store.get([job_id])[0]
-        if found is None:
-            raise JobNotFound(f"no job {job_id!r} in the store; `pubsubctl status` lists the latest ones")
-        return found
-
     with store.watch() as watch, Display(sys.stderr) as display:
         while True:
-            job = _patiently(look)
-            if job.finished:
+            view = patiently(lambda: look_at_job(store, job_id, surroundings), display)
+            if view.job.finished:
                 display.clear()
-                return job
-            patience.check(f"job {job_id} is still {job.state}; it goes on: `pubsubctl result {job_id}`")
+                return view.job
+            patience.check(f"job {job_id} is still {view.job.state}; it goes on: `pubsubctl result {job_id}`")
             if display.due:
-                display.show(JobView(job, surroundings.now(), surroundings.notice()))
-            _wait(watch, FRAME_S)
+                display.show(view)
+            _wait(watch)
 
 
-def wait_for_batch(
-    look: Callable[[], BatchView], display: Display, patience: Patience, on_look: Callable[[], None] = lambda: None
-) -> BatchView:
+def wait_for_batch(look: Callable[[], BatchView], display: Display, patience: Patience) -> BatchView:
     """Show many jobs until all have ended.
 
     Args:
         look: what they look like now.
         display: where to show it.
         patience: how long to wait.
-        on_look: called after each look.
 
     Raises:
         WaitTimeout: some have not ended in time; they go on.
@@ -105,36 +102,56 @@ def wait_for_batch(
     """
     while True:
         began = time.monotonic()
-        view = _patiently(look)
-        on_look()
+        view = patiently(look, display)
         display.show(view)
         if view.done:
             return view
-        left = view.submitted - view.ended
         patience.check(
-            f"{left:,} of {view.submitted:,} jobs have not ended yet; they go on: "
+            f"{view.submitted - view.ended:,} of {view.submitted:,} jobs have not ended yet; they go on: "
             f"`pubsubctl status {view.batch_id} --watch`"
         )
-        time.sleep(max(FRAME_S, _COST_SHARE * (time.monotonic() - began)))
+        pause(began)
 
 
-def print_endings(endings: Endings, show: Callable[[Job], None]) -> None:
-    """Hand over every job that has ended since the last call."""
-    for job in endings.take():
-        show(job)
+def pause(began: float) -> None:
+    """Wait until the next look, after one that began at that (monotonic) time."""
+    time.sleep(max(FRAME_S, _COST_SHARE * (time.monotonic() - began)))
 
 
-def batch_of(store: Store, batch_id: str, surroundings: Surroundings) -> Batch:
-    """The jobs of a submit, to be followed."""
-    return Batch(store, batch_id, surroundings)
+def look_at_job(store: Store, job_id: str, surroundings: Surroundings) -> JobView:
+    """A job as it is now.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    found = store.get([job_id])[0]
+    if found is None:
+        raise JobNotFound(f"no job {job_id!r} in the store; `pubsubctl status` lists the latest ones")
+    return JobView(found, surroundings.now(), () if found.finished else surroundings.notices())
 
 
-def _patiently[T](look: Callable[[], T]) -> T:
-    raise NotImplementedError
+def patiently(look: Callable[[], Found], display: Display) -> Found:
+    """What ``look`` finds, also when the store is away for a moment.
+
+    Raises:
+        StoreUnreachable: it was away for too long.
+    """
+    give_up = time.monotonic() + _STORE_AWAY_S
+    said = False
+    while True:
+        try:
+            return look()
+        except StoreUnreachable as error:
+            if time.monotonic() > give_up:
+                raise
+            if not said:
+                display.say(f"{error}; trying again for {_STORE_AWAY_S:.0f} s")
+                said = True
+            time.sleep(_STORE_RETRY_S)
 
 
-def _wait(watch: Watch, timeout_s: float) -> None:
+def _wait(watch: Watch) -> None:
     try:
-        watch.wait(timeout_s)
+        watch.wait(FRAME_S)
     except StoreUnreachable:
-        time.sleep(timeout_s)
+        time.sleep(FRAME_S)  # whoever looks next will find out, and knows what to do

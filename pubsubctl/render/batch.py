@@ -1,7 +1,9 @@
 """Many jobs: their counts, how fast they end, what runs, what failed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +17,7 @@ from pubsubctl.render.job import why
 
 _FIXED_ROWS = 6
 _BAR, _SMALL_BAR = 60, 10
+_LISTED = 50
 _ALWAYS = (JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED, JobState.FAILED)
 
 
@@ -26,24 +29,26 @@ class BatchView:
         submitted: how many there are, so far.
         submitting: whether there will be more.
         counts: how many are in each state.
+        elapsed_s: seconds since the submit began; None for whoever came later.
         per_second: how many end in a second; None while nobody can tell.
         running: some of those that run, the longest running first.
         room: how many lines to keep for them, so that nothing below jumps.
         failures: the first that failed or were cancelled.
         now: the time by the store's clock.
+        notices: what keeps them from going on, a line each.
     """
 
     batch_id: str
     submitted: int
     submitting: bool
     counts: Mapping[JobState, int]
-    elapsed_s: float
+    elapsed_s: float | None
     per_second: float | None
     running: Sequence[Job]
     room: int
     failures: Sequence[Job]
     now: float
-    notice: str = ""
+    notices: tuple[str, ...] = ()
 
     @property
     def ended(self) -> int:
@@ -64,8 +69,7 @@ class BatchView:
         """See ``View``."""
         parts: list[RenderableType] = [self._head(), bar_with_percent(self._share(), min(_BAR, width - 6))]
         parts.append(self._counted())
-        if self.notice:
-            parts.append(text(self.notice, "yellow"))
+        parts += [text(notice, "yellow") for notice in self.notices]
         left = max(0, rows - _FIXED_ROWS)
         failures = self.failures[: left // 2]
         room = min(self.room, left - len(failures))
@@ -80,24 +84,23 @@ class BatchView:
         pieces = [f"{self.ended:,} of {self.submitted:,} ended", *self._pace()]
         if self.unsuccessful:
             pieces.insert(1, f"{self.unsuccessful:,} failed or cancelled")
-        return f"{self.batch_id}: {', '.join(pieces)}" + (f"; {self.notice}" if self.notice else "")
+        return "; ".join((f"{self.batch_id}: {', '.join(pieces)}", *self.notices))
 
     def urgent(self) -> str:
         """See ``View``."""
-        return f"{self.notice} {self.submitting}"
+        return f"{self.notices} {self.submitting}"
 
     def _share(self) -> float:
         return self.ended / self.submitted if self.submitted else 0.0
 
-    def _head(self) -> Table:
-        table = grid(flexible=0, columns=2, expand=True)
-        verb = "submitting" if self.submitting else "ended"
+    def _head(self) -> Text:
+        verb = "submitted" if self.submitting else "ended"
         number = f"{self.submitted:,}" if self.submitting else f"{self.ended:,} of {self.submitted:,}"
-        table.add_row(text(self.batch_id, "bold"), text("  ".join([f"{number} {verb}", *self._pace()])))
-        return table
+        head = text("  ".join([f"{number} {verb}", *self._pace()]), "bold")
+        return head.append_text(text(f"  {self.batch_id}", "not bold dim"))
 
     def _pace(self) -> list[str]:
-        pieces = [seconds(self.elapsed_s)]
+        pieces = [seconds(self.elapsed_s)] if self.elapsed_s is not None else []
         if self.per_second:
             pieces.append(rate(self.per_second))
             if not self.submitting and not self.done:
@@ -131,7 +134,7 @@ def counted(counts: Mapping[JobState, int]) -> Text:
         if counts[name] or name in _ALWAYS
     ]
     pieces = [piece for pair in shown for piece in (pair, "  ")]
-    return Text.assemble(*pieces[:-1], no_wrap=True, overflow="ellipsis", end="")
+    return Text.assemble(*pieces[:-1], no_wrap=True, overflow="ellipsis")
 
 
 def failed(jobs: Sequence[Job]) -> Table:
@@ -142,10 +145,40 @@ def failed(jobs: Sequence[Job]) -> Table:
     return table
 
 
+def content(view: BatchView) -> dict[str, Any]:
+    """The batch as JSON shows it, without its jobs."""
+    return {
+        "batch_id": view.batch_id,
+        "counts": {str(name): view.counts[name] for name in JobState},
+        "elapsed_s": None if view.elapsed_s is None else round(view.elapsed_s, 3),
+    }
+
+
 def summary(view: BatchView) -> None:
     """What became of them all, on stdout."""
+    parts: list[RenderableType] = [text(_title(view))]
+    if view.failures:
+        parts.append(failed(view.failures))
+    parts += _more(view.unsuccessful - len(view.failures), "")
+    printed(Group(*parts))
+
+
+def show(view: BatchView, jobs: Iterable[Job]) -> None:
+    """The counts and the first of its jobs, on stdout."""
+    listed = list(islice(jobs, _LISTED))
+    table = grid(flexible=3, columns=4, expand=False)
+    for job in listed:
+        reason = why(job) if job.finished and job.state is not JobState.SUCCEEDED else ""
+        table.add_row(text(job.id), state(job.state), text(f"{job.method} {job.path}"), text(reason))
+    rest = _more(view.submitted - len(listed), "; --format jsonl lists them all")
+    printed(Group(text(_title(view)), table, *rest))
+
+
+def _title(view: BatchView) -> str:
     counts = ", ".join(f"{view.counts[name]:,} {name}" for name in JobState if view.counts[name])
-    title = f"{view.batch_id}: {plural(view.submitted, 'job')} in {seconds(view.elapsed_s)}: {counts}"
-    more = view.unsuccessful - len(view.failures)
-    rest = text(f"and {more:,} more", "dim") if more > 0 else None
-    printed(Group(text(title), *([failed(view.failures)] if view.failures else []), *([rest] if rest else [])))
+    took = f" in {seconds(view.elapsed_s)}" if view.elapsed_s is not None else ""
+    return f"{view.batch_id}: {plural(view.submitted, 'job')}{took}: {counts}"
+
+
+def _more(count: int, how: str) -> list[RenderableType]:
+    return [text(f"and {count:,} more{how}", "dim")] if count > 0 else []

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -55,17 +56,21 @@ def drawn(content: RenderableType, stream: TextIO, width: int) -> list[str]:
     return [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
 
 
-def printed(content: RenderableType) -> None:
-    """Show ``content`` on stdout: as wide as the terminal, or uncut where there is none."""
+def printed(content: RenderableType | Callable[[int], RenderableType]) -> None:
+    """Show ``content`` on stdout: as wide as the terminal, or uncut where there is none.
+
+    Args:
+        content: what to show, or what makes it for a width.
+    """
     terminal = is_terminal(sys.stdout)
     width = columns_and_rows(sys.stdout)[0] if terminal else UNBOUNDED
-    for row in drawn(content, sys.stdout, width):
+    for row in drawn(content(width) if callable(content) else content, sys.stdout, width):
         sys.stdout.write(row + "\n")
 
 
 def text(content: object, style: str = "") -> Text:
     """One line of text from anywhere: no markup, no control characters, cut with an ellipsis where room is short."""
-    return Text(clean(content), style=style, no_wrap=True, overflow="ellipsis", end="")
+    return Text(clean(content), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def state(name: str) -> Text:

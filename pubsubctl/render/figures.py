@@ -26,12 +26,9 @@ def size(count: int) -> str:
     """A number of bytes, in powers of a thousand."""
     if count < _KILO:
         return f"{count} bytes" if count != 1 else "1 byte"
-    value = float(count)
-    for unit in ("kB", "MB", "GB"):
-        value /= _KILO
-        if value < _KILO:
-            break
-    return f"{value:.1f} {unit}"
+    if count < _KILO**2:
+        return f"{count / _KILO:.1f} kB"
+    return f"{count / _KILO**2:.1f} MB" if count < _KILO**3 else f"{count / _KILO**3:.1f} GB"
 
 
 def rate(per_second: float) -> str:
@@ -46,6 +43,6 @@ def percent(fraction: float) -> str:
     return f"{int(fraction * 100)}%"
 
 
-def plural(count: int, word: str) -> str:
+def plural(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -20,24 +20,23 @@ class JobView:
 
     Attributes:
         now: the time by the store's clock.
-        notice: what keeps it from going on, if anything does.
+        notices: what keeps it from going on, a line each.
     """
 
     job: Job
     now: float
-    notice: str = ""
+    notices: tuple[str, ...] = ()
 
     def frame(self, width: int, rows: int) -> RenderableType:  # noqa: ARG002 - it is never high
         """See ``View``."""
         job = self.job
-        head = grid(flexible=1, columns=4, expand=True)
+        head = grid(flexible=1, columns=4, expand=False)
         attempt = f"attempt {job.attempt}" if job.attempt else ""
         head.add_row(state(job.state), text(f"{job.method} {job.path}"), text(attempt), text(self._elapsed()))
         parts: list[RenderableType] = [head, self._progress(width)]
         if job.state is JobState.RETRYING:
             parts.append(text(self._retry(), "yellow"))
-        if self.notice:
-            parts.append(text(self.notice, "yellow"))
+        parts += [text(notice, "yellow") for notice in self.notices]
         return Group(*parts)
 
     def line(self) -> str:
@@ -45,13 +44,12 @@ class JobView:
         job = self.job
         told = f", {int(job.progress_fraction * 100)}%" if job.progress_fraction is not None else ""
         noted = f", {job.progress_note}" if job.progress_note else ""
-        return f"{job.id} {job.state}, attempt {job.attempt}{told}{noted}, {self._elapsed()}" + (
-            f"; {self.notice}" if self.notice else ""
-        )
+        now = f"{job.id} {job.state}, attempt {job.attempt}{told}{noted}, {self._elapsed()}"
+        return "; ".join((now, *self.notices))
 
     def urgent(self) -> str:
         """See ``View``."""
-        return f"{self.job.state} {self.job.attempt} {self.notice}"
+        return f"{self.job.state} {self.job.attempt} {self.notices}"
 
     def _progress(self, width: int) -> Table:
         table = grid(flexible=1, columns=2, expand=True)
@@ -68,6 +66,11 @@ class JobView:
     def _retry(self) -> str:
         due = seconds((self.job.not_before or self.now) - self.now)
         return f"attempt {self.job.attempt} failed: {self.job.error or self.job.reason}; the next one is due in {due}"
+
+
+def first_at_work(job: Job) -> tuple[bool, float, str]:
+    """What to sort running jobs by: those that tell their progress surely run, others may wait in their worker."""
+    return job.progress_fraction is None and job.progress_note is None, job.started_at or 0.0, job.id
 
 
 def ended(job: Job) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -34,9 +35,16 @@ def document(content: Any, form: Format = Format.JSON) -> None:
         sys.stdout.flush()  # a line is read as it comes
 
 
-def written(text: str) -> None:
-    """Data that is ready to be shown."""
-    sys.stdout.write(text)
+def streamed(head: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
+    """One JSON object that ends with a list too long to be held."""
+    sys.stdout.write(json.dumps(head)[:-1] + f', "{name}": [')
+    separator = "\n  "
+    try:
+        for item in items:
+            sys.stdout.write(separator + json.dumps(item))
+            separator = ",\n  "
+    finally:
+        sys.stdout.write("\n]}\n")
 
 
 def raw(content: bytes) -> None:

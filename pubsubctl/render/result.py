@@ -19,9 +19,7 @@ def content(job_id: str, response: Response) -> dict[str, Any]:
     }
 
 
-def show(
-    job_id: str, response: Response, *, form: Format, include: bool = False, output: Path | None = None
-) -> None:
+def show(job_id: str, response: Response, *, form: Format, include: bool = False, output: Path | None = None) -> None:
     """Show it on stdout, or put its body into a file.
 
     Args:

@@ -27,7 +27,7 @@ class Ready:
 def show(ready: Ready) -> None:
     """The start-up screen."""
     slots = ready.processes * ready.threads
-    made = f"{plural(ready.processes, 'process').replace('processs', 'processes')} × {plural(ready.threads, 'thread')}"
+    made = f"{plural(ready.processes, 'process', 'processes')} by {plural(ready.threads, 'thread')}"
     note(f"worker ready in {ready.took_s:.1f} s")
     for name, value in (
         ("app", ready.app),

@@ -80,7 +80,7 @@ class Claim:
         message_id: of the message that was delivered.
         worker_id: who asks.
         lease_s: how long the right lasts unless a heartbeat renews it.
-        max_attempts: for a job that does not say itself.
+        max_attempts: for a job that does not say itself; the first claim's is the job's from then on.
         max_crashes: attempts that may end without a record before the job is given up.
         age_s: seconds since the message was published. A job that the store does not know is inserted, from
             ``request``, unless its message is older than ``max_age_s``.

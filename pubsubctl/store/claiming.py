@@ -65,8 +65,16 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     standing.message_id = claim.message_id
     standing.not_before = None
     standing.lease_until = now + claim.lease_s
-    allowed = standing.max_attempts if standing.max_attempts is not None else claim.max_attempts
-    return Claimed(claim.job_id, standing.attempt, standing.failures, allowed, standing.timeout_s, standing.crashes)
+    if standing.max_attempts is None:
+        standing.max_attempts = claim.max_attempts
+    return Claimed(
+        claim.job_id,
+        standing.attempt,
+        standing.failures,
+        standing.max_attempts,
+        standing.timeout_s,
+        standing.crashes,
+    )
 
 
 _STANDINGS = Statement(
@@ -97,7 +105,7 @@ _GRANT = Statement(
         progress_fraction=null(),
         progress_note=null(),
     ),
-    ["attempt", "crashes", "worker", "message_id", "lease_until", "due_at", "started_at"],
+    ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
 )
 _GIVE_UP = Statement(
     update(jobs)
@@ -167,6 +175,7 @@ def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
         "job_id": claim.job_id,
         "attempt": standing.attempt,
         "crashes": standing.crashes,
+        "max_attempts": standing.max_attempts,
         "worker": claim.worker_id,
         "message_id": claim.message_id,
         "lease_until": lease_until,

@@ -1,8 +1,8 @@
 """The published applications that are run, each as it came from PyPI."""
 
-import importlib
-from collections.abc import Callable, Sequence
-from contextlib import chdir
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,19 @@ class Published:
     def answers(self, run: Callable[[Application, Case], Response], folder: Path) -> dict[str, Response]:
         """What ``run`` makes of every case, in their order, by an application that has ``folder`` to itself."""
         self.prepare(folder)
-        with quiet(), chdir(folder):
+        with quiet(), _own_imports(), chdir(folder):
             application = load(self.target or str(folder / "wsgi.py"))
             return {case.id: run(application, case) for case in self.cases}
+
+
+@contextmanager
+def _own_imports() -> Iterator[None]:
+    """Keep what an application does to the import system (bottle adds a finder of its own) from the tests after it."""
+    finders, path = list(sys.meta_path), list(sys.path)
+    try:
+        yield
+    finally:
+        sys.meta_path[:], sys.path[:] = finders, path
 
 
 HTTPBIN = Published("httpbin", requests_httpbin.CASES, target="httpbin:app")

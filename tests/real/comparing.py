@@ -37,7 +37,12 @@ class Varying:
 
 @dataclass(frozen=True)
 class Case:
-    """A request, the status that it must be answered with, and what of the answer varies from run to run."""
+    """A request, the status that it must be answered with, and what of the answer varies from run to run.
+
+    Attributes:
+        varies: what is blotted out before answers are compared.
+        sets: headers that the application makes of a set: lists whose order depends on the process's hash seed.
+    """
 
     id: str
     status: int
@@ -46,6 +51,7 @@ class Case:
     headers: tuple[Header, ...] = ()
     body: bytes = b""
     varies: tuple[Varying, ...] = ()
+    sets: tuple[str, ...] = ()
 
     @property
     def request(self) -> Request:
@@ -53,7 +59,7 @@ class Case:
 
     @property
     def submission(self) -> Submission:
-        """The job: one attempt, so that every status is final; one after another, since the answers depend on it."""
+        """What is submitted: a job of one attempt, so that every status is final."""
         return Submission(self.request, max_attempts=1)
 
 
@@ -98,6 +104,9 @@ def comparable(response: Response, case: Case) -> dict[str, Any]:
                     blotted, hits = _blotted(varying.pattern, value.encode("latin-1"))
                     headers[index], found = (name, blotted.decode("latin-1")), found + hits
         assert found, f"{varying} found nothing in {response}"
+    for index, (name, value) in enumerate(headers):
+        if name in case.sets:
+            headers[index] = (name, ", ".join(sorted(value.split(", "))))
     return {"status": f"{response.status} {response.phrase}", "headers": headers, "body": body}
 
 

@@ -155,7 +155,7 @@ ANSWERS = [
     Case("head", 200, "HEAD", "/get?a=1"),
     Case("head-stream", 200, "HEAD", "/stream/5"),
     Case("head-status", 503, "HEAD", "/status/503"),
-    Case("options", 200, "OPTIONS", "/post"),
+    Case("options", 200, "OPTIONS", "/post", sets=("Allow",)),
     Case(
         "options-preflight",
         200,
@@ -166,9 +166,10 @@ ANSWERS = [
             ("Access-Control-Request-Method", "PUT"),
             ("Access-Control-Request-Headers", "x-a, x-b"),
         ),
+        sets=("Allow",),
     ),
     Case("trace", 200, "TRACE", "/anything", (("X-A", "1"),)),
-    Case("method-not-allowed", 405, "DELETE", "/get"),
+    Case("method-not-allowed", 405, "DELETE", "/get", sets=("Allow",)),
 ]
 
 CASES = [*QUERIES, *PATHS, *BODIES, *HEADERS, *STATUSES, *ANSWERS]

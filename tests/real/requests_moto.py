@@ -50,11 +50,20 @@ POLICY = json.dumps({"Version": "2012-10-17", "Statement": []}).encode()
 def signed(service: str) -> Header:
     """The header by which moto knows the service that is meant; the signature itself is not looked at."""
     scope = f"test/20250101/us-east-1/{service}/aws4_request"
-    return ("Authorization", f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}")
+    return (
+        "Authorization",
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
+    )
 
 
 def s3(
-    name: str, status: int, method: str, path: str, *headers: Header, body: bytes = b"", varies: tuple[Varying, ...] = ()
+    name: str,
+    status: int,
+    method: str,
+    path: str,
+    *headers: Header,
+    body: bytes = b"",
+    varies: tuple[Varying, ...] = (),
 ) -> Case:
     sent = (signed("s3"), *headers)
     return Case(f"s3-{name}", status, method, path, sent, body, varies)

@@ -24,7 +24,9 @@ SEARCH = (
 )
 
 
-def upload(name: str, status: int, filename: str, content: bytes, *headers: Header, action: str = "file_upload") -> Case:
+def upload(
+    name: str, status: int, filename: str, content: bytes, *headers: Header, action: str = "file_upload"
+) -> Case:
     body = b"".join(
         [
             _part('name=":action"', action.encode()),

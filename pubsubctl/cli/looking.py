@@ -1,0 +1,176 @@
+"""The work of ``status``: everything at a glance, a job, or a batch; each can be shown once, or watched."""
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from pubsubctl.broker.connection import Address, answers, locate
+from pubsubctl.cli.following import Batch, Surroundings, alive
+from pubsubctl.cli.waiting import look_at_job, patiently, pause
+from pubsubctl.errors import BrokerUnreachable, JobNotFound
+from pubsubctl.job import Job, JobState
+from pubsubctl.render import batch as batches
+from pubsubctl.render import job as jobs
+from pubsubctl.render import overview as overviews
+from pubsubctl.render.display import Display, View
+from pubsubctl.render.output import Format, document, streamed
+from pubsubctl.settings import Settings
+from pubsubctl.store.base import Store, WorkerInfo
+
+_LATEST = 10
+_RUNNING = 200
+_CHECK_S = 1.0
+
+
+class Subject(ABC):
+    """What status is asked about."""
+
+    @abstractmethod
+    def show(self, form: Format) -> None:
+        """Show it as it is now."""
+
+    @abstractmethod
+    def look(self) -> tuple[View, dict[str, Any], bool]:
+        """As it is now: for a display, as JSON, and whether nothing more will happen."""
+
+    def watch(self, form: Format) -> None:
+        """Show it again and again; as JSON, one line whenever something has changed."""
+        last: dict[str, Any] | None = None
+        with Display(sys.stdout, quiet=form is not Format.TEXT) as display:
+            while True:
+                began = time.monotonic()
+                view, content, ended = patiently(self.look, display)
+                display.show(view)
+                if form is not Format.TEXT and content != last:
+                    document(content, Format.JSONL)
+                    last = content
+                if ended:
+                    break
+                pause(began)
+            display.clear()
+        if form is Format.TEXT:
+            self.show(form)
+
+
+def subject(store: Store, settings: Settings, what: str | None) -> Subject:
+    """Everything where nothing is named, else the job or the batch of that id.
+
+    Raises:
+        JobNotFound: there is none.
+    """
+    address = _address(settings)
+    if what is None:
+        return _Everything(store, settings, address)
+    if store.get([what])[0] is not None:
+        return _Job(store, what, address)
+    if any(store.counts(what).values()):
+        return _Batch(store, what, address)
+    raise JobNotFound(f"no job or batch {what!r} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
+
+
+def _address(settings: Settings) -> Address | None:
+    try:
+        return locate(settings)
+    except BrokerUnreachable:
+        return None
+
+
+class _Everything(Subject):
+    def __init__(self, store: Store, settings: Settings, address: Address | None) -> None:
+        self._store = store
+        self._settings = settings
+        self._address = address
+        self._answers = False
+        self._checked_at = float("-inf")
+        self._ahead_s = store.now() - time.time()
+
+    def show(self, form: Format) -> None:
+        overviews.show(self._overview(), form)
+
+    def look(self) -> tuple[View, dict[str, Any], bool]:
+        overview = self._overview()
+        return overview, overview.document(), False
+
+    def _overview(self) -> overviews.Overview:
+        settings, store = self._settings, self._store
+        now = time.time() + self._ahead_s
+        counts = store.counts()
+        running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
+        self._check_broker()
+        return overviews.Overview(
+            broker=self._address.kind if self._address else settings.broker,
+            address=self._address.place if self._address else None,
+            answers=self._answers,
+            topic=settings.topic_path,
+            subscription=settings.subscription_path,
+            store=settings.store_url,
+            counts=counts,
+            workers=[_row(worker, running, now) for worker in store.workers()],
+            jobs=store.find(limit=_LATEST).jobs,
+            now=now,
+        )
+
+    def _check_broker(self) -> None:
+        if time.monotonic() - self._checked_at < _CHECK_S:
+            return
+        self._checked_at = time.monotonic()
+        self._address = _address(self._settings)
+        self._answers = self._address is not None and answers(self._address, timeout_s=0.5)
+
+
+def _row(worker: WorkerInfo, running: list[Job], now: float) -> overviews.WorkerRow:
+    mine = sorted((job for job in running if job.worker == worker.id), key=jobs.first_at_work)
+    return overviews.WorkerRow(
+        id=worker.id,
+        host=worker.host,
+        pid=worker.pid,
+        app=worker.app,
+        subscription=worker.subscription,
+        slots=worker.slots,
+        busy=min(len(mine), worker.slots),
+        started_at=worker.started_at,
+        seen_at=worker.seen_at,
+        alive=alive(worker, now),
+        running=mine[: worker.slots],
+    )
+
+
+class _Job(Subject):
+    def __init__(self, store: Store, job_id: str, address: Address | None) -> None:
+        self._store = store
+        self._job_id = job_id
+        self._surroundings = Surroundings(store, address)
+
+    def show(self, form: Format) -> None:
+        jobs.show(self._view().job, form)
+
+    def look(self) -> tuple[View, dict[str, Any], bool]:
+        view = self._view()
+        return view, view.job.document(), view.job.finished
+
+    def _view(self) -> jobs.JobView:
+        return look_at_job(self._store, self._job_id, self._surroundings)
+
+
+class _Batch(Subject):
+    def __init__(self, store: Store, batch_id: str, address: Address | None) -> None:
+        self._batch = Batch(store, batch_id, Surroundings(store, address), submitting=False)
+        self._total = sum(store.counts(batch_id).values())
+
+    def show(self, form: Format) -> None:
+        view = self._view()
+        if form is Format.TEXT:
+            batches.show(view, self._batch.jobs())
+            return
+        for job in self._batch.jobs() if form is Format.JSONL else ():
+            document(job.document(), form)
+        if form is Format.JSON:
+            streamed(batches.content(view), "jobs", (job.document() for job in self._batch.jobs()))
+
+    def look(self) -> tuple[View, dict[str, Any], bool]:
+        view = self._view()
+        return view, batches.content(view), view.done
+
+    def _view(self) -> batches.BatchView:
+        return self._batch.look(self._total)

@@ -1,0 +1,1 @@
+"""The application of ``pubsubctl demo``. It is an ordinary Flask app that happens to ship with the package."""

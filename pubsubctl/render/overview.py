@@ -1,0 +1,190 @@
+"""Everything at a glance: broker, store, backlog, workers, the latest jobs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from pubsubctl.job import Job, JobState, rfc3339
+from pubsubctl.render.bar import bar_with_percent
+from pubsubctl.render.batch import counted
+from pubsubctl.render.drawing import grid, printed, state, text
+from pubsubctl.render.figures import plural, seconds
+from pubsubctl.render.job import why
+from pubsubctl.render.output import Format, document
+
+_FIXED_ROWS = 11
+_BAR = 10
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """A worker, and what it runs."""
+
+    id: str
+    host: str
+    pid: int
+    app: str
+    subscription: str
+    slots: int
+    busy: int
+    started_at: float | None
+    seen_at: float | None
+    alive: bool
+    running: Sequence[Job]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return {
+            "id": self.id,
+            "host": self.host,
+            "pid": self.pid,
+            "app": self.app,
+            "subscription": self.subscription,
+            "slots": self.slots,
+            "busy": self.busy,
+            "started_at": rfc3339(self.started_at),
+            "seen_at": rfc3339(self.seen_at),
+            "alive": self.alive,
+            "jobs": [job.id for job in self.running],
+        }
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What there is now.
+
+    Attributes:
+        address: the broker's, or None where none is known.
+        answers: whether something listens there.
+        jobs: the latest ones, the newest first.
+        now: the time by the store's clock.
+    """
+
+    broker: str
+    address: str | None
+    answers: bool
+    topic: str
+    subscription: str
+    store: str
+    counts: Mapping[JobState, int]
+    workers: Sequence[WorkerRow]
+    jobs: Sequence[Job]
+    now: float
+
+    @property
+    def backlog(self) -> int:
+        """How many jobs wait to be run."""
+        return self.counts[JobState.QUEUED] + self.counts[JobState.RETRYING]
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it; these names are stable."""
+        return {
+            "broker": {"kind": self.broker, "address": self.address, "running": self.answers},
+            "topic": self.topic,
+            "subscription": self.subscription,
+            "store": self.store,
+            "backlog": self.backlog,
+            "counts": {str(name): self.counts[name] for name in JobState},
+            "workers": [worker.document() for worker in self.workers],
+            "jobs": [job.document() for job in self.jobs],
+        }
+
+    def frame(self, width: int, rows: int) -> RenderableType:
+        """See ``View``."""
+        room = max(1, rows - _FIXED_ROWS - sum(1 + len(worker.running) for worker in self.workers))
+        return self._screen(width, room)
+
+    def whole(self, width: int) -> RenderableType:
+        """All of it."""
+        return self._screen(width, len(self.jobs))
+
+    def line(self) -> str:
+        """See ``View``."""
+        counts = ", ".join(f"{self.counts[name]:,} {name}" for name in JobState if self.counts[name])
+        live = sum(worker.alive for worker in self.workers)
+        return f"backlog {self.backlog:,}; {plural(live, 'worker')}; {counts or 'no jobs'}"
+
+    def urgent(self) -> str:
+        """See ``View``."""
+        return f"{self.answers} {[worker.id for worker in self.workers if worker.alive]}"
+
+    def _screen(self, width: int, room: int) -> RenderableType:
+        parts = [self._places(), counted(self.counts), text(""), *self._workers(width)]
+        if self.jobs:
+            parts += [text(""), text("latest jobs", "dim"), self._jobs(room)]
+        return Group(*parts)
+
+    def _places(self) -> Table:
+        table = grid(flexible=1, columns=2, expand=False)
+        for name, value, style in (
+            ("broker", *self._broker()),
+            ("topic", self.topic, ""),
+            ("subscription", self.subscription, ""),
+            ("store", self.store, ""),
+            ("backlog", f"{plural(self.backlog, 'job')} waiting", ""),
+        ):
+            table.add_row(text(name, "dim"), text(value, style))
+        return table
+
+    def _broker(self) -> tuple[str, str]:
+        if self.answers:
+            return f"{self.broker} at {self.address}", ""
+        where = f"does not answer at {self.address}" if self.address else "is not running"
+        return f"{self.broker} {where}; `pubsubctl emulator start` starts it", "yellow"
+
+    def _workers(self, width: int) -> list[RenderableType]:
+        if not self.workers:
+            return [text("no worker is running; start one with `pubsubctl worker start APP`", "yellow")]
+        parts: list[RenderableType] = []
+        for worker in self.workers:
+            parts.append(self._worker(worker))
+            if worker.running:
+                parts.append(self._running(worker.running, width))
+        return parts
+
+    def _worker(self, worker: WorkerRow) -> RenderableType:
+        seen = seconds(self.now - (worker.seen_at or self.now))
+        life = f"{worker.busy} of {plural(worker.slots, 'slot')} busy"
+        if not worker.alive:
+            life = f"no sign of life for {seen}"
+        table = grid(flexible=1, columns=3, expand=False)
+        table.add_row(
+            text("worker", "dim"), text(f"{worker.id} ({worker.app})"), text(life, "" if worker.alive else "red")
+        )
+        return table
+
+    def _running(self, jobs: Sequence[Job], width: int) -> Table:
+        table = grid(flexible=4, columns=5, expand=False, right=(3,))
+        for job in jobs:
+            what = text(f"{job.method} {job.path}")
+            what.truncate(max(12, width // 4), overflow="ellipsis")
+            elapsed = seconds(self.now - (job.started_at or self.now))
+            table.add_row(
+                text(f"  {job.id}"),
+                what,
+                bar_with_percent(job.progress_fraction, _BAR),
+                text(elapsed),
+                text(job.progress_note or "", "dim"),
+            )
+        return table
+
+    def _jobs(self, room: int) -> Table:
+        table = grid(flexible=3, columns=4, expand=False)
+        for job in self.jobs[:room]:
+            age = f"{seconds(self.now - job.created_at)} ago"
+            what = text(f"{job.method} {job.path}")
+            if job.finished and job.state is not JobState.SUCCEEDED:
+                what.append(f"  {text(why(job)).plain}", "dim")
+            table.add_row(text(job.id), state(job.state), text(age), what)
+        return table
+
+
+def show(overview: Overview, form: Format) -> None:
+    """Show it on stdout."""
+    if form is Format.TEXT:
+        printed(overview.whole)
+    else:
+        document(overview.document(), form)

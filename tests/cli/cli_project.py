@@ -1,0 +1,137 @@
+"""A project folder with the real command line in it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+APP = '''
+import time
+
+from flask import Flask, Response, request
+
+import pubsubctl
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def nothing():
+    return ""
+
+
+@app.post("/echo")
+def echo():
+    return Response(request.get_data(), content_type=request.content_type or "none")
+
+
+@app.post("/upload")
+def upload():
+    return {name: [file.filename, file.content_type, len(file.read())] for name, file in request.files.items()}
+
+
+@app.get("/bytes")
+def all_bytes():
+    return Response(bytes(range(256)), content_type="application/octet-stream", headers=[("X-Two", "1"), ("X-Two", "2")])
+
+
+@app.get("/missing")
+def missing():
+    return "no such thing", 404
+
+
+@app.get("/slow")
+def slow():
+    steps, step_s = 20, float(request.args["s"]) / 20
+    for number in range(steps):
+        pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\t" + "wide " + "\\u65e5\\u672c" * 60)
+        time.sleep(step_s)
+    return "slow"
+'''
+
+
+class CliProject:
+    """A folder, with an emulator and a worker when asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {key: value for key, value in os.environ.items() if not key.startswith("PUBSUB")}
+        self.environment |= {"LANG": "C.UTF-8", "TERM": "xterm"}
+        self._workers: list[subprocess.Popen[bytes]] = []
+        (folder / "app.py").write_text(APP)
+        (folder / ".pubsubctl").mkdir(exist_ok=True)
+
+    @staticmethod
+    def command(*arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "pubsubctl", *arguments]
+
+    def run(
+        self, *arguments: str, given: bytes | None = None, environment: dict[str, str] | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment | (environment or {}),
+            input=given or b"",
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--format", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def start_worker(self, *flags: str) -> "subprocess.Popen[bytes]":
+        log = self.folder / f"worker-{len(self._workers)}.log"
+        with log.open("wb") as output:
+            worker = subprocess.Popen(
+                self.command("worker", "start", "app:app", *flags),
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self._workers.append(worker)
+        wait_for(lambda: "Ctrl-C drains" in log.read_text() or worker.poll() is not None, "the worker to be ready")
+        assert worker.poll() is None, log.read_text()
+        return worker
+
+    def stop_worker(self, worker: "subprocess.Popen[bytes]") -> int:
+        self._workers.remove(worker)
+        worker.send_signal(signal.SIGTERM)
+        return worker.wait(40)
+
+    def kill_worker(self, worker: "subprocess.Popen[bytes]") -> None:
+        self._workers.remove(worker)
+        worker.kill()
+        worker.wait()
+
+    def close(self) -> None:
+        for worker in list(self._workers):
+            self.stop_worker(worker)
+        self.run("emulator", "stop")
+
+
+def wait_for(condition: Callable[[], object], what: str, within_s: float = 20.0) -> None:
+    give_up = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < give_up, f"waited {within_s} s for {what}"
+        time.sleep(0.02)
+
+
+def only_line(text: str) -> str:
+    """The one line that ``text`` is."""
+    assert text.endswith("\n"), text
+    assert text.count("\n") == 1, text
+    return text.rstrip("\n")

@@ -1,0 +1,33 @@
+"""Fixtures of the command line's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from cli_project import CliProject
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[CliProject]:
+    """A project of the test's own: nothing runs in it."""
+    project = CliProject(tmp_path)
+    yield project
+    project.close()
+
+
+@pytest.fixture
+def served(folder) -> CliProject:
+    """A project of the test's own with an emulator, and no worker."""
+    done = folder.run("setup")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory) -> Iterator[CliProject]:
+    """A project with an emulator and a worker of four slots, for tests that leave it as it is."""
+    project = CliProject(tmp_path_factory.mktemp("project"))
+    done = project.run("setup")
+    assert done.returncode == 0, done.stderr
+    project.start_worker("--processes", "2", "--threads", "2")
+    yield project
+    project.close()

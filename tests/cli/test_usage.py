@@ -1,0 +1,155 @@
+"""What is wrong with what was typed: one line on stderr that says it, and the right exit code."""
+
+import json
+
+import pytest
+from cli_project import only_line
+
+COMMANDS = (
+    ("setup",),
+    ("worker", "start"),
+    ("submit",),
+    ("status",),
+    ("result",),
+    ("cancel",),
+    ("emulator", "start"),
+    ("emulator", "stop"),
+    ("emulator", "status"),
+    ("emulator", "env"),
+    ("demo",),
+)
+
+TOO_MANY = [word for number in range(120) for word in ("-H", f"X-{number}: 1")]
+
+USAGE = {
+    "a command": (["statsu"], "there is no command 'statsu'; did you mean `pubsubctl status`?"),
+    "an option": (["submit", "/", "--jsn", "{}"], "no such option: --jsn; did you mean --json?"),
+    "a missing argument": (["result"], "see `pubsubctl result --help`"),
+    "no path": (["submit"], "name a path"),
+    "a method that is none": (["submit", "FETCH", "/"], "unknown method 'FETCH'"),
+    "method and path the wrong way round": (["submit", "/x", "POST"], "`pubsubctl submit POST /x`"),
+    "a path without a slash": (["submit", "POST", "x"], "the path 'x' must begin with '/'"),
+    "JSON that does not parse": (["submit", "/", "--json", '{\n"a": 1,\n}'], "--json is no JSON: line 3, column 1"),
+    "JSON in a file": (["submit", "/", "-j", "@bad.json"], "bad.json is no JSON: line 2, column 1"),
+    "a missing file": (["submit", "/", "-d", "@nowhere"], "cannot read nowhere: No such file or directory"),
+    "a missing file of many": (["submit", "/", "--each", "app.py", "nowhere"], "cannot read nowhere: no such file"),
+    "a missing list": (["submit", "--from", "nowhere"], "cannot read nowhere: No such file or directory"),
+    "two bodies": (["submit", "/", "-d", "1", "-j", "2"], "--json and --data cannot stand together"),
+    "a header": (["submit", "/", "-H", "nonsense"], "write it as 'Name: value'"),
+    "a field": (["submit", "/", "-F", "nonsense"], "write it as name=value"),
+    "headers beyond the limit": (["submit", "/", *TOO_MANY], "at most 100"),
+    "a duration": (["submit", "/", "--delay", "soon"], "--delay must be a duration such as 90, 90s, 10m, 2h or 7d"),
+    "a number": (["submit", "/", "--count", "0"], "--count"),
+    "a setting": (["worker", "start", "--threads", "none"], "threads must be a whole number, 1 or more, not 'none'"),
+    "a broker": (["status", "--broker", "kafka"], "must be one of embedded, gcloud, cloud, not 'kafka'"),
+    "a cloud without a store": (["status", "--broker", "cloud", "--project", "p"], "store must be named too"),
+    "a format": (["status", "--format", "xml"], "--format"),
+    "one key for many": (["submit", "/", "--count", "2", "--idempotency-key", "k"], "names one job"),
+    "one file for many results": (["submit", "/", "--count", "2", "-o", "x"], "-o takes one response"),
+}
+
+
+@pytest.mark.parametrize("case", USAGE, ids=lambda case: case.replace(" ", "-"))
+def test_what_makes_no_sense_is_one_line_and_exit_2(folder, case):
+    (folder.folder / "bad.json").write_text("[1,\n]")
+    arguments, says = USAGE[case]
+    done = folder.run(*arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    line = only_line(done.stderr)
+    assert line.startswith("pubsubctl: ")
+    assert says in line
+
+
+def test_a_body_over_ten_megabytes_is_refused_with_the_limit(folder):
+    (folder.folder / "large").write_bytes(bytes(10_000_001))
+    done = folder.run("submit", "/", "-d", "@large")
+    assert done.returncode == 2
+    assert "10 MB" in only_line(done.stderr)
+
+
+def test_a_key_of_the_file_that_is_none(folder):
+    (folder.folder / "pubsubctl.toml").write_text('stor = "x.db"\n')
+    done = folder.run("status")
+    assert done.returncode == 2
+    assert "did you mean 'store'?" in only_line(done.stderr)
+
+
+UNREACHABLE = {
+    "no broker": (["submit", "/", "-w"], "no emulator runs here; start one with"),
+    "no subscription's broker": (["worker", "start"], "no emulator runs here; start one with"),
+    "no store to look into": (["status"], "`pubsubctl setup` makes it"),
+    "a store that cannot be made": (["submit", "/", "--store", "nowhere/jobs.db"], "cannot make the store"),
+    "an address where nobody listens": (["setup"], "no broker answers at 127.0.0.1:1;"),
+}
+
+
+@pytest.mark.parametrize("case", UNREACHABLE, ids=lambda case: case.replace(" ", "-"))
+def test_what_is_away_is_one_line_and_exit_5(folder, case):
+    arguments, says = UNREACHABLE[case]
+    away = {"PUBSUB_EMULATOR_HOST": "127.0.0.1:1"} if "address" in case else {}
+    done = folder.run(*arguments, environment=away)
+    assert (done.returncode, done.stdout) == (5, ""), done.stderr
+    assert says in only_line(done.stderr)
+
+
+def test_asking_makes_no_store(folder):
+    folder.run("status")
+    folder.run("result", "nope")
+    folder.run("cancel", "nope")
+    assert not list((folder.folder / ".pubsubctl").glob("jobs.db*"))
+
+
+def test_debug_adds_the_traceback(folder):
+    done = folder.run("status", "--debug")
+    assert done.returncode == 5
+    assert "Traceback" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("pubsubctl: there is no store")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids="-".join)
+def test_every_command_has_help_with_an_example(folder, command):
+    done = folder.run(*command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Example: " in done.stdout or 'eval "$(pubsubctl emulator env)"' in done.stdout
+
+
+def test_help_names_every_command(folder):
+    done = folder.run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {command[0] for command in COMMANDS} <= {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    assert folder.run().stdout == done.stdout
+
+
+def test_the_version(folder):
+    assert folder.run("--version").stdout.startswith("pubsubctl 0.")
+
+
+def test_an_app_that_does_not_import_stops_the_worker_with_its_own_line(served):
+    (served.folder / "broken.py").write_text("import not_there\n")
+    done = served.run("worker", "start", "broken:app")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("pubsubctl: ")
+    assert "No module named 'not_there'" in last
+    assert done.stderr.count("not_there") <= 3, "a crash loop"
+
+
+def test_a_setting_of_the_environment_names_its_source(folder):
+    done = folder.run("status", environment={"PUBSUBCTL_ACK_DEADLINE": "5"})
+    assert done.returncode == 2
+    assert "PUBSUBCTL_ACK_DEADLINE" in only_line(done.stderr)
+
+
+def test_json_has_nothing_beside_it(served):
+    done = served.run("status", "--format", "json")
+    assert done.stderr == ""
+    assert set(json.loads(done.stdout)) == {
+        "broker",
+        "topic",
+        "subscription",
+        "store",
+        "backlog",
+        "counts",
+        "workers",
+        "jobs",
+    }

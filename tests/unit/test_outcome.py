@@ -1,0 +1,162 @@
+"""What the end of an attempt means for its job: success, another attempt and when, or giving it up and why."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pubsubctl.exchange import Response
+from pubsubctl.job import JobState, Reason
+from pubsubctl.store.base import Claimed, Outcome
+from pubsubctl.worker.outcome import MAX_CRASHES, Answered, Died, TimedOut, TooLarge, outcome_of, retry_delay
+
+NOW = 1_700_000_000.0
+
+
+def claimed(*, failures: int = 0, max_attempts: int = 5, crashes: int = 0) -> Claimed:
+    return Claimed("j", failures + crashes + 1, failures, max_attempts, crashes=crashes)
+
+
+def after(ending, **counts) -> Outcome:
+    outcome = outcome_of(claimed(**counts), ending, now=NOW, jitter=random.Random(1))
+    assert (outcome.job_id, outcome.attempt) == ("j", claimed(**counts).attempt)
+    return outcome
+
+
+class Even(random.Random):
+    """No jitter at all: a random number in the middle of what is asked."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 206, 299, 300, 301, 304, 399])
+def test_success_and_redirection_end_the_job_with_its_response(status):
+    response = Response(status, (("X", "y"),), b"body")
+    assert after(Answered(response)) == Outcome("j", 1, JobState.SUCCEEDED, response=response)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 418, 422, 501, 505, 599, 600, 100, 199])
+def test_a_final_answer_fails_the_job_at_once_and_is_no_dead_letter(status):
+    response = Response(status, phrase="Why")
+    assert after(Answered(response)) == Outcome(
+        "j", 1, JobState.FAILED, Reason.STATUS, f"the app answered {status} Why", response
+    )
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_a_temporary_answer_is_worth_another_attempt(status):
+    outcome = after(Answered(Response(status)))
+    assert (outcome.state, outcome.reason, outcome.error) == (
+        JobState.RETRYING,
+        Reason.STATUS,
+        f"the app answered {status}",
+    )
+    assert outcome.retry_in_s >= 1.0
+    assert not outcome.crashed
+    assert not outcome.dead_letter
+
+
+def test_the_last_attempt_gives_the_job_up_with_its_last_response():
+    response = Response(503, phrase="Service Unavailable")
+    assert after(Answered(response), failures=4) == Outcome(
+        "j",
+        5,
+        JobState.FAILED,
+        Reason.EXHAUSTED,
+        "5 attempts failed; the last one: the app answered 503 Service Unavailable",
+        response,
+        dead_letter=True,
+    )
+
+
+def test_the_only_attempt_is_told_as_such():
+    error = after(Answered(Response(500)), max_attempts=1).error
+    assert error == "the only attempt failed; the last one: the app answered 500"
+
+
+def test_crashes_do_not_use_up_the_attempts_that_may_fail():
+    assert after(Answered(Response(503)), failures=3, crashes=8).state is JobState.RETRYING
+
+
+# --- endings without an answer --------------------------------------------------------------------------------------
+
+
+def test_a_timeout_is_a_failure_that_is_retried_and_at_last_given_up():
+    outcome = after(TimedOut(2.5))
+    assert (outcome.state, outcome.reason, outcome.error) == (
+        JobState.RETRYING,
+        Reason.TIMEOUT,
+        "ran longer than 2.5 s",
+    )
+    last = after(TimedOut(60), failures=1, max_attempts=2)
+    assert (last.state, last.reason, last.dead_letter) == (JobState.FAILED, Reason.EXHAUSTED, True)
+    assert last.error == "2 attempts failed; the last one: ran longer than 60 s"
+
+
+def test_a_response_that_is_too_large_fails_the_job_for_good():
+    outcome = after(TooLarge())
+    assert (outcome.state, outcome.reason, outcome.dead_letter) == (JobState.FAILED, Reason.RESULT_TOO_LARGE, True)
+    assert "answer with a reference" in str(outcome.error)
+
+
+def test_a_death_is_retried_as_a_crash_even_on_the_last_attempt_that_may_fail():
+    outcome = after(Died("killed by SIGSEGV"), failures=4)
+    assert (outcome.state, outcome.reason, outcome.error) == (JobState.RETRYING, Reason.CRASHED, "killed by SIGSEGV")
+    assert outcome.crashed
+
+
+def test_as_many_deaths_as_are_allowed_give_the_job_up():
+    assert after(Died("x"), crashes=MAX_CRASHES - 2).state is JobState.RETRYING
+    outcome = after(Died("x"), crashes=MAX_CRASHES - 1)
+    assert (outcome.state, outcome.reason, outcome.error) == (JobState.FAILED, Reason.CRASHED, "x, 10 times")
+    assert outcome.crashed
+    assert outcome.dead_letter
+
+
+# --- when the next attempt is due -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failures", "crashes", "seconds"),
+    [(0, 0, 1), (1, 0, 2), (0, 1, 2), (2, 1, 8), (9, 0, 512), (10, 0, 600), (10_000, 0, 600)],
+)
+def test_the_delay_doubles_with_all_that_went_wrong_up_to_ten_minutes(failures, crashes, seconds):
+    assert retry_delay(claimed(failures=failures, crashes=crashes), Even()) == seconds
+
+
+@given(st.integers(0, 10**6), st.integers(0, 9), st.randoms(use_true_random=False))
+def test_a_delay_is_never_under_a_second_and_strays_by_half_at_most(failures, crashes, jitter):
+    asked = retry_delay(claimed(failures=failures, crashes=crashes), Even())
+    delay = retry_delay(claimed(failures=failures, crashes=crashes), jitter)
+    assert delay >= 1.0
+    assert 0.5 * asked <= delay <= 1.5 * asked
+
+
+def test_jobs_that_failed_together_do_not_come_back_together():
+    jitter = random.Random(7)
+    assert len({retry_delay(claimed(failures=3), jitter) for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    ("value", "least"),
+    [("120", 120), ("Tue, 14 Nov 2023 22:15:20 GMT", 120), ("0", 1), ("Mon, 13 Nov 2023 00:00:00 GMT", 1), ("soon", 1)],
+)
+def test_retry_after_is_the_least_and_the_schedule_too(value, least):
+    outcome = after(Answered(Response(503, (("Retry-After", value),))))
+    assert least <= outcome.retry_in_s < max(2, least + 1)
+
+
+def test_retry_after_does_not_shorten_the_schedule():
+    assert after(Answered(Response(429, (("Retry-After", "1"),))), failures=8, max_attempts=20).retry_in_s > 100
+
+
+@given(st.text(st.characters(max_codepoint=0xFF), max_size=40) | st.integers(0, 10**30).map(str))
+def test_whatever_retry_after_says_the_next_attempt_comes(value):
+    outcome = after(Answered(Response(503, (("Retry-After", value),))))
+    assert outcome.state is JobState.RETRYING
+    assert 1.0 <= outcome.retry_in_s <= 86_400 * 366
