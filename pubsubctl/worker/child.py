@@ -16,6 +16,7 @@ Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is
 
 import argparse
 import ctypes
+import io
 import os
 import queue
 import signal
@@ -194,6 +195,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     _die_with(options.parent)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            line_buffering=True
+        )  # what an application prints is read while it runs, as on a terminal
     channel = Channel(options.fd)
     try:
         app = application.load(options.app)

@@ -1,5 +1,6 @@
 """A project folder with the real command line in it."""
 
+import functools
 import json
 import os
 import signal
@@ -10,7 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-APP = '''
+from pubsubctl.emulator import daemon
+from pubsubctl.state import State
+from pubsubctl.store.base import Store
+from pubsubctl.store.opening import open_store
+
+APP = """
 import time
 
 from flask import Flask, Response, request
@@ -49,10 +55,10 @@ def missing():
 def slow():
     steps, step_s = 20, float(request.args["s"]) / 20
     for number in range(steps):
-        pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\t" + "wide " + "\\u65e5\\u672c" * 60)
+        pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\twide " + "\\u65e5\\u672c" * 60)
         time.sleep(step_s)
     return "slow"
-'''
+"""
 
 
 class CliProject:
@@ -82,14 +88,21 @@ class CliProject:
             timeout=60,
             check=False,
         )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-        )
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *arguments: str) -> Any:
         done = self.run(*arguments, "--format", "json")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """Its jobs, without a command in between."""
+        return open_store(str(self.folder / ".pubsubctl" / "jobs.db"))
+
+    @property
+    def emulator_pid(self) -> int:
+        return int(json.loads((self.folder / ".pubsubctl" / "emulator.json").read_text())["pid"])
 
     def start_worker(self, *flags: str) -> "subprocess.Popen[bytes]":
         log = self.folder / f"worker-{len(self._workers)}.log"
@@ -120,7 +133,9 @@ class CliProject:
     def close(self) -> None:
         for worker in list(self._workers):
             self.stop_worker(worker)
-        self.run("emulator", "stop")
+        if "store" in self.__dict__:
+            self.store.close()
+        daemon.stop(State(self.folder / ".pubsubctl"))
 
 
 def wait_for(condition: Callable[[], object], what: str, within_s: float = 20.0) -> None:

@@ -31,3 +31,15 @@ def project(tmp_path_factory) -> Iterator[CliProject]:
     project.start_worker("--processes", "2", "--threads", "2")
     yield project
     project.close()
+
+
+@pytest.fixture(scope="session")
+def idle(tmp_path_factory) -> Iterator[CliProject]:
+    """A project with an emulator and no worker: what is submitted stays queued."""
+    project = CliProject(tmp_path_factory.mktemp("idle"))
+    (project.folder / "page.html").write_bytes(b"<p>")
+    (project.folder / "data.json").write_bytes(b"[1]\n")
+    done = project.run("setup")
+    assert done.returncode == 0, done.stderr
+    yield project
+    project.close()

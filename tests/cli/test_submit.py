@@ -10,14 +10,9 @@ import subprocess
 import pytest
 from cli_project import only_line, wait_for
 
+from pubsubctl.job import JobState
+
 JOB_ID = re.compile(r"[0-9a-f]{28}")
-
-
-def request_of(project, job_id):
-    from pubsubctl import Client, Settings
-
-    with Client(Settings.load({}, environ={}, start=project.folder)) as client:
-        return client.store.request(job_id)
 
 
 def test_without_wait_the_id_is_printed_and_nothing_else(project):
@@ -51,19 +46,19 @@ def test_a_job_that_failed_is_exit_3_with_its_body_and_the_reason(project):
     assert re.fullmatch(r"pubsubctl: job \w+ failed: .*404.*", only_line(done.stderr))
 
 
-def test_a_job_that_was_cancelled_is_exit_3(served):
-    job_id = served.run("submit", "/", "--delay", "1h", "--idempotency-key", "k").stdout.strip()
-    assert served.run("cancel", job_id).returncode == 0
-    done = served.run("submit", "/", "--delay", "1h", "--idempotency-key", "k", "--wait")
+def test_a_job_that_was_cancelled_is_exit_3(idle):
+    job_id = idle.run("submit", "/", "--delay", "1h", "--idempotency-key", "k").stdout.strip()
+    assert idle.run("cancel", job_id).returncode == 0
+    done = idle.run("submit", "/", "--delay", "1h", "--idempotency-key", "k", "--wait")
     assert (done.returncode, done.stdout) == (3, "")
     assert "cancelled: it was cancelled" in only_line(done.stderr)
 
 
-def test_a_wait_that_takes_too_long_is_exit_4_and_the_job_goes_on(served):
-    done = served.run("submit", "/", "--wait", "--wait-timeout", "0.3")
+def test_a_wait_that_takes_too_long_is_exit_4_and_the_job_goes_on(idle):
+    done = idle.run("submit", "/", "--wait", "--wait-timeout", "0.3")
     assert (done.returncode, done.stdout) == (4, "")
     job_id = re.search(r"job (\w+) is still queued; it goes on", done.stderr)[1]
-    assert served.json("status", job_id)["state"] == "queued"
+    assert idle.store.get([job_id])[0].state == "queued"
 
 
 @pytest.mark.parametrize(
@@ -73,46 +68,39 @@ def test_a_wait_that_takes_too_long_is_exit_4_and_the_job_goes_on(served):
         (["put", "/x?y=1"], "PUT", b"", None),
         (["/x?y=1", "-j", '{"a":  1}'], "POST", b'{"a":  1}', "application/json"),
         (["-j", '{"a":  1}', "PUT", "/x?y=1"], "PUT", b'{"a":  1}', "application/json"),
-        (["/x?y=1", "-j", '{"a":  1}', "-H", "Content-Type: application/ld+json"], "POST", b'{"a":  1}', "application/ld+json"),
+        (
+            ["/x?y=1", "-j", '{"a":  1}', "-H", "Content-Type: application/ld+json"],
+            "POST",
+            b'{"a":  1}',
+            "application/ld+json",
+        ),
         (["/x?y=1", "-d", "täxt"], "POST", "täxt".encode(), "text/plain; charset=utf-8"),
         (["/x?y=1", "-d", "@page.html"], "POST", b"<p>", "text/html"),
         (["/x?y=1", "-d", "-"], "POST", b"\x00given\n", "application/octet-stream"),
         (["PATCH", "/x?y=1", "-j", "@data.json"], "PATCH", b"[1]\n", "application/json"),
     ],
 )
-def test_what_is_sent(folder_of_files, arguments, method, body, content_type):
-    done = folder_of_files.run("submit", *arguments, given=b"\x00given\n")
+def test_what_is_sent(idle, arguments, method, body, content_type):
+    done = idle.run("submit", *arguments, given=b"\x00given\n")
     assert done.returncode == 0, done.stderr
-    request = request_of(folder_of_files, done.stdout.strip())
+    request = idle.store.request(done.stdout.strip())
     assert (request.method, request.path, request.body) == (method, "/x?y=1", body)
     assert request.header("content-type") == content_type
 
 
-@pytest.fixture(scope="module")
-def folder_of_files(tmp_path_factory):
-    from cli_project import CliProject
-
-    project = CliProject(tmp_path_factory.mktemp("files"))
-    (project.folder / "page.html").write_bytes(b"<p>")
-    (project.folder / "data.json").write_bytes(b"[1]\n")
-    assert project.run("setup").returncode == 0
-    yield project
-    project.close()
-
-
-def test_headers_and_terms_reach_the_job(folder_of_files):
+def test_headers_and_terms_reach_the_job(idle):
     terms = ("--ordering-key", "o", "--max-attempts", "7", "--idempotency-key", "once")
-    done = folder_of_files.run("submit", "/x", "-H", "X-A: 1", "-H", "x-a: 2", *terms)
-    assert request_of(folder_of_files, done.stdout.strip()).headers == (("x-a", "1, 2"),)
-    job = folder_of_files.json("status", done.stdout.strip())
-    assert (job["ordering_key"], job["max_attempts"], job["idempotency_key"]) == ("o", 7, "once")
-    again = folder_of_files.run("submit", "/x", "-H", "X-A: 1, 2", *terms)
+    done = idle.run("submit", "/x", "-H", "X-A: 1", "-H", "x-a: 2", *terms)
+    assert idle.store.request(done.stdout.strip()).headers == (("x-a", "1, 2"),)
+    (job,) = idle.store.get([done.stdout.strip()])
+    assert (job.ordering_key, job.max_attempts, job.idempotency_key) == ("o", 7, "once")
+    again = idle.run("submit", "/x", "-H", "X-A: 1, 2", *terms)
     assert again.stdout == done.stdout
 
 
-def test_an_idempotency_key_with_another_request_is_exit_2(folder_of_files):
-    folder_of_files.run("submit", "/x", "--idempotency-key", "taken")
-    done = folder_of_files.run("submit", "/y", "--idempotency-key", "taken")
+def test_an_idempotency_key_with_another_request_is_exit_2(idle):
+    idle.run("submit", "/x", "--idempotency-key", "taken")
+    done = idle.run("submit", "/y", "--idempotency-key", "taken")
     assert done.returncode == 2
     assert "belongs to job" in only_line(done.stderr)
 
@@ -132,8 +120,8 @@ def test_each_file_is_a_job(project, order):
     done = project.run("submit", *arguments, "--wait", "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     ids = sorted(json.loads(line)["id"] for line in done.stdout.splitlines())
-    answers = [project.json("result", job_id) for job_id in ids]
-    bodies = {base64.b64decode(answer["body_base64"]): dict(answer["headers"])["Content-Type"] for answer in answers}
+    answers = [project.store.response(job_id) for job_id in ids]
+    bodies = {answer.body: answer.header("content-type") for answer in answers}
     assert bodies == {
         b"one.txt": "text/plain",
         b"two.json": "application/json",
@@ -147,7 +135,7 @@ def test_each_as_sends_files_as_a_field(project):
     assert json.loads(done.stdout) == {"document": ["one.txt", "text/plain", 5]}
 
 
-def test_lines_are_jobs_in_order(folder_of_files):
+def test_lines_are_jobs_in_order(idle):
     lines = [
         {"path": "/a"},
         {"method": "PUT", "path": "/b", "json": {"ü": 1}, "headers": {"X-A": "1"}},
@@ -155,13 +143,15 @@ def test_lines_are_jobs_in_order(folder_of_files):
         {"path": "/d", "data_base64": "AAE="},
     ]
     given = b"\n".join(json.dumps(line).encode() for line in lines) + b"\n\n"
-    done = folder_of_files.run("submit", "--from", "-", given=given)
+    done = idle.run("submit", "--from", "-", given=given)
     assert done.returncode == 0, done.stderr
-    sent = [request_of(folder_of_files, job_id) for job_id in done.stdout.split()]
+    sent = [idle.store.request(job_id) for job_id in done.stdout.split()]
     assert [(one.method, one.path) for one in sent] == [("GET", "/a"), ("PUT", "/b"), ("POST", "/c"), ("POST", "/d")]
     assert json.loads(sent[1].body) == {"ü": 1}
     assert (sent[2].body, sent[3].body) == (b"text", b"\x00\x01")
-    assert re.fullmatch(r"submitted 4 jobs as (batch-\w+); `pubsubctl status \1 --watch` follows them", only_line(done.stderr))
+    assert re.fullmatch(
+        r"submitted 4 jobs as (batch-\w+); `pubsubctl status \1 --watch` follows them", only_line(done.stderr)
+    )
 
 
 @pytest.mark.parametrize(
@@ -175,20 +165,20 @@ def test_lines_are_jobs_in_order(folder_of_files):
     ],
     ids=["syntax", "path", "key", "headers", "size"],
 )
-def test_a_bad_line_stops_with_its_number_and_says_what_came_before(folder_of_files, bad, says):
-    done = folder_of_files.run("submit", "--from", "-", given=b'{"path": "/"}\n' * 3 + bad + b'\n{"path": "/"}\n')
+def test_a_bad_line_stops_with_its_number_and_says_what_came_before(idle, bad, says):
+    done = idle.run("submit", "--from", "-", given=b'{"path": "/"}\n' * 3 + bad + b'\n{"path": "/"}\n')
     assert done.returncode == 2
     line = only_line(done.stderr)
     assert line.startswith("pubsubctl: standard input, line 4: ")
     assert says in line
     batch_id = re.search(r"submitted 3 jobs as (batch-\w+)", line)[1]
-    found = folder_of_files.json("status", batch_id)
-    assert {job["id"] for job in found["jobs"]} == set(done.stdout.split())
-    assert len(found["jobs"]) == 3
+    found = idle.store.find(batch_id=batch_id).jobs
+    assert {job.id for job in found} == set(done.stdout.split())
+    assert len(found) == 3
 
 
-def test_a_bad_first_line_submits_nothing(folder_of_files):
-    done = folder_of_files.run("submit", "--from", "-", given=b"nonsense\n")
+def test_a_bad_first_line_submits_nothing(idle):
+    done = idle.run("submit", "--from", "-", given=b"nonsense\n")
     assert (done.returncode, done.stdout) == (2, "")
     assert "no job was submitted" in only_line(done.stderr)
 
@@ -215,7 +205,11 @@ def test_jsonl_is_a_line_for_each_job_as_it_ends(project):
     done = project.run("submit", "--from", "-", "--wait", "--format", "jsonl", given=given)
     assert done.returncode == 3
     jobs = [json.loads(line) for line in done.stdout.splitlines()]
-    assert {job["path"]: job["state"] for job in jobs} == {"/": "succeeded", "/missing": "failed", "/slow?s=1": "succeeded"}
+    assert {job["path"]: job["state"] for job in jobs} == {
+        "/": "succeeded",
+        "/missing": "failed",
+        "/slow?s=1": "succeeded",
+    }
     assert jobs[-1]["path"] == "/slow?s=1"
 
 
@@ -246,11 +240,11 @@ def test_nothing_to_submit_is_said(project):
     assert "nothing was submitted" in only_line(done.stderr)
 
 
-def test_a_reader_that_leaves_ends_it_silently(folder_of_files):
+def test_a_reader_that_leaves_ends_it_silently(idle):
     command = subprocess.Popen(
-        folder_of_files.command("submit", "/", "--count", "3000"),
-        cwd=folder_of_files.folder,
-        env=folder_of_files.environment,
+        idle.command("submit", "/", "--count", "3000"),
+        cwd=idle.folder,
+        env=idle.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -261,11 +255,11 @@ def test_a_reader_that_leaves_ends_it_silently(folder_of_files):
     command.stderr.close()
 
 
-def test_interrupted_says_how_to_come_back(served):
+def test_interrupted_says_how_to_come_back(idle):
     command = subprocess.Popen(
-        served.command("submit", "/", "--wait"),
-        cwd=served.folder,
-        env=served.environment,
+        idle.command("submit", "/", "--wait"),
+        cwd=idle.folder,
+        env=idle.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -275,37 +269,37 @@ def test_interrupted_says_how_to_come_back(served):
     command.stderr.close()
     assert command.wait(20) == 130
     job_id = re.search(r"the job goes on: `pubsubctl status (\w+) --watch`, `pubsubctl result \1`", line)[1]
-    assert served.json("status", job_id)["state"] == "queued"
+    assert idle.store.get([job_id])[0].state == "queued"
 
 
 def test_a_broker_that_goes_away_is_said_and_the_result_still_comes(served):
     worker = served.start_worker()
     command = subprocess.Popen(
-        served.command("submit", "/slow?s=5", "--wait"),
+        served.command("submit", "/slow?s=4", "--wait"),
         cwd=served.folder,
         env=served.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    wait_for(lambda: served.json("status")["counts"]["running"] == 1, "the job to run")
-    os.kill(served.json("emulator", "status")["pid"], signal.SIGKILL)
+    wait_for(lambda: served.store.counts()[JobState.RUNNING] == 1, "the job to run")
+    os.kill(served.emulator_pid, signal.SIGKILL)
     out, err = command.communicate(timeout=40)
     assert (command.returncode, out) == (0, b"slow"), err
     assert b"no broker answers at 127.0.0.1:" in err
     served.kill_worker(worker)
 
 
-def test_lines_never_sit_in_memory(folder_of_files):
+def test_lines_never_sit_in_memory(idle):
     command = subprocess.Popen(
-        folder_of_files.command("submit", "--from", "-"),
-        cwd=folder_of_files.folder,
-        env=folder_of_files.environment,
+        idle.command("submit", "--from", "-"),
+        cwd=idle.folder,
+        env=idle.environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    line = json.dumps({"path": "/", "data": "x" * 20_000}).encode() + b"\n"
-    for _ in range(10_000):  # 200 MB of input
+    line = json.dumps({"path": "/", "data": "x" * 40_000}).encode() + b"\n"
+    for _ in range(5_000):  # 200 MB of input
         command.stdin.write(line)
     command.stdin.close()
     _, status, usage = os.wait4(command.pid, 0)

@@ -116,7 +116,9 @@ def test_every_command_has_help_with_an_example(folder, command):
 def test_help_names_every_command(folder):
     done = folder.run("--help")
     assert (done.returncode, done.stderr) == (0, "")
-    assert {command[0] for command in COMMANDS} <= {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
+    assert {command[0] for command in COMMANDS} <= {
+        line.split()[0] for line in done.stdout.splitlines() if line.strip()
+    }
     assert folder.run().stdout == done.stdout
 
 
@@ -124,9 +126,9 @@ def test_the_version(folder):
     assert folder.run("--version").stdout.startswith("pubsubctl 0.")
 
 
-def test_an_app_that_does_not_import_stops_the_worker_with_its_own_line(served):
-    (served.folder / "broken.py").write_text("import not_there\n")
-    done = served.run("worker", "start", "broken:app")
+def test_an_app_that_does_not_import_stops_the_worker_with_its_own_line(idle):
+    (idle.folder / "broken.py").write_text("import not_there\n")
+    done = idle.run("worker", "start", "broken:app")
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last.startswith("pubsubctl: ")
@@ -140,8 +142,8 @@ def test_a_setting_of_the_environment_names_its_source(folder):
     assert "PUBSUBCTL_ACK_DEADLINE" in only_line(done.stderr)
 
 
-def test_json_has_nothing_beside_it(served):
-    done = served.run("status", "--format", "json")
+def test_json_has_nothing_beside_it(idle):
+    done = idle.run("status", "--format", "json")
     assert done.stderr == ""
     assert set(json.loads(done.stdout)) == {
         "broker",
