@@ -61,30 +61,44 @@ _Target = Annotated[
     list[str] | None,
     typer.Argument(metavar="[METHOD] PATH", show_default=False, help="POST where there is a body, else GET."),
 ]
-_Text = typer.Option
-_Json = Annotated[str | None, _Text("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")]
+_Json = Annotated[
+    str | None, typer.Option("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")
+]
 _Data = Annotated[
-    str | None, _Text("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
+    str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
 ]
-_Headers = Annotated[list[str] | None, _Text("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")]
+_Headers = Annotated[
+    list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")
+]
 _Form = Annotated[
-    list[str] | None, _Text("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
+    list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
 ]
-_Each = Annotated[list[str] | None, _Text(_EACH, metavar="FILE...", help="One job for each file: it is the body.")]
-_EachAs = Annotated[str | None, _Text(metavar="FIELD", show_default=False, help="Send the files of --each as a form.")]
+_Each = Annotated[
+    list[str] | None, typer.Option(_EACH, metavar="FILE...", help="One job for each file: it is the body.")
+]
+_EachAs = Annotated[
+    str | None, typer.Option(metavar="FIELD", show_default=False, help="Send the files of --each as a form.")
+]
 _From = Annotated[
-    str | None, _Text("--from", metavar="FILE.jsonl|-", show_default=False, help="One job for each line.")
+    str | None, typer.Option("--from", metavar="FILE.jsonl|-", show_default=False, help="One job for each line.")
 ]
-_Count = Annotated[int, _Text(min=1, help="Submit it as often as this.")]
-_Delay = Annotated[str | None, _Text(metavar="DURATION", show_default=False, help="Not before so long from now.")]
-_IdempotencyKey = Annotated[str | None, _Text(metavar="KEY", show_default=False, help="The same key, the same job.")]
-_OrderingKey = Annotated[str, _Text(metavar="KEY", show_default=False, help="One after another.")]
-_JobTimeout = Annotated[str | None, _Text(metavar="DURATION", show_default=False, help="Longest for an attempt.")]
-_MaxAttempts = Annotated[int | None, _Text(min=1, show_default=False, help="Failures that it is allowed.")]
-_Wait = Annotated[bool, _Text("--wait", "-w", help="Wait for the result; Ctrl-C leaves the jobs running.")]
-_WaitTimeout = Annotated[str | None, _Text(metavar="DURATION", show_default=False, help="Longest to wait.")]
+_Count = Annotated[int, typer.Option(min=1, help="Submit it as often as this.")]
+_Delay = Annotated[
+    str | None, typer.Option(metavar="DURATION", show_default=False, help="Not before so long from now.")
+]
+_IdempotencyKey = Annotated[
+    str | None, typer.Option(metavar="KEY", show_default=False, help="The same key, the same job.")
+]
+_OrderingKey = Annotated[str, typer.Option(metavar="KEY", show_default=False, help="One after another.")]
+_JobTimeout = Annotated[
+    str | None, typer.Option(metavar="DURATION", show_default=False, help="Longest for an attempt.")
+]
+_MaxAttempts = Annotated[int | None, typer.Option(min=1, show_default=False, help="Failures that it is allowed.")]
+_Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait for the result; Ctrl-C leaves the jobs running.")]
+_WaitTimeout = Annotated[str | None, typer.Option(metavar="DURATION", show_default=False, help="Longest to wait.")]
 _Output = Annotated[
-    Path | None, _Text("--output", "-o", metavar="FILE", show_default=False, help="Where to put the response's body.")
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", show_default=False, help="Where to put the response's body."),
 ]
 
 

@@ -43,7 +43,7 @@ def upload():
 
 @app.get("/bytes")
 def all_bytes():
-    return Response(bytes(range(256)), content_type="application/octet-stream", headers=[("X-Two", "1"), ("X-Two", "2")])
+    return Response(bytes(range(256)), headers=[("X-Two", "1"), ("X-Two", "2")], mimetype="application/octet-stream")
 
 
 @app.get("/missing")
@@ -54,8 +54,9 @@ def missing():
 @app.get("/slow")
 def slow():
     steps, step_s = 20, float(request.args["s"]) / 20
+    wide = "wide " + "\\u65e5\\u672c" * 60
     for number in range(steps):
-        pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\twide " + "\\u65e5\\u672c" * 60)
+        pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\t{wide}")
         time.sleep(step_s)
     return "slow"
 """

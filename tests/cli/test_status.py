@@ -1,0 +1,136 @@
+"""status, result, cancel: what is known of jobs."""
+
+import base64
+import json
+import os
+import re
+import signal
+
+from cli_project import only_line, wait_for
+
+from pubsubctl.job import JobState
+
+
+def ended(project, *arguments):
+    done = project.run("submit", *arguments, "--wait", "--format", "jsonl")
+    return json.loads(done.stdout)["id"]
+
+
+def test_everything_at_a_glance(project):
+    job_id = ended(project, "/")
+    found = project.json("status")
+    assert found["broker"]["kind"] == "embedded"
+    assert found["broker"]["running"] is True
+    assert found["topic"] == "projects/pubsubctl-local/topics/pubsubctl-requests"
+    assert found["backlog"] == found["counts"]["queued"] + found["counts"]["retrying"]
+    (worker,) = found["workers"]
+    assert (worker["app"], worker["slots"], worker["alive"]) == ("app:app", 4, True)
+    assert job_id in {job["id"] for job in found["jobs"]}
+    text = project.run("status").stdout
+    for part in (found["broker"]["address"], "of 4 slots busy", job_id, "backlog"):
+        assert part in text
+
+
+def test_status_works_without_a_broker_and_says_so(served):
+    os.kill(served.emulator_pid, signal.SIGKILL)
+    done = served.run("status")
+    assert done.returncode == 0
+    assert re.search(r"broker +embedded (does not answer at|is not running)", done.stdout)
+    assert served.json("status")["broker"]["running"] is False
+    served.run("emulator", "stop")
+    assert "is not running" in served.run("status").stdout
+
+
+def test_a_job_in_full(project):
+    job_id = ended(project, "/missing")
+    found = project.json("status", job_id)
+    assert (found["id"], found["state"], found["http_status"], found["attempt"]) == (job_id, "failed", 404, 1)
+    text = project.run("status", job_id).stdout
+    assert re.search(r"^state +failed$", text, re.MULTILINE)
+    assert re.search(r"^result_bytes +13 \(13 bytes\)$", text, re.MULTILINE)
+
+
+def test_a_batch(project):
+    batch_id = json.loads(project.run("submit", "/missing", "--count", "3", "--wait", "--format", "json").stdout)[
+        "batch_id"
+    ]
+    found = project.json("status", batch_id)
+    assert found["counts"]["failed"] == len(found["jobs"]) == 3
+    lines = project.run("status", batch_id).stdout.splitlines()
+    assert lines[0] == f"{batch_id}: 3 jobs: 3 failed"
+    assert len(lines) == 4
+    rows = project.run("status", batch_id, "--format", "jsonl").stdout.splitlines()
+    assert {json.loads(row)["id"] for row in rows} == {job["id"] for job in found["jobs"]}
+
+
+def test_an_unknown_id_is_an_error_and_never_pending(project):
+    for command in ("status", "result", "cancel"):
+        done = project.run(command, "nope")
+        assert (done.returncode, done.stdout) == (1, ""), command
+        assert re.match(r"pubsubctl: no job (or batch )?'nope' in sqlite:", only_line(done.stderr)), command
+
+
+def test_watching_without_a_terminal_ends_with_the_job(project):
+    job_id = project.run("submit", "/slow?s=4").stdout.strip()
+    done = project.run("status", job_id, "--watch", "--format", "jsonl")
+    assert done.returncode == 0
+    states = [json.loads(line)["state"] for line in done.stdout.splitlines()]
+    assert states[-1] == "succeeded"
+    assert len(states) > 1
+
+
+def test_the_result(project):
+    job_id = ended(project, "/bytes")
+    found = project.json("result", job_id)
+    assert set(found) == {"id", "http_status", "headers", "body_base64"}
+    assert (found["id"], found["http_status"]) == (job_id, 200)
+    assert [value for name, value in found["headers"] if name == "X-Two"] == ["1", "2"]
+    assert base64.b64decode(found["body_base64"]) == bytes(range(256))
+
+
+def test_the_result_with_its_head(project):
+    head, _, body = project.run("result", ended(project, "/missing"), "-i").stdout.partition("\n\n")
+    lines = head.splitlines()
+    assert lines[0] == "HTTP/1.1 404 NOT FOUND"
+    assert "Content-Type: text/html; charset=utf-8" in lines
+    assert body == "no such thing"
+
+
+def test_the_result_in_a_file(project, tmp_path):
+    done = project.run("result", ended(project, "/bytes"), "-o", str(tmp_path / "body"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (tmp_path / "body").read_bytes() == bytes(range(256))
+    failed = project.run("result", ended(project, "/"), "-o", str(tmp_path))
+    assert failed.returncode == 1
+    assert f"cannot write {tmp_path}" in only_line(failed.stderr)
+
+
+def test_a_result_that_is_not_there_yet(idle):
+    job_id = idle.run("submit", "/").stdout.strip()
+    done = idle.run("result", job_id)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "has no result yet (queued)" in only_line(done.stderr)
+
+
+def test_cancelling(idle):
+    job_id = idle.run("submit", "/").stdout.strip()
+    assert idle.run("cancel", job_id).stdout == f"{job_id} cancelled (it was queued)\n"
+    assert idle.run("cancel", job_id).stdout == f"{job_id} had ended already: cancelled\n"
+    assert idle.json("cancel", job_id) == [{"id": job_id, "cancelled": False, "state_before": "cancelled"}]
+    done = idle.run("cancel", job_id, "nope")
+    assert done.returncode == 1
+    assert job_id in done.stdout
+
+
+def test_a_cancelled_job_that_ran_is_stopped(project):
+    job_id = project.run("submit", "/slow?s=30").stdout.strip()
+    wait_for(lambda: project.store.get([job_id])[0].state is JobState.RUNNING, "it to run")
+    assert project.run("cancel", job_id).stdout == f"{job_id} cancelled (it was running)\n"
+    quick = project.run("submit", "/", "--count", "8", "--wait", "--wait-timeout", "20")
+    assert quick.returncode == 0, "its slot is free again"
+
+
+def test_what_users_sent_does_not_reach_the_terminal_as_it_is(project):
+    job_id = ended(project, "/missing?[red]\u202e\u2028x")
+    text = project.run("status", job_id).stdout
+    assert "/missing?[red]\ufffd x" in text
