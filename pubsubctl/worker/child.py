@@ -1,14 +1,14 @@
-"""The process that runs the application: ``python -m pubsubctl.worker.child APP --fd N --parent PID``.
+"""The process that runs the application: ``python -m pubsubctl.worker.child APP --fd N --tickets-fd N --parent PID``.
 
 It talks to its parent over one socket, in frames:
 
 ======================  ==========================================================================
-from the parent         ``job`` (id, attempt, method, path, headers; the body is the frame's),
-                        ``recall``: give back what has not begun
+from the parent         ``job`` (ticket, id, attempt, method, path, headers; the body is the frame's),
+                        ``forget`` (tickets): the parent has taken these back, see ``tickets``
 from the child          ``ready`` | ``unloadable`` (error), once
-                        ``began`` (id, attempt), ``progress`` (id, attempt, fraction, note),
-                        ``done`` (id, attempt, status, phrase, headers; the body is the frame's),
-                        ``too-large`` (id, attempt), ``returned`` (keys: pairs of id and attempt)
+                        ``began`` (ticket), ``progress`` (ticket, fraction, note),
+                        ``done`` (ticket, status, phrase, headers, seconds; the body is the frame's),
+                        ``too-large`` (ticket)
 ======================  ==========================================================================
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
@@ -18,7 +18,6 @@ import argparse
 import ctypes
 import io
 import os
-import queue
 import signal
 import socket
 import sys
@@ -29,7 +28,7 @@ from typing import Any
 from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Request
 from pubsubctl.wire import MAX_MESSAGE_BYTES
-from pubsubctl.worker import application, wsgi
+from pubsubctl.worker import application, tickets, wsgi
 from pubsubctl.worker.frames import Frame, Unpacker, pack
 from pubsubctl.worker.progress import Reporter, reporting_to
 
@@ -54,6 +53,10 @@ class Channel:
                 return frames
         return []
 
+    def close(self) -> None:
+        """Let go of the socket, without a word to the parent."""
+        self._socket.close()
+
     def send(self, data: bytes) -> None:
         """Send whole frames, from any thread."""
         with self._lock:
@@ -72,15 +75,16 @@ class Runner:
     def run(self, frame: Frame) -> bytes:
         """Run one job to its end; returns the frame that says how it ended."""
         header = frame.header
-        which = {"id": header["id"], "attempt": header["attempt"]}
+        ticket = header["ticket"]
         request = Request(header["method"], header["path"], tuple(map(tuple, header["headers"])), frame.body)
-        reporter = Reporter(lambda fraction, note: self._channel.send(_progress(which, fraction, note)))
+        reporter = Reporter(lambda fraction, note: self._channel.send(_progress(ticket, fraction, note)))
         self._reporters.add(reporter)
         began = time.perf_counter()
         try:
             with reporting_to(reporter):
-                return self._answer(request, which, began)
+                return self._answer(request, header, began)
         finally:
+            reporter.close()  # a thread that the application left behind may report on
             self._reporters.discard(reporter)
 
     def flush_progress(self) -> None:
@@ -88,16 +92,16 @@ class Runner:
         for reporter in tuple(self._reporters):
             reporter.flush()
 
-    def _answer(self, request: Request, which: dict[str, Any], began: float) -> bytes:
-        environ = wsgi.environ_for(request, job_id=which["id"], attempt=which["attempt"], threads=self._threads)
+    def _answer(self, request: Request, header: dict[str, Any], began: float) -> bytes:
+        environ = wsgi.environ_for(request, job_id=header["id"], attempt=header["attempt"], threads=self._threads)
         try:
             response = wsgi.run(self._app, environ, max_bytes=MAX_MESSAGE_BYTES)
         except wsgi.ResponseTooLargeError:
-            return pack({"kind": "too-large", **which})
+            return pack({"kind": "too-large", "ticket": header["ticket"]})
         return pack(
             {
                 "kind": "done",
-                **which,
+                "ticket": header["ticket"],
                 "status": response.status,
                 "phrase": response.phrase,
                 "headers": response.headers,
@@ -108,40 +112,51 @@ class Runner:
 
 
 class Slots:
-    """The threads that run jobs, and what waits for them."""
+    """The threads that run jobs, and the jobs that have arrived for them."""
 
-    def __init__(self, runner: Runner, channel: Channel) -> None:
+    def __init__(self, runner: Runner, channel: Channel, tickets_fd: int) -> None:
         self._runner = runner
         self._channel = channel
-        self._waiting: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self._tickets_fd = tickets_fd
+        self._arrived: dict[int, Frame] = {}
+        self._arrival = threading.Condition()
 
     def put(self, frame: Frame) -> None:
-        """Let a job wait for the next free thread."""
-        self._waiting.put(frame)
+        """A job has arrived; it begins when a thread has read its ticket."""
+        with self._arrival:
+            self._arrived[frame.header["ticket"]] = frame
+            self._arrival.notify_all()
 
-    def give_back(self) -> list[tuple[str, int]]:
-        """Take away what waits and has not begun; returns ids and attempts."""
-        taken = []
-        while True:
-            try:
-                header = self._waiting.get_nowait().header
-                taken.append((header["id"], header["attempt"]))
-            except queue.Empty:
-                return taken
+    def forget(self, numbers: list[int]) -> None:
+        """The parent has taken these tickets back: their jobs will never begin here."""
+        with self._arrival:
+            for number in numbers:
+                self._arrived.pop(number, None)
 
     def work(self) -> None:
-        """Run jobs one after another in this thread, for ever."""
+        """Run jobs one after another in this thread, until the parent goes, and the process with it."""
+        try:
+            self._run_jobs()
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            os._exit(0)  # there is nobody to tell
+
+    def _run_jobs(self) -> None:
         ended = b""
         while True:
-            try:
-                frame = self._waiting.get_nowait()
-            except queue.Empty:
+            number = tickets.take(self._tickets_fd)
+            if number is None:
                 if ended:
                     self._channel.send(ended)
-                frame, ended = self._waiting.get(), b""
+                number, ended = tickets.wait(self._tickets_fd), b""
+            frame = self._frame(number)
             # The end of one job and the beginning of the next are one write.
             self._channel.send(ended + _began(frame))
             ended = self._runner.run(frame)
+
+    def _frame(self, number: int) -> Frame:
+        with self._arrival:
+            self._arrival.wait_for(lambda: number in self._arrived)
+            return self._arrived.pop(number)
 
 
 def _listen(channel: Channel, slots: Slots) -> None:
@@ -149,8 +164,8 @@ def _listen(channel: Channel, slots: Slots) -> None:
     try:
         while frames := channel.receive():
             for frame in frames:
-                if frame.kind == "recall":
-                    channel.send(pack({"kind": "returned", "keys": slots.give_back()}))
+                if frame.kind == "forget":
+                    slots.forget(frame.header["tickets"])
                 else:
                     slots.put(frame)
     finally:
@@ -159,11 +174,11 @@ def _listen(channel: Channel, slots: Slots) -> None:
 
 def _began(frame: Frame) -> bytes:
     """The frame that says that a job begins now, so that only it is blamed if the process dies."""
-    return pack({"kind": "began", "id": frame.header["id"], "attempt": frame.header["attempt"]})
+    return pack({"kind": "began", "ticket": frame.header["ticket"]})
 
 
-def _progress(which: dict[str, Any], fraction: float | None, note: str | None) -> bytes:
-    return pack({"kind": "progress", **which, "fraction": fraction, "note": note})
+def _progress(ticket: int, fraction: float | None, note: str | None) -> bytes:
+    return pack({"kind": "progress", "ticket": ticket, "fraction": fraction, "note": note})
 
 
 def _die_with(parent: int) -> None:
@@ -172,6 +187,11 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def _let_go(channel: Channel, tickets_fd: int) -> None:
+    channel.close()
+    os.close(tickets_fd)
 
 
 def _keep_watch(runner: Runner, parent: int) -> None:
@@ -191,31 +211,30 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("app")
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--tickets-fd", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     _die_with(options.parent)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            line_buffering=True
-        )  # what an application prints is read while it runs, as on a terminal
+        sys.stdout.reconfigure(line_buffering=True)  # what an application prints is seen at once, as on a terminal
     channel = Channel(options.fd)
+    os.set_inheritable(options.tickets_fd, False)
+    # What the application forks is not us: it must neither hold the socket open nor read our tickets.
+    os.register_at_fork(after_in_child=lambda: _let_go(channel, options.tickets_fd))
     try:
         app = application.load(options.app)
     except ApplicationError as error:
         channel.send(pack({"kind": "unloadable", "error": str(error)}))
         raise SystemExit(1) from None
     runner = Runner(app, channel, options.threads)
-    slots = Slots(runner, channel)
+    slots = Slots(runner, channel, options.tickets_fd)
     threading.Thread(target=_keep_watch, args=(runner, options.parent), name="watch", daemon=True).start()
-    channel.send(pack({"kind": "ready", "pid": os.getpid()}))
+    channel.send(pack({"kind": "ready"}))
     threading.Thread(target=_listen, args=(channel, slots), name="listen", daemon=True).start()
     for number in range(1, options.threads):
         threading.Thread(target=slots.work, name=f"slot-{number}", daemon=True).start()
-    try:
-        slots.work()  # in the main thread, where an application may expect to be
-    except (BrokenPipeError, ConnectionResetError):
-        os._exit(0)  # the parent has gone; there is nobody to tell
+    slots.work()  # in the main thread, where an application may expect to be
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Response
-from pubsubctl.worker.frames import Frame, pack
+from pubsubctl.worker.frames import Frame
 from pubsubctl.worker.outcome import Answered, Died, Ending, TooLarge
 from pubsubctl.worker.process import Child
+from pubsubctl.worker.respawn import Respawn
 from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
@@ -32,9 +33,7 @@ _WEIGHT = 0.2
 """Of the newest job in the mean of what jobs take."""
 _TICK_S = 0.05
 _TERM_GRACE_S = 1.0
-_BOOT_TRIES = 3
 _SPAWN_AGAIN_S = 5.0
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 30.0
 
 
 class Events(Protocol):
@@ -67,8 +66,7 @@ class Pool:
         self._children: list[Child] = []
         self._waiting: deque[Task] = deque()  # claimed, and no child has room: what a dead or slow child gave back
         self._mean_s = _AHEAD_S
-        self._early_deaths = 0
-        self._spawn_at = [0.0] * processes
+        self._respawn = Respawn(processes)
         self._stopping = False
         self._selector = selectors.DefaultSelector()
         self._bell, self._rope = socket.socketpair()
@@ -94,24 +92,29 @@ class Pool:
             self._feed()
 
     def kill(self, task: Task, ending: Ending | None) -> bool:
-        """Stop a task, with the child that runs it; the attempt then ends as ``ending`` says, unnoticed if None.
+        """Stop a task, with the child if that has begun it; the attempt then ends as ``ending`` says.
+
+        Args:
+            task: the task.
+            ending: how it ends; None: it ends unnoticed.
 
         Returns:
             False if the pool does not have the task.
         """
         with self._lock:
+            child = next((child for child in self._children if child.tasks.get(task.ticket) is task), None)
+            if child is not None and task.began_at is None:
+                self._take_back_from(child)
             if task in self._waiting:
                 self._waiting.remove(task)
+                self._feed()
                 return True
-            child = next((child for child in self._children if child.tasks.get(task.key) is task), None)
             if child is None:
                 return False
-            if task.key not in child.condemned:
-                child.condemned[task.key] = ending
-                if task.began_at is None:
-                    self._recall(child)
-                else:
-                    self._condemn(child)
+            if child.condemned.setdefault(task.ticket, ending) is ending and child.kill_at is None:
+                child.kill_at = time.monotonic() + _TERM_GRACE_S
+                child.signal(signal.SIGTERM)
+                self._ring()
             return True
 
     def tasks(self) -> list[Task]:
@@ -119,15 +122,11 @@ class Pool:
         with self._lock:
             return [*self._waiting, *(task for child in self._children for task in child.tasks.values())]
 
-    def recall(self) -> None:
-        """Ask every child for what it has not begun; it comes back to wait, where ``take_back`` finds it."""
+    def take_back(self) -> list[Task]:
+        """Give up everything that no child has begun."""
         with self._lock:
             for child in self._children:
-                self._recall(child)
-
-    def take_back(self) -> list[Task]:
-        """Give up what waits for a child."""
-        with self._lock:
+                self._take_back_from(child)
             taken = list(self._waiting)
             self._waiting.clear()
             return taken
@@ -155,53 +154,63 @@ class Pool:
                 if key.data is None:
                     with contextlib.suppress(BlockingIOError):
                         self._bell.recv(4096)
-                    continue
-                if mask & selectors.EVENT_WRITE:
-                    with self._lock:
-                        self._write(key.data)
-                if mask & selectors.EVENT_READ:
-                    self._read(key.data)
+                elif key.data in self._children:
+                    self._attend(key.data, mask)
             self._look_after()
+
+    def _attend(self, child: Child, mask: int) -> None:
+        if mask & selectors.EVENT_WRITE:
+            with self._lock:
+                self._write(child)
+        if mask & selectors.EVENT_READ:
+            self._read(child)
 
     def _pause(self) -> float | None:
         with self._lock:
             if any(child.kill_at or child.tasks for child in self._children):
                 return _TICK_S
-            return max(0.0, min(self._spawn_at) - time.monotonic()) if self._spawn_at else None
+            start = self._respawn.next_start
+            return None if start is None else max(0.0, start - time.monotonic())
 
     def _look_after(self) -> None:
-        """Take work back from behind jobs that turned out long; kill what did not go by itself."""
+        """Kill what did not go by itself, notice what has, take work back from behind jobs that turned out long."""
         now = time.monotonic()
+        for child in list(self._children):
+            if child.has_exited():
+                # Its end may show in no other way: what the application started may hold the socket open.
+                self._read(child)
+                self._bury(child)
         with self._lock:
             for child in self._children:
                 if child.kill_at is not None and now >= child.kill_at:
                     child.kill_at = None
                     child.signal(signal.SIGKILL)
                 running = child.running()
-                long = any(task.began_at is not None and now - task.began_at > _TICK_S for task in running)
+                long = any(now - (task.began_at or now) > _TICK_S for task in running)
                 if long and len(child.tasks) > len(running):
                     self._mean_s = max(self._mean_s, _AHEAD_S)
-                    self._recall(child)
+                    self._take_back_from(child)
+            self._feed()
 
     def _spawn_due(self) -> None:
         # By this thread, which lives as long as the children: the kernel kills them with the thread that made them.
-        while self._spawn_at and min(self._spawn_at) <= time.monotonic():
-            self._spawn_at.remove(min(self._spawn_at))
+        while self._respawn.take(time.monotonic()):
             try:
                 child = Child.start(self._app, threads=self._threads)
             except OSError as error:
                 _log.error("no child can be started now: %s; trying again in %g s", error, _SPAWN_AGAIN_S)
-                self._spawn_at.append(time.monotonic() + _SPAWN_AGAIN_S)
+                self._respawn.later(time.monotonic() + _SPAWN_AGAIN_S)
                 return
             with self._lock:
                 self._children.append(child)
             self._selector.register(child.socket, selectors.EVENT_READ, child)
 
     def _read(self, child: Child) -> None:
+        """Hear what has arrived."""
         try:
-            frames = child.receive()
-            for frame in frames or ():
-                self._heard(child, frame)
+            while frames := child.receive():
+                for frame in frames:
+                    self._heard(child, frame)
         except (ValueError, KeyError, TypeError) as error:  # the application wrote into our socket
             _log.error("child %d speaks nonsense and is killed: %r", child.process.pid, error)
             child.signal(signal.SIGKILL)
@@ -214,90 +223,73 @@ class Pool:
         header = frame.header
         match frame.kind:
             case "began":
-                self._began(child, _key(header))
+                child.tasks[header["ticket"]].began_at = time.monotonic()
             case "done":
                 headers = tuple((name, value) for name, value in header["headers"])
                 self._mean_s += _WEIGHT * (header["seconds"] - self._mean_s)
                 response = Response(header["status"], headers, frame.body, header["phrase"])
-                self._done(child, _key(header), Answered(response))
+                self._done(child, header["ticket"], Answered(response))
             case "too-large":
-                self._done(child, _key(header), TooLarge())
+                self._done(child, header["ticket"], TooLarge())
             case "progress":
-                child.tasks[_key(header)].progress = (header["fraction"], header["note"])
-            case "returned":
-                self._returned(child, [(job_id, attempt) for job_id, attempt in header["keys"]])
+                if task := child.tasks.get(header["ticket"]):
+                    task.progress = (header["fraction"], header["note"])
             case "ready":
-                self._loaded(child)
+                with self._lock:
+                    child.ready = True
+                    self._feed()
+                self._events.loaded()
             case "unloadable":
                 self._give_up(ApplicationError(header["error"]))
             case other:
                 raise ValueError(other)
 
-    def _loaded(self, child: Child) -> None:
+    def _done(self, child: Child, ticket: int, ending: Ending) -> None:
         with self._lock:
-            child.ready = True
-            self._feed()
-        self._events.loaded()
-
-    def _began(self, child: Child, key: tuple[str, int]) -> None:
-        with self._lock:
-            child.tasks[key].began_at = time.monotonic()
-            if key in child.condemned:
-                self._condemn(child)
-
-    def _done(self, child: Child, key: tuple[str, int], ending: Ending) -> None:
-        with self._lock:
-            task = child.tasks.pop(key)
+            task = child.tasks.pop(ticket)
             child.done += 1
-            self._early_deaths = 0
+            self._respawn.proved()
             self._feed()
         # A job that ended while it was being killed has ended as it was to be killed for.
-        chosen = child.condemned.get(key, ending)
+        chosen = child.condemned.get(ticket, ending)
         if chosen is not None:
             self._events.ended(task, chosen)
 
-    def _returned(self, child: Child, keys: list[tuple[str, int]]) -> None:
-        with self._lock:
-            child.recalling = False
-            tasks = [child.tasks.pop(key) for key in keys]
-            self._waiting.extendleft(reversed([task for task in tasks if task.key not in child.condemned]))
-            for key in keys:
-                child.condemned.pop(key, None)
-            self._feed()
-
     def _bury(self, child: Child) -> None:
-        """A child's socket has closed: reap it, say how its jobs ended, start another."""
+        """A child has died: reap it, say how its jobs ended, start another."""
+        with self._lock:
+            if child not in self._children:
+                return
+            self._children.remove(child)
         self._selector.unregister(child.socket)
         how = child.end()
+        begun = child.running()
         with self._lock:
-            self._children.remove(child)
-            self._waiting.extendleft(reversed([t for t in child.unbegun() if t.key not in child.condemned]))
+            self._waiting.extendleft(reversed([t for t in child.unbegun() if t.ticket not in child.condemned]))
             self._replace(child, how)
             self._feed()
-        for task in child.running():
-            if not child.condemned:
-                self._events.ended(task, Died(how))
-            elif task.key not in child.condemned:
-                self._events.interrupted(task)
-            elif (ending := child.condemned[task.key]) is not None:
-                self._events.ended(task, ending)
+        for task in begun:
+            self._ended_by_death(child, task, how)
+
+    def _ended_by_death(self, child: Child, task: Task, how: str) -> None:
+        if not child.condemned:
+            self._events.ended(task, Died(how))
+        elif task.ticket not in child.condemned:
+            self._events.interrupted(task)
+        elif (ending := child.condemned[task.ticket]) is not None:
+            self._events.ended(task, ending)
 
     def _replace(self, child: Child, how: str) -> None:
-        """Start another in its place, after a pause if none of them lives to end a job."""
         if child.condemned:
-            self._spawn_at.append(0.0)
+            self._respawn.later(time.monotonic())
             return
         _log.warning("child %d: %s", child.process.pid, how)
-        if child.done == 0:
-            self._early_deaths += 1
-        if not child.ready and self._early_deaths >= _BOOT_TRIES:
+        if not self._respawn.died(time.monotonic(), ready=child.ready, done=child.done):
             self._give_up(ApplicationError(f"the app {self._app!r} cannot be loaded: {how}, before it was ready"))
-            return
-        pause = _FIRST_PAUSE_S * 2 ** (self._early_deaths - 1) if self._early_deaths else 0.0
-        self._spawn_at.append(time.monotonic() + min(pause, _LAST_PAUSE_S))
 
     def _give_up(self, error: ApplicationError) -> None:
-        self._stopping = True
+        """Start no more children; those that run go on, until the pool is stopped."""
+        self._respawn.give_up()
         self._events.failed(error)
 
     # --- with the lock held -----------------------------------------------------------------------------------------
@@ -309,25 +301,22 @@ class Pool:
 
     def _feed(self) -> None:
         """Give what waits to the children with the fewest tasks."""
-        fed: list[Child] = []
-        while self._waiting:
-            free = [child for child in self._children if child.usable and len(child.tasks) < self._depth()]
-            if not free:
+        chosen: dict[int, tuple[Child, list[Task]]] = {}
+        free = {id(c): (c, self._depth() - len(c.tasks)) for c in self._children if c.usable}
+        while self._waiting and free:
+            child, room = max(free.values(), key=lambda each: each[1])
+            if room <= 0:
                 break
-            child = min(free, key=lambda child: len(child.tasks))
-            task = self._waiting.popleft()
-            child.tasks[task.key] = task
-            child.outgoing += task.frame()
-            if child not in fed:
-                fed.append(child)
-        for child in fed:
+            free[id(child)] = (child, room - 1)
+            chosen.setdefault(id(child), (child, []))[1].append(self._waiting.popleft())
+        for child, tasks in chosen.values():
+            child.give(tasks)
             self._write(child)
 
-    def _recall(self, child: Child) -> None:
-        if child.ready and not child.recalling and child.unbegun():
-            child.recalling = True
-            child.outgoing += pack({"kind": "recall"})
-            self._write(child)
+    def _take_back_from(self, child: Child) -> None:
+        taken = child.take_back()
+        self._waiting.extendleft(reversed(taken))
+        self._write(child)
 
     def _write(self, child: Child) -> None:
         """Send what can be sent now; the pool's thread sends the rest when the child reads on."""
@@ -340,17 +329,7 @@ class Pool:
             self._selector.modify(child.socket, wanted, child)
             self._ring()
 
-    def _condemn(self, child: Child) -> None:
-        if child.kill_at is None:
-            child.kill_at = time.monotonic() + _TERM_GRACE_S
-            child.signal(signal.SIGTERM)
-            self._ring()
-
     def _ring(self) -> None:
         """Let the pool's thread look again."""
         with contextlib.suppress(OSError):
             self._rope.send(b"!")
-
-
-def _key(header: dict[str, Any]) -> tuple[str, int]:
-    return header["id"], header["attempt"]

@@ -20,10 +20,13 @@ class Reporter:
         self._lock = threading.Lock()
         self._sent_at = 0.0
         self._waiting: tuple[float | None, str | None] | None = None
+        self._closed = False
 
     def report(self, fraction: float | None, note: str | None) -> None:
         """Send it now, or leave it for ``flush`` when one was sent a moment ago."""
         with self._lock:
+            if self._closed:
+                return
             self._waiting = (fraction, note)
             if time.monotonic() - self._sent_at >= _LEAST_GAP_S:
                 self._send_waiting()
@@ -33,6 +36,11 @@ class Reporter:
         with self._lock:
             if self._waiting is not None:
                 self._send_waiting()
+
+    def close(self) -> None:
+        """The job has ended: nothing is sent any more."""
+        with self._lock:
+            self._closed, self._waiting = True, None
 
     def _send_waiting(self) -> None:
         assert self._waiting is not None

@@ -15,6 +15,7 @@ class Task:
         timeout_s: the longest it may run, or None.
         began_at: by ``time.monotonic``, when a child said that it began.
         progress: what the application reported last (fraction, note), until a heartbeat has taken it.
+        ticket: its number with the child that has it.
     """
 
     claimed: Claimed
@@ -22,21 +23,18 @@ class Task:
     timeout_s: float | None = None
     began_at: float | None = None
     progress: tuple[float | None, str | None] | None = None
+    ticket: int = -1
 
     @property
     def job_id(self) -> str:
         """The job."""
         return self.claimed.job_id
 
-    @property
-    def key(self) -> tuple[str, int]:
-        """The job and the attempt: two attempts of one job may meet in a pool whose leases had run out."""
-        return self.claimed.job_id, self.claimed.attempt
-
     def frame(self) -> bytes:
-        """The job as the child is given it."""
+        """The job as the child is given it, to be begun by whoever reads its ticket."""
         header = {
             "kind": "job",
+            "ticket": self.ticket,
             "id": self.claimed.job_id,
             "attempt": self.claimed.attempt,
             "method": self.request.method,

@@ -178,20 +178,67 @@ def test_a_job_killed_unnoticed_ends_without_a_word(pools, tmp_path):
     assert listener.next_end()[0].job_id == "next"
 
 
-def test_recall_brings_back_what_has_not_begun(pools, tmp_path):
+def test_what_has_not_begun_can_be_taken_back(pools, tmp_path):
     pool, listener = pools()
     make_jobs_look_short(pool, listener)
-    pool.run([task(f"/until{tmp_path}/end", "running"), task("/noop", "a"), task("/noop", "b")])
-    pool.recall()
-    back: list[str] = []
-
-    def both_are_back() -> bool:
-        back.extend(task.job_id for task in pool.take_back())
-        return sorted(back) == ["a", "b"]
-
-    wait_for(both_are_back, what="what has not begun is back")
+    running = task(f"/until{tmp_path}/end", "running")
+    pool.run([running, task("/noop", "a"), task("/noop", "b")])
+    wait_for(lambda: running.began_at is not None, what="the first has begun")
+    assert [task.job_id for task in pool.take_back()] == ["a", "b"]
     (tmp_path / "end").touch()
-    assert listener.next_end()[0].job_id == "running"
+    assert listener.next_end()[0] is running
+    pool.run([task("/noop", "c")])
+    assert listener.next_end()[0].job_id == "c"
+
+
+def test_jobs_given_ahead_are_taken_back_from_behind_one_that_holds_the_gil(pools):
+    pool, listener = pools(processes=2)
+    ready(pool, listener, 2)
+    make_jobs_look_short(pool, listener)
+    pool.run([task("/holds-the-gil", "gil"), *(task("/noop", f"short-{n}") for n in range(10))])
+    ended = [listener.next_end()[0].job_id for _ in range(11)]
+    assert ended[-1] == "gil"
+
+
+def test_a_death_is_noticed_though_what_the_application_forked_lives_on(pools):
+    pool, listener = pools()
+    pool.run([task("/forks-and-dies", "victim")])
+    _, ending = listener.next_end()
+    assert ending == Died("the process that ran it was killed by SIGKILL")
+    pool.run([task("/noop", "next")])
+    assert isinstance(listener.next_end()[1], Answered)
+
+
+def test_progress_that_comes_after_the_answer_harms_nobody(pools, tmp_path):
+    pool, listener = pools(threads=2)
+    neighbour = task(f"/until{tmp_path}/end", "neighbour")
+    pool.run([neighbour, task("/reports-later", "late")])
+    assert listener.next_end()[0].job_id == "late"
+    for number in range(20):
+        pool.run([task("/sleep/0.02", f"more-{number}")])
+        assert isinstance(listener.next_end()[1], Answered)
+    (tmp_path / "end").touch()
+    ended, ending = listener.next_end()
+    assert ended is neighbour
+    assert isinstance(ending, Answered)
+
+
+def test_an_application_that_loads_no_more_lets_what_runs_end(pools, tmp_path, monkeypatch):
+    (tmp_path / "fades.py").write_text((HERE / "testapp.py").read_text())
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool, listener = pools("fades:app", processes=2)
+    ready(pool, listener, 2)
+    running = task(f"/until{tmp_path}/end", "running")
+    pool.run([running])
+    wait_for(lambda: running.began_at is not None, what="the job has begun")
+    (tmp_path / "fades.py").write_text("1 / 0\n")
+    pool.run([task("/dies/SIGKILL", "victim")])
+    assert listener.next_end()[0].job_id == "victim"
+    assert "ZeroDivisionError" in str(listener.failures.get(timeout=20))
+    (tmp_path / "end").touch()
+    ended, ending = listener.next_end()
+    assert ended is running
+    assert isinstance(ending, Answered)
 
 
 def test_progress_is_kept_with_the_task(pools, tmp_path):

@@ -1,9 +1,12 @@
 """An application for the worker's tests: it answers, fails, hangs and dies as it is asked to."""
 
+import contextvars
 import ctypes
 import os
+import re
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +83,36 @@ def dies(name: str) -> str:
         os.kill(os.getpid(), signal.Signals[name])
         time.sleep(10)
     return "alive"
+
+
+@app.get("/holds-the-gil")
+def holds_the_gil() -> str:
+    """One call into C code, of a second or two, that never lets go of the GIL."""
+    re.match(r"(a+)+$", "a" * 24 + "b")
+    return "done"
+
+
+@app.get("/forks-and-dies")
+def forks_and_dies() -> str:
+    if request.environ["pubsubctl.attempt"] == 1:
+        if os.fork() == 0:
+            time.sleep(60)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "alive"
+
+
+@app.get("/reports-later")
+def reports_later() -> str:
+    """Answer, while a thread of this job goes on reporting."""
+
+    def report() -> None:
+        for step in range(100):
+            pubsubctl.progress(step / 100)
+            time.sleep(0.01)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(report,), daemon=True).start()
+    return "answered"
 
 
 @app.get("/exits")
