@@ -62,11 +62,11 @@ class Keeper:
         self._renewed_at = time.monotonic()
         self._thread.start()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 30.0) -> None:
         """End; leases run on for as long as they were last renewed."""
         self._closed.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while not self._closed.wait(_TICK_S):

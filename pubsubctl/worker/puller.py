@@ -20,12 +20,13 @@ from google.api_core import exceptions
 from google.cloud.pubsub_v1.subscriber.scheduler import Scheduler
 from google.cloud.pubsub_v1.types import FlowControl
 
-from pubsubctl.broker.connection import Connection
-from pubsubctl.worker.execution import Message
+from pubsubctl.broker.connection import Connection, answers
+from pubsubctl.worker.delivery import Message
 
 _log = logging.getLogger("pubsubctl.worker")
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
+_LOOK_S = 5.0
 _LASTING_S = 30.0
 """How long a stream must have lived for the next one to be tried without delay."""
 _MOST_BYTES = 256 * 1024 * 1024
@@ -76,12 +77,23 @@ class DirectScheduler(Scheduler):  # type: ignore[misc]
 
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:  # noqa: ARG002 - the signature is the client's
         """Called once by the client as the stream ends; there is nothing left that it has to nack."""
-        self._on_shutdown(self)
+        try:
+            self._on_shutdown(self)
+        except Exception:  # noqa: BLE001 - see below
+            # The client's own shutdown must go on, or its future never ends, and we with it.
+            _log.exception("a stream did not end as it should")
         return []
 
 
 class Puller:
-    """A thread that keeps a stream open until it is told to stop."""
+    """A thread that keeps a stream open until it is told to stop.
+
+    Args:
+        hold: the most messages to be held at once.
+        lease_s: how long a lease at the broker lasts; the client renews it.
+        drain_timeout_s: how long the sink may take to drain.
+        on_hopeless: told why no stream can be had.
+    """
 
     def __init__(
         self,
@@ -91,6 +103,7 @@ class Puller:
         *,
         hold: int,
         lease_s: int,
+        drain_timeout_s: float,
         on_hopeless: Callable[[str], None],
     ) -> None:
         self._connection = connection
@@ -105,8 +118,8 @@ class Puller:
             min_duration_per_lease_extension=lease_s,
             max_duration_per_lease_extension=lease_s,
         )
+        self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
-        self._drain_timeout_s: float | None = None
         self._stop = threading.Event()
         self._future: Any = None
         self._away = False
@@ -117,10 +130,9 @@ class Puller:
         """Begin pulling."""
         self._thread.start()
 
-    def stop(self, drain_timeout_s: float) -> None:
-        """Stop pulling, let the sink drain, return when every ack has been sent."""
+    def stop(self) -> None:
+        """Stop pulling, let the sink drain, return when every ack has been sent or the client has given up on it."""
         with self._lock:
-            self._drain_timeout_s = drain_timeout_s
             self._stop.set()
             if self._future is not None:
                 self._future.cancel()
@@ -140,48 +152,76 @@ class Puller:
                 break
             if time.monotonic() - began > _LASTING_S:
                 pause = _FIRST_PAUSE_S
-            if not self._away:
-                _log.error("the stream from the broker has ended; a new one is tried until one lasts: %s", _text(error))
-            self._away = True
+            self._complain(
+                f"the stream from the broker has ended, and a new one is tried until one lasts: {_text(error)}"
+            )
             self._stop.wait(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
         if not drained:  # there is no stream whose end would do it
-            self._sink.drain(self._drain_timeout_s or 0.0)
-
-    def _deliver(self, message: Message, stream: object) -> None:
-        if self._away:
-            self._away = False
-            _log.warning("the stream from the broker is back")
-        self._sink.deliver(message, stream)
+            self._sink.drain(self._drain_timeout_s)
 
     def _pull(self) -> BaseException | None:
         """Keep one stream open until it ends; returns why, None if we ended it."""
-        client = self._connection.streaming()
         scheduler = DirectScheduler(self._stream_ended)
+        client = None
         try:
+            client = self._connection.streaming()
             with self._lock:
                 if self._stop.is_set():
                     return InterruptedError()
-                self._future = client.subscribe(
+                future = client.subscribe(
                     self._subscription,
                     callback=lambda message: self._deliver(message, scheduler),
                     flow_control=self._flow,
                     scheduler=scheduler,
+                    # Only handed on to our scheduler, whose shutdown blocks whenever the sink has to drain.
                     await_callbacks_on_shutdown=True,
                 )
-            self._future.result()
+                self._future = future
+            self._follow(future)
         except Exception as error:  # noqa: BLE001 - whatever ended it, another stream is tried
             return error
         finally:
-            self._future = None
-            client.close()
+            with self._lock:
+                self._future = None
+            if client is not None:
+                client.close()
         return None
 
+    def _follow(self, future: Any) -> None:
+        """Wait for the end of a stream; meanwhile look whether the broker is still there: the client never tells."""
+        while True:
+            try:
+                future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                address = self._connection.address
+                if answers(address):
+                    self._recover()
+                else:
+                    self._complain(f"no broker answers at {address.place}; the stream goes on when it is back")
+            else:
+                return
+
+    def _deliver(self, message: Message, stream: object) -> None:
+        self._recover()
+        self._sink.deliver(message, stream)
+
+    def _complain(self, text: str) -> None:
+        """Log a change of state, not every attempt."""
+        if not self._away:
+            _log.error("%s", text)
+        self._away = True
+
+    def _recover(self) -> None:
+        if self._away:
+            self._away = False
+            _log.warning("the broker is back")
+
     def _stream_ended(self, stream: object) -> None:
-        if self._drain_timeout_s is None:
-            self._sink.abandon(stream)
-        else:
+        if self._stop.is_set():
             self._sink.drain(self._drain_timeout_s)
+        else:
+            self._sink.abandon(stream)
 
 
 def _text(error: BaseException) -> str:

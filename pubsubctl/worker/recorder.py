@@ -98,18 +98,13 @@ class Recorder:
             self._next.burials.append((burial, then))
             self._wake.notify()
 
-    def flush(self, timeout_s: float) -> bool:
-        """Wait until all that was given so far is written; False if that took too long."""
-        with self._wake:
-            return self._wake.wait_for(lambda: not self._next and not self._writing, timeout_s)
-
-    def close(self) -> None:
-        """Write what is left, unless the store is away, and end."""
+    def close(self, timeout_s: float = 30.0) -> None:
+        """Write what is left, unless the store is away or that takes too long, and end."""
         with self._wake:
             self._closed = True
             self._wake.notify()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def _run(self) -> None:
         while (group := self._take()) is not None:

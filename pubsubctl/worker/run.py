@@ -7,6 +7,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from pubsubctl.settings import Settings
 from pubsubctl.store.base import Store, WorkerInfo
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker import application
-from pubsubctl.worker.execution import Execution, Terms
+from pubsubctl.worker.delivery import Terms
+from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.keeper import Keeper
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.puller import Puller
@@ -30,7 +32,10 @@ from pubsubctl.worker.sweeper import Sweeper
 _log = logging.getLogger("pubsubctl.worker")
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_OURS = frozenset({"recorder", "pool", "keeper", "sweeper", "puller"})
+_OURS = frozenset({"recorder", "pool", "keeper", "sweeper", "puller", "stopping"})
+_LAST_ACKS_S = 5.0
+_ENDING_S = 10.0
+_NACK_PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +86,7 @@ class Worker:
         """
         with open_store(self._settings.store_url) as store, Connection(self._settings) as connection:
             connection.check()
-            self._check_subscription(connection)
-            parts = self._assemble(store, connection)
+            parts = self._assemble(store, connection, nack_pause_s=self._nack_pause(connection))
             with self._signals(), self._thread_failures():
                 self._run(parts, store, connection, on_started)
 
@@ -116,12 +120,15 @@ class Worker:
 
     def _take_apart(self, parts: "_Parts", store: Store) -> None:
         # The puller first: until it has returned, the client keeps every lease and sends every ack, and everything
-        # else is needed to end what runs. Only then the children, and the recorder before what reads its writes.
+        # else is needed to end what runs. Only then the children; then whatever writes, the sweeper last, since it
+        # publishes what was given up. Nothing here may take for ever: a broker or a store may be away.
         self._stop_pulling(parts)
         parts.pool.stop()
-        parts.keeper.close()
-        parts.recorder.close()
-        parts.sweeper.close()
+        deadline = time.monotonic() + _ENDING_S
+        for part in (parts.keeper, parts.recorder, parts.sweeper):
+            part.close(max(0.0, deadline - time.monotonic()))
+        if not parts.recorder.available:
+            return
         try:
             store.retire(self._id)
         except PubsubctlError as error:
@@ -131,21 +138,35 @@ class Worker:
         """Drain; a second signal skips the waiting."""
 
         def stop() -> None:
-            parts.puller.stop(self._settings.drain_timeout)
-            self._events.put(_Event("stopped"))
+            try:
+                parts.puller.stop()
+            finally:
+                self._events.put(_Event("stopped"))
 
         if parts.execution.busy:
             _log.warning(
-                "stopping: %d jobs may end within %g s; signal again to stop them now",
-                parts.execution.busy,
+                "stopping; jobs that run may end within %g s (%d now); signal again to stop them at once",
                 self._settings.drain_timeout,
+                parts.execution.busy,
             )
         threading.Thread(target=stop, name="stopping", daemon=True).start()
-        while (event := self._events.get()).kind != "stopped":
+        # When the sink has drained, everything is recorded; what is left is the client's last acks. With the broker
+        # away it tries those for minutes, which nobody would wait for: the jobs have ended, a redelivery finds that.
+        deadline = time.monotonic() + self._settings.drain_timeout + _LAST_ACKS_S
+        while (event := self._next_event(deadline)) is not None and event.kind != "stopped":
             if event.kind == "signal":
                 parts.execution.hurry()
+                deadline = min(deadline, time.monotonic() + _LAST_ACKS_S)
+        if event is None:
+            _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")
 
-    def _assemble(self, store: Store, connection: Connection) -> "_Parts":
+    def _next_event(self, deadline: float) -> _Event | None:
+        try:
+            return self._events.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            return None
+
+    def _assemble(self, store: Store, connection: Connection, *, nack_pause_s: float) -> "_Parts":
         settings = self._settings
         recorder = Recorder(store)
         sweeper = Sweeper(
@@ -156,7 +177,7 @@ class Worker:
             result_ttl_s=settings.result_ttl,
         )
         execution = Execution(
-            self._terms(store),
+            self._terms(store, nack_pause_s),
             recorder,
             on_loaded=lambda: self._events.put(_Event("loaded")),
             on_dead_letter=sweeper.hurry,
@@ -164,22 +185,21 @@ class Worker:
         )
         pool = Pool(self._app, execution, processes=settings.process_count, threads=settings.threads)
         execution.attach(pool)
-        keeper = Keeper(
-            store, pool, self._info(), lease_s=settings.lease, lost=execution.lost, tick=execution.room_made
-        )
+        keeper = Keeper(store, pool, self._info(), lease_s=settings.lease, lost=execution.lost, tick=execution.tick)
         puller = Puller(
             connection,
             settings.subscription_path,
             execution,
             hold=settings.slots + settings.prefetch,
             lease_s=settings.lease,
+            drain_timeout_s=settings.drain_timeout,
             on_hopeless=lambda text: self._events.put(
                 _Event("failed", f"the broker ends the stream: {text}", BrokerError)
             ),
         )
         return _Parts(recorder, sweeper, execution, pool, keeper, puller)
 
-    def _terms(self, store: Store) -> Terms:
+    def _terms(self, store: Store, nack_pause_s: float) -> Terms:
         settings = self._settings
         return Terms(
             worker_id=self._id,
@@ -190,6 +210,7 @@ class Worker:
             job_timeout_s=settings.job_timeout,
             max_attempts=settings.max_attempts,
             result_ttl_s=settings.result_ttl,
+            nack_pause_s=nack_pause_s,
         )
 
     def _info(self) -> WorkerInfo:
@@ -217,9 +238,17 @@ class Worker:
             store=settings.store_url,
         )
 
-    def _check_subscription(self, connection: Connection) -> None:
+    def _nack_pause(self, connection: Connection) -> float:
+        """How long what is not for us is kept before a nack: not at all where the subscription backs off itself.
+
+        Raises:
+            ResourceNotFound: there is no such subscription.
+        """
         with translated(connection.address.place):
-            connection.subscriber.get_subscription(subscription=self._settings.subscription_path, timeout=10.0)
+            found = connection.subscriber.get_subscription(
+                subscription=self._settings.subscription_path, timeout=_ENDING_S
+            )
+        return 0.0 if "retry_policy" in found else _NACK_PAUSE_S
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
@@ -228,7 +257,9 @@ class Worker:
         def record(number: int, _: Any) -> None:
             self._events.put(_Event("signal", signal.Signals(number).name))
 
-        before = {number: signal.signal(number, record) for number in _SIGNALS}
+        # What our parent had us ignore (nohup, a shell's background job) stays ignored.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, record) for number in heard}
         try:
             yield
         finally:

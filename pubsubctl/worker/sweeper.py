@@ -47,12 +47,12 @@ class Sweeper:
         """Look now: there is a dead letter."""
         self._wake.set()
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = 30.0) -> None:
         """Look once more, for what was given up last, unless the broker is away, and end."""
         self._closed = True
         self._wake.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout_s)
 
     def sweep(self) -> int:
         """Publish what is due now; returns how many that were.

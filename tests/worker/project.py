@@ -52,14 +52,17 @@ class Project:
     def client(self) -> Client:
         return Client(self.settings)
 
-    def setup(self, wanted: Wanted | None = None) -> None:
+    def setup(self, wanted: Wanted | None = None, **flags: str) -> None:
         self.state.create()
         daemon.start(self.state)
-        with Connection(self.settings) as connection:
-            provisioner = Provisioner(connection, self.settings, wanted or Wanted())
+        settings = Settings.load(flags, environ={}, start=self.folder)
+        with Connection(settings) as connection:
+            provisioner = Provisioner(connection, settings, wanted or Wanted())
             list(provisioner.apply(provisioner.plan()))
 
-    def worker(self, *flags: str, app: str = "testapp:app", ready: bool = True) -> subprocess.Popen[bytes]:
+    def worker(
+        self, *flags: str, app: str = "testapp:app", ready: bool = True, prefix: tuple[str, ...] = ()
+    ) -> subprocess.Popen[bytes]:
         """Start a worker; wait until it is known to the store."""
         environment = os.environ | {
             "PYTHONPATH": str(HERE),
@@ -67,7 +70,7 @@ class Project:
             "TEST_RUNS": str(self.folder / "runs"),
             **self.environment,
         }
-        command = [sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]
+        command = [*prefix, sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]
         log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
         with log:
             process = subprocess.Popen(

@@ -2,7 +2,7 @@
 
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, NewJob, Reason
 from pubsubctl.store.base import Claim, Claimed, Outcome, Store
 from pubsubctl.store.opening import open_store
-from pubsubctl.worker.execution import Execution, Terms
+from pubsubctl.worker.delivery import Terms
+from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.recorder import Recorder
 
@@ -27,7 +28,8 @@ class Arrival:
 
     def __init__(self, job_id: str, message_id: str = "m1", path: str = "/noop", **more: Any) -> None:
         self.message_id = message_id
-        self.data, self.attributes = wire.encode(wire.Envelope(job_id, Request.of("GET", path)))
+        envelope = wire.Envelope(job_id, Request.of("GET", path), store_id=more.get("store_id"))
+        self.data, self.attributes = wire.encode(envelope)
         self.ordering_key = more.get("ordering_key", "")
         self.publish_time = datetime.now(UTC) - timedelta(seconds=more.get("age_s", 0))
         self.settled: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
@@ -40,9 +42,6 @@ class Arrival:
 
     def drop(self) -> None:
         self.settled.put(("drop",))
-
-    def modify_ack_deadline(self, seconds: int) -> None:
-        self.settled.put(("later", seconds))
 
     def outcome(self) -> tuple[Any, ...]:
         return self.settled.get(timeout=20)
@@ -73,6 +72,19 @@ class Rig:
     def state(self, job_id: str) -> JobState | None:
         job = self.store.get([job_id])[0]
         return None if job is None else job.state
+
+    def attempt(self, job_id: str) -> int:
+        job = self.store.get([job_id])[0]
+        return 0 if job is None else job.attempt
+
+    def wait(self, *, until: Callable[[], bool]) -> None:
+        """Be the keeper, whose ticks move on what waits, until a condition holds."""
+
+        def look() -> bool:
+            self.execution.tick()
+            return until()
+
+        wait_for(look, what="what waits has gone on")
 
     def claimed_elsewhere(self, job_id: str, message_id: str, *, lease_s: float = 60.0) -> Claimed:
         claim = Claim(job_id, message_id, "them", lease_s, 5, 10, 0.0, 3600.0, Request.of("GET", "/noop"), "topic")
@@ -117,13 +129,14 @@ def test_a_job_that_runs_under_another_message_is_left_to_that_one(rig):
     assert rig.state("a") is JobState.RUNNING
 
 
-def test_the_very_message_of_a_running_job_comes_again_when_the_lease_has_run_out(rig):
-    rig.claimed_elsewhere("a", "same", lease_s=30)
+def test_the_very_message_of_a_running_job_waits_until_its_lease_has_run_out(rig):
+    rig.claimed_elsewhere("a", "same", lease_s=1.0)
     rig.deliver(arrival := Arrival("a", "same"))
-    what, seconds = arrival.outcome()
-    assert what == "later"
-    assert 25 <= seconds <= 31
-    assert arrival.outcome() == ("drop",)
+    rig.wait(until=lambda: rig.attempt("a") == 2)
+    assert arrival.outcome() == ("ack",)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert (job.state, job.crashes) == (JobState.SUCCEEDED, 1)
 
 
 def test_a_job_whose_owner_is_gone_is_taken_over(rig):
@@ -153,13 +166,63 @@ def test_a_retry_that_is_not_due_is_left_to_the_sweeper(rig):
     assert rig.state("a") is JobState.RETRYING
 
 
-def test_with_an_ordering_key_it_stays_with_the_broker_instead(rig):
+def test_with_an_ordering_key_it_is_kept_until_it_is_due(rig):
     claimed = rig.claimed_elsewhere("a", "m1")
-    rig.store.record([Outcome("a", claimed.attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=100)])
+    rig.store.record([Outcome("a", claimed.attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=1, held=True)])
     rig.deliver(arrival := Arrival("a", "m1", ordering_key="k"))
-    what, seconds = arrival.outcome()
-    assert what == "later"
-    assert 95 <= seconds <= 101
+    rig.wait(until=lambda: rig.attempt("a") == 2)
+    assert arrival.outcome() == ("ack",)
+
+
+def test_what_is_kept_is_nacked_by_a_drain(rig):
+    claimed = rig.claimed_elsewhere("a", "m1")
+    rig.store.record([Outcome("a", claimed.attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=99, held=True)])
+    rig.deliver(arrival := Arrival("a", "m1", ordering_key="k"))
+    rig.deliver(other := Arrival("b"))
+    assert other.outcome() == ("ack",)  # so the first has been refused, and is kept
+    rig.execution.drain(0.0)
+    assert arrival.outcome() == ("nack",)
+
+
+def test_messages_of_another_store_are_given_back_at_once(rig):
+    arrivals = [Arrival("theirs", f"m{number}", store_id="elsewhere") for number in range(50)]
+    rig.deliver(*arrivals, ours := Arrival("ours"))
+    assert {arrival.outcome() for arrival in arrivals} == {("nack",)}
+    assert ours.outcome() == ("ack",)
+    assert rig.state("theirs") is None
+
+
+def test_malformed_messages_do_not_hold_up_the_jobs_behind_them(rig):
+    malformed = [Arrival("x", f"m{number}") for number in range(50)]
+    for arrival in malformed:
+        arrival.attributes = {}
+    rig.deliver(*malformed, good := Arrival("good"))
+    assert good.outcome() == ("ack",)
+    assert rig.state("good") is JobState.SUCCEEDED
+    assert {arrival.outcome() for arrival in malformed} == {("ack",)}
+
+
+def test_nothing_new_is_claimed_while_the_store_is_away(rig):
+    rig.recorder._available = False
+    rig.deliver(arrival := Arrival("a"))
+    rig.execution.tick()
+    assert rig.recorder._next.claims == []
+    rig.recorder._available = True
+    rig.execution.tick()
+    assert arrival.outcome() == ("ack",)
+
+
+def test_an_attempt_that_was_interrupted_is_made_again_and_counts_as_none(rig, tmp_path):
+    rig.deliver(arrival := Arrival("a", path=f"/until{tmp_path}/end"))
+    wait_for(lambda: rig.state("a") is JobState.RUNNING, what="the job runs")
+    (task,) = rig.pool.tasks()
+    rig.pool.kill(task, None)
+    rig.execution.interrupted(task)
+    (tmp_path / "end").touch()
+    assert arrival.outcome() == ("ack",)
+    job = rig.store.get(["a"])[0]
+    assert job is not None
+    assert (job.state, job.attempt, job.failures, job.crashes) == (JobState.SUCCEEDED, 2, 0, 0)
 
 
 def test_a_message_older_than_results_are_kept_is_a_dead_letter_and_not_run(rig):

@@ -16,7 +16,7 @@ from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
 from pubsubctl.settings import Settings
-from pubsubctl.worker.execution import Message
+from pubsubctl.worker.delivery import Message
 from pubsubctl.worker.puller import EagerQueue, Puller
 
 
@@ -66,6 +66,7 @@ class Rig:
             self.sink,
             hold=hold,
             lease_s=lease_s,
+            drain_timeout_s=5.0,
             on_hopeless=self.sink.hopeless.append,
         )
         self.pullers.append(puller)
@@ -95,7 +96,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         rig = Rig(broker.address, tmp_path)
         yield rig
         for puller in rig.pullers:
-            puller.stop(0.0)
+            puller.stop()
         rig.connection.close()
 
 
@@ -153,9 +154,11 @@ def test_the_lease_is_the_one_asked_for_whatever_the_client_has_measured(rig):
     rig.publish(b"a")
     rig.sink.next()
     manager = rig.manager(puller)
-    for _ in range(1000):
-        manager.ack_histogram.add(600)
-    assert manager._obtain_ack_deadline(maybe_update=True) == 60
+    for measured in (1, 600):  # which alone would make leases of 10 s, or of 600 s
+        for _ in range(1000):
+            manager.ack_histogram.add(measured)
+        manager._last_histogram_size = 0
+        assert manager._obtain_ack_deadline(maybe_update=True) == 60
     assert manager._stream_ack_deadline == 60
 
 
@@ -181,7 +184,7 @@ def test_a_broker_that_comes_back_is_pulled_from_again(tmp_path):
         rig.publish(b"after")
         while (message := rig.sink.next(40)).data != b"after":
             message.ack()
-        rig.pullers[0].stop(0.0)
+        rig.pullers[0].stop()
         rig.connection.close()
 
 
@@ -195,7 +198,7 @@ def test_acks_given_while_draining_reach_the_broker(rig):
             message.ack()
 
     rig.sink.on_drain = drain
-    puller.stop(5.0)
+    puller.stop()
     # What was not acked would be delivered again now.
     rig.connection.subscriber.modify_ack_deadline(
         subscription=rig.settings.subscription_path,
@@ -218,7 +221,7 @@ def test_leases_are_kept_while_draining(rig):
         message.ack()
 
     rig.sink.on_drain = drain
-    puller.stop(5.0)
+    puller.stop()
     assert seen == [True, True]
 
 
@@ -234,7 +237,7 @@ def test_what_is_nacked_while_draining_is_given_to_others_before_the_drain_has_e
         wait_for(lambda: received.extend(rig.waiting()) or len(received) == 2, what="both are delivered again")
 
     rig.sink.on_drain = drain
-    puller.stop(5.0)
+    puller.stop()
     assert sorted(received) == [b"a", b"b"]
 
 

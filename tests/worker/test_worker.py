@@ -1,5 +1,6 @@
 """The worker as a whole, a real process between a real broker and a real store."""
 
+import os
 import re
 import signal
 import sqlite3
@@ -10,8 +11,10 @@ from project import Project, wait_for
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.provision import Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.client import SubmittedJob
+from pubsubctl.emulator import daemon
 from pubsubctl.errors import NoResult
 from pubsubctl.job import Job
 
@@ -303,3 +306,78 @@ def test_the_worker_is_known_while_it_lives_and_forgotten_when_it_has_ended(proj
         assert (info.pid, info.slots, info.app) == (worker.pid, 6, "testapp:app")
         project.stop(worker)
         assert client.store.workers() == []
+
+
+def test_jobs_of_an_ordering_key_run_in_order_through_a_retry(project):
+    project.setup(Wanted(enable_message_ordering=True), subscription="ordered")
+    project.worker("-p", "2", "--subscription", "ordered")
+    with project.client() as client:
+        first = client.submit("GET", "/fails-until/2", ordering_key="k")
+        others = [client.submit("GET", f"/noop?n={n}", ordering_key="k") for n in range(3)]
+        for job in (first, *others):
+            assert ended(job).state is JobState.SUCCEEDED
+    assert project.runs == [(first.id, 1), (first.id, 2), *((job.id, 1) for job in others)]
+
+
+def test_a_broker_that_is_away_does_not_keep_a_worker_from_ending(project):
+    worker = project.worker("--drain-timeout", "2")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/end")
+        until_running(job)
+        running = daemon.find(project.state)
+        assert running is not None
+        os.kill(running.pid, signal.SIGKILL)
+        os.waitpid(running.pid, 0)
+        (project.folder / "end").touch()
+        assert ended(job).state is JobState.SUCCEEDED
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(25) == 0
+    assert "Traceback" not in project.log()
+
+
+def test_a_broker_that_goes_away_is_told_once(project):
+    project.worker()
+    running = daemon.find(project.state)
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    os.waitpid(running.pid, 0)
+    wait_for(lambda: "no broker answers" in project.log(), what="the worker tells")
+    daemon.start(project.state)
+    wait_for(lambda: "the broker is back" in project.log(), what="the worker tells", timeout_s=30)
+    assert project.log().count("no broker answers") == 1
+
+
+def test_a_signal_that_was_ignored_stays_ignored(project):
+    worker = project.worker(prefix=("nohup",))
+    worker.send_signal(signal.SIGHUP)
+    with project.client() as client:
+        assert client.submit("GET", "/noop").result(20).status == 200
+    assert worker.poll() is None
+
+
+def test_a_subscription_deleted_under_the_worker_lets_what_runs_end(project):
+    worker = project.worker("--drain-timeout", "20")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/end")
+        until_running(job)
+        client.connection.subscriber.delete_subscription(subscription=project.settings.subscription_path)
+        wait_for(lambda: "stopping" in project.log(), what="the worker stops")
+        (project.folder / "end").touch()
+        assert ended(job).state is JobState.SUCCEEDED
+    assert worker.wait(20) == 1
+    assert "Subscription" in project.log()
+
+
+def test_a_store_that_is_locked_for_a_while_loses_nothing(project):
+    project.worker("-p", "1")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/end")
+        until_running(job)
+        lock = sqlite3.connect(project.state.jobs_db, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        (project.folder / "end").touch()
+        wait_for(lambda: len(project.runs) == 1, what="the job has run")
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert ended(job).state is JobState.SUCCEEDED
+    assert project.runs == [(job.id, 1)]

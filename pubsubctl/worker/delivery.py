@@ -1,0 +1,94 @@
+"""A message on its way through the worker: what the client gave us, and what the store is asked about it."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from pubsubctl import wire
+from pubsubctl.job import Reason
+from pubsubctl.store.base import Burial, Claim
+from pubsubctl.worker.outcome import MAX_CRASHES
+
+
+class Message(Protocol):
+    """What is used of google-cloud-pubsub's Message."""
+
+    message_id: str
+    data: bytes
+    attributes: dict[str, str]
+    ordering_key: str
+    publish_time: datetime
+
+    def ack(self) -> None:
+        """Done for good."""
+
+    def nack(self) -> None:
+        """Deliver it again."""
+
+    def drop(self) -> None:
+        """Keep its lease no longer."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a worker asks of jobs; see the settings of these names.
+
+    Attributes:
+        nack_pause_s: how long a message that is not for us is kept before it is nacked: nothing may spin on a
+            subscription without a retry policy.
+    """
+
+    worker_id: str
+    store_id: str
+    topic: str
+    route: str | None
+    lease_s: int
+    job_timeout_s: float | None
+    max_attempts: int
+    result_ttl_s: float
+    nack_pause_s: float = 0.0
+
+
+@dataclass(eq=False)
+class Delivery:
+    """One arrival of a message, on the stream that it came by.
+
+    Attributes:
+        envelope: the job that it carries, once it was read.
+    """
+
+    message: Message
+    stream: object
+    envelope: wire.Envelope | None = None
+
+    def claim(self, terms: Terms) -> Claim:
+        """The claim that it makes."""
+        envelope, message = self.envelope, self.message
+        assert envelope is not None
+        return Claim(
+            job_id=envelope.job_id,
+            message_id=message.message_id,
+            worker_id=terms.worker_id,
+            lease_s=terms.lease_s,
+            max_attempts=terms.max_attempts,
+            max_crashes=MAX_CRASHES,
+            age_s=(datetime.now(UTC) - message.publish_time).total_seconds(),
+            max_age_s=terms.result_ttl_s,
+            request=envelope.request,
+            topic=terms.topic,
+            batch_id=envelope.batch_id,
+            ordering_key=message.ordering_key,
+        )
+
+    def burial(self, terms: Terms, reason: Reason, error: str) -> Burial:
+        """What is kept of it if it is no job, or not any more."""
+        message = self.message
+        return Burial(
+            job_id=self.envelope.job_id if self.envelope else f"msg-{message.message_id}",
+            message_id=message.message_id,
+            topic=terms.topic,
+            error=error,
+            headers=tuple(sorted(message.attributes.items())),
+            body=message.data,
+            reason=reason,
+        )
