@@ -69,6 +69,7 @@ class CliProject:
         self.folder = folder
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("PUBSUB")}
         self.environment |= {"LANG": "C.UTF-8", "TERM": "xterm"}
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)  # commands start as people's do, from compiled modules
         self._workers: list[subprocess.Popen[bytes]] = []
         (folder / "app.py").write_text(APP)
         (folder / ".pubsubctl").mkdir(exist_ok=True)

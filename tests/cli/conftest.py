@@ -1,5 +1,6 @@
 """Fixtures of the command line's tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,10 @@ from cli_project import CliProject
 
 
 @pytest.fixture
-def folder(tmp_path) -> Iterator[CliProject]:
+def folder(tmp_path, monkeypatch) -> Iterator[CliProject]:
     """A project of the test's own: nothing runs in it."""
+    for name in [name for name in os.environ if name.startswith("PUBSUB")]:
+        monkeypatch.delenv(name)
     project = CliProject(tmp_path)
     yield project
     project.close()

@@ -52,5 +52,5 @@ def test_the_rate_is_of_the_last_seconds():
         told.append(pace.rate(min(second, 20) * 10))
     assert told[0] is None
     assert told[1:20] == pytest.approx([10.0] * 19)
-    assert told[29] == pytest.approx(10.0, rel=0.95)
+    assert told[29] == pytest.approx(1.0), "ten jobs in the last ten seconds"
     assert told[30] is None, "nothing has ended for ten seconds"

@@ -4,7 +4,7 @@ from given import LEASE_S, RESPONSE, a_claim, a_failure, a_retry, added, an_outc
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Response
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Cancelled, Claimed, Lease
+from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, Claimed, Lease
 
 
 def test_a_success_is_kept_with_its_response_exactly_as_it_was_given(store):
@@ -55,6 +55,24 @@ def test_a_retry_is_due_at_its_time(store, backend):
     backend.advance(99)
     assert due(store) == []
     backend.advance(1)
+    assert due(store) == ["job-1"]
+
+
+def test_a_retry_whose_message_is_held_is_due_a_grace_later_but_runs_again_at_its_time(store, backend):
+    running(store, "held", "claimed")
+    store.record([a_retry("held", retry_in_s=100.0, held=True), a_retry("claimed", retry_in_s=100.0, held=True)])
+    assert the_job(store, "held").not_before == store.now() + 100
+    backend.advance(100)
+    assert isinstance(store.claim([a_claim("claimed")])[0], Claimed)
+    backend.advance(LEASE_GRACE_S - 1)
+    assert due(store) == []
+    backend.advance(1)
+    assert due(store) == ["held"]
+
+
+def test_only_a_retry_can_be_held(store):
+    running(store)
+    store.record([a_failure(dead_letter=True, held=True)])
     assert due(store) == ["job-1"]
 
 
