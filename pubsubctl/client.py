@@ -11,19 +11,28 @@
             print(job.result().json())
 """
 
-import itertools
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from pubsubctl import names, wire
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.publish import Outgoing, Publisher
-from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, JobNotFound, NoResult, WaitTimeout
+from pubsubctl.broker.publish import Outgoing, Publisher, in_calls
+from pubsubctl.errors import (
+    BrokerError,
+    BrokerUnreachable,
+    InvalidRequest,
+    JobNotFound,
+    NoResult,
+    ResultNotReady,
+    WaitTimeout,
+)
 from pubsubctl.exchange import Response
 from pubsubctl.job import Job, JobState, NewJob
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Added, Published, Store
+from pubsubctl.store.base import Added, Published, Store, Unpublished
 from pubsubctl.store.opening import open_store
 from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 
@@ -114,6 +123,7 @@ class Client:
         self.settings = settings or Settings.load(flags)
         self.store: Store = open_store(self.settings.store_url, create=create_store)
         self._connection: Connection | None = None
+        self._connecting = threading.Lock()
 
     def submit(
         self,
@@ -148,7 +158,7 @@ class Client:
         Raises:
             InvalidRequest: no message can carry it, or the idempotency key is known with another request.
             BrokerUnreachable: no answer. The job is in the store; a worker publishes it when the broker is back.
-            BrokerError: the broker refused; the job is marked as failed.
+            BrokerError: the broker refused; the job is marked as failed, and the idempotency key may be used again.
         """
         request = build(method, path, json_body=json, data=data, form=list((files or {}).items()), headers=headers)
         submission = Submission(request, idempotency_key, ordering_key, delay, job_timeout, max_attempts)
@@ -169,6 +179,7 @@ class Client:
         Raises:
             InvalidRequest: an item is no request; those of earlier bulks have been submitted.
             BrokerUnreachable: see ``submit``.
+            BrokerError: the broker refused; those that it has not taken are marked as failed.
         """
         batch = batch_id or names.new_batch_id()
         submissions = (item if isinstance(item, Submission) else of_mapping(item) for item in requests)
@@ -197,14 +208,16 @@ class Client:
 
         Raises:
             JobNotFound: there is no such job.
-            NoResult: the job has not ended, or ended without a response.
+            ResultNotReady: the job has not ended.
+            NoResult: it ended without a response.
         """
         job = self.get(job_id)
         response = self.store.response(job_id)
         if response is None:
             how = f"{job.state}" + (f": {job.error}" if job.error else "")
-            ended = "ended without a response" if job.finished else "has no result yet"
-            raise NoResult(f"job {job_id} {ended} ({how})")
+            if not job.finished:
+                raise ResultNotReady(f"job {job_id} has no result yet ({how}); wait for it, or ask again later")
+            raise NoResult(f"job {job_id} ended without a response ({how})")
         return response
 
     def wait(self, jobs: Iterable[SubmittedJob], timeout: float | None = None) -> Iterator[SubmittedJob]:
@@ -232,9 +245,10 @@ class Client:
                     watch.wait(_time_left(deadline, len(pending)))
 
     def close(self) -> None:
-        """Give back every connection."""
-        if self._connection is not None:
-            self._connection.close()
+        """Give back every connection; closing it twice does no harm."""
+        with self._connecting:
+            if self._connection is not None:
+                self._connection.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -250,38 +264,49 @@ class Client:
         Raises:
             BrokerUnreachable: no emulator runs here.
         """
-        if self._connection is None:
-            connection = Connection(self.settings)
-            connection.check()
-            self._connection = connection
-        return self._connection
+        with self._connecting:
+            if self._connection is None:
+                connection = Connection(self.settings)
+                connection.check()
+                self._connection = connection
+            return self._connection
 
     def _submit(self, submissions: Sequence[Submission], batch_id: str | None) -> list[SubmittedJob]:
         topic, store_id = self.settings.topic_path, self.store.store_id
         jobs = [_new_job(submission, topic, batch_id) for submission in submissions]
-        messages = {job.id: _message(job, store_id) for job in jobs}
+        messages = [_message(job, store_id) for job in jobs]
         publisher = Publisher(self.connection, topic)
         added = self.store.add(jobs)
-        fresh = [
-            job.id for job, answer in zip(jobs, added, strict=True) if not answer.existed and not job.delay_s
-        ]  # what is delayed is published by the sweeper
-        self._publish(publisher, {job_id: messages[job_id] for job_id in fresh})
+        fresh: list[tuple[Added, Outgoing]] = []
+        for job, answer, message in zip(jobs, added, messages, strict=True):
+            if answer.existed or job.delay_s:  # what is delayed is published by the sweeper
+                continue
+            again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
+            fresh.append((answer, _message(replace(job, id=answer.job_id), store_id) if again else message))
+        self._publish(publisher, fresh)
         _check_keys(submissions, added)
         return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
 
-    def _publish(self, publisher: Publisher, messages: Mapping[str, Outgoing]) -> None:
+    def _publish(self, publisher: Publisher, fresh: Sequence[tuple[Added, Outgoing]]) -> None:
+        """Publish call by call, so that what was taken, what was not and what is in doubt are told apart."""
+        left = [job for job, _ in fresh]
         try:
-            message_ids = publisher.publish(list(messages.values()))
+            for part in in_calls([message for _, message in fresh]):
+                message_ids = publisher.publish(part)
+                taken, left = left[: len(part)], left[len(part) :]
+                self.store.published(
+                    Published(job.job_id, message_id, job.attempt)
+                    for job, message_id in zip(taken, message_ids, strict=True)
+                )
         except BrokerError as error:
-            self.store.unpublished(list(messages), str(error))
+            self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
             raise
         except BrokerUnreachable as error:
-            one = len(messages) == 1
+            one = len(left) == 1
             raise BrokerUnreachable(
-                f"{error}; {'the job is' if one else f'{len(messages)} jobs are'} in the store, "
+                f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "
                 f"and a worker publishes {'it' if one else 'them'} once the broker is back"
             ) from error
-        self.store.published(itertools.starmap(Published, zip(messages, message_ids, strict=True)))
 
     def _ended(self, pending: Mapping[str, SubmittedJob], turn: int) -> list[SubmittedJob]:
         """Those that have ended, of the oldest thousand, where it is likely, and of another thousand in turn."""

@@ -89,7 +89,7 @@ class Response:
         match = re.search(r"charset=\"?([\w.:-]+)", self.header("content-type") or "", re.IGNORECASE)
         try:
             return self.body.decode(match.group(1) if match else "utf-8", errors="replace")
-        except LookupError:
+        except (LookupError, UnicodeError):  # no charset, or one that cannot replace
             return self.body.decode("utf-8", errors="replace")
 
     def json(self) -> Any:

@@ -44,7 +44,7 @@ class Reason(StrEnum):
     RESULT_TOO_LARGE = "result-too-large"  # the response is over what the store may hold
     MALFORMED = "malformed"  # a message that cannot be read as a job
     FORGOTTEN = "forgotten"  # its message came so late that results of its time are no longer kept
-    UNPUBLISHED = "unpublished"  # the broker surely refused the message
+    UNPUBLISHED = "unpublished"  # the broker surely has no message: it refused it, or no message can carry the job
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from pubsubctl import names
-from pubsubctl.errors import InvalidSetting
-from pubsubctl.state import State
+from pubsubctl.errors import InvalidRequest, InvalidSetting
+from pubsubctl.state import SETTINGS_FILE, State
 
-FILE = "pubsubctl.toml"
+FILE = SETTINGS_FILE
 _SQLITE = "sqlite:///"
 BROKERS = ("embedded", "gcloud", "cloud")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST_DAYS = 3660
+"""Ten years: what is much longer than that, a thread cannot wait."""
 
 Parser = Callable[[Any], Any]
 
@@ -52,12 +54,15 @@ def duration(value: Any) -> float:
     """Seconds from a number of them, or from ``90s``, ``10m``, ``2h``, ``7d``.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is neither, or longer than ten years.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
     if isinstance(value, bool) or match is None:
         raise ValueError("must be a duration such as 90, 90s, 10m, 2h or 7d")
-    return float(match.group(1)) * _UNITS[match.group(2)]
+    seconds = float(match.group(1)) * _UNITS[match.group(2)]
+    if seconds > _LONGEST_DAYS * _UNITS["d"]:
+        raise ValueError(f"must be at most {_LONGEST_DAYS:,} days")
+    return seconds
 
 
 def _some_time(value: Any) -> float:
@@ -72,6 +77,18 @@ def _ack_deadline(value: Any) -> int:
     if not 10 <= seconds <= 600:  # noqa: PLR2004 - the bounds of Pub/Sub itself
         raise ValueError("must be 10 to 600 seconds")
     return int(seconds)
+
+
+def _route(value: Any) -> str:
+    from pubsubctl import wire
+    from pubsubctl.exchange import Request
+
+    method, path = wire.split_route(_text(value))
+    try:
+        Request.of(method or "POST", path)
+    except InvalidRequest as error:
+        raise ValueError(f"must be '/path' or 'METHOD /path' ({error})") from error
+    return f"{method} {path}" if method else path
 
 
 def _default(value: Any, parse: Parser) -> Any:
@@ -99,7 +116,7 @@ class Settings:
     processes: int = _default(0, _count(0))
     threads: int = _default(1, _count(1))
     prefetch: int = _default(32, _count(0))
-    route: str | None = _default(None, _text)
+    route: str | None = _default(None, _route)
     lease: int = _default(60, _ack_deadline)
     job_timeout: float | None = _default(None, _some_time)
     max_attempts: int = _default(5, _count(1))

@@ -1,10 +1,11 @@
 """The ``.pubsubctl`` directory: where it is, what lies in it, and its locks.
 
-It is looked for from the working directory upwards, so that any folder of a project is the project.
-Nothing is created before something has to be written.
+It is looked for from the working directory upwards, so that any folder of a project is the project. Where there is
+none yet, it belongs beside the settings. Nothing is created before something has to be written.
 """
 
 import fcntl
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import Any
 from pubsubctl.errors import StateError
 
 DIRECTORY = ".pubsubctl"
+SETTINGS_FILE = "pubsubctl.toml"
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,19 @@ class State:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "State":
-        """The nearest ``.pubsubctl`` at or above ``start``; where there is none, the one that ``start`` would get.
+        """The nearest ``.pubsubctl`` at or above ``start``.
+
+        Where there is none: the one that the folder of the nearest ``pubsubctl.toml`` at or above would get, and
+        without that, ``start`` itself.
 
         Args:
             start: the folder to look from; the working directory unless given.
         """
         origin = (start or Path.cwd()).resolve()
-        for folder in (origin, *origin.parents):
-            if (folder / DIRECTORY).is_dir():
-                return cls(folder / DIRECTORY)
-        return cls(origin / DIRECTORY)
+        folders = (origin, *origin.parents)
+        made = (folder for folder in folders if (folder / DIRECTORY).is_dir())
+        configured = (folder for folder in folders if (folder / SETTINGS_FILE).is_file())
+        return cls(next(itertools.chain(made, configured, [origin])) / DIRECTORY)
 
     @property
     def jobs_db(self) -> Path:

@@ -61,17 +61,23 @@ def encode(envelope: Envelope) -> tuple[bytes, dict[str, str]]:
     Raises:
         InvalidRequest: it does not fit into one message; the text names the limit.
     """
+    said = attributes(envelope)
+    check_limits(said, len(envelope.request.body))
+    return envelope.request.body, said
+
+
+def attributes(envelope: Envelope) -> dict[str, str]:
+    """The attributes that a job needs, whether a message may have so many of them or not."""
     request = envelope.request
-    attributes = {"job-id": envelope.job_id, "method": request.method}
-    _put(attributes, "path", request.path)
+    said = {"job-id": envelope.job_id, "method": request.method}
+    _put(said, "path", request.path)
     for name, value in request.headers:
-        _put(attributes, name if name == "content-type" else _HEADER + _escape(name), value)
+        _put(said, name if name == "content-type" else _HEADER + _escape(name), value)
     if envelope.batch_id:
-        attributes["batch-id"] = envelope.batch_id
+        said["batch-id"] = envelope.batch_id
     if envelope.store_id:
-        attributes["store-id"] = envelope.store_id
-    _check_limits(attributes, len(request.body))
-    return request.body, attributes
+        said["store-id"] = envelope.store_id
+    return said
 
 
 def decode(data: bytes, attributes: Mapping[str, str], *, message_id: str, route: str | None = None) -> Envelope:
@@ -98,9 +104,15 @@ def decode(data: bytes, attributes: Mapping[str, str], *, message_id: str, route
 
 
 def split_route(route: str) -> tuple[str | None, str]:
-    """The method (None where it names none) and the path of ``"POST /path"`` or ``"/path"``."""
-    method, _, path = route.strip().rpartition(" ")
-    return method.strip() or None, path
+    """The method (None where it names none) and the path of ``"POST /path"`` or ``"/path"``.
+
+    Any white space may stand before, between and behind them; what of it is inside of the path belongs to the path.
+    """
+    text = route.strip()
+    parts = text.split(maxsplit=1)
+    if text.startswith("/") or not parts[1:]:
+        return None, text
+    return parts[0], parts[1]
 
 
 def _put(attributes: dict[str, str], key: str, value: str) -> None:
@@ -156,7 +168,12 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _check_limits(attributes: dict[str, str], body_bytes: int) -> None:
+def check_limits(attributes: Mapping[str, str], body_bytes: int) -> None:
+    """Refuse what does not fit into one message.
+
+    Raises:
+        InvalidRequest: there are too many attributes, a key is too long, or all of it is too large.
+    """
     if len(attributes) > MAX_ATTRIBUTES:
         raise InvalidRequest(
             f"the headers need {len(attributes)} attributes, and a Pub/Sub message has at most {MAX_ATTRIBUTES}; "

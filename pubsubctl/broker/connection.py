@@ -4,8 +4,8 @@ The path is the same for all brokers; an emulator only has a plain channel where
 """
 
 import socket
+import threading
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from pubsubctl.errors import BrokerUnreachable, InvalidSetting
@@ -77,11 +77,15 @@ def answers(address: Address, *, timeout_s: float = 2.0) -> bool:
 
 
 class Connection:
-    """The clients of one broker, each made when it is first asked for."""
+    """The clients of one broker, each made once, when it is first asked for. Any thread may ask."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.address = locate(settings)
+        self._lock = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._publisher: PublisherClient | None = None
+        self._subscriber: SubscriberClient | None = None
 
     def check(self) -> None:
         """Find out at once whether an emulator is gone, instead of after many tries.
@@ -95,38 +99,43 @@ class Connection:
                 "or check PUBSUB_EMULATOR_HOST"
             )
 
-    @cached_property
+    @property
     def publisher(self) -> "PublisherClient":
         """The client of the Publisher service, one RPC a call."""
-        from google.pubsub_v1 import PublisherClient
-        from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+        with self._lock:
+            if self._publisher is None:
+                from google.pubsub_v1 import PublisherClient
+                from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
-        return PublisherClient(transport=PublisherGrpcTransport(**self._transport))
+                transport = PublisherGrpcTransport(host=self.address.place, channel=self._shared_channel())
+                self._publisher = PublisherClient(transport=transport)
+            return self._publisher
 
-    @cached_property
+    @property
     def subscriber(self) -> "SubscriberClient":
         """The client of the Subscriber service, one RPC a call."""
-        from google.pubsub_v1 import SubscriberClient
-        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+        with self._lock:
+            if self._subscriber is None:
+                from google.pubsub_v1 import SubscriberClient
+                from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-        return SubscriberClient(transport=SubscriberGrpcTransport(**self._transport))
+                transport = SubscriberGrpcTransport(host=self.address.place, channel=self._shared_channel())
+                self._subscriber = SubscriberClient(transport=transport)
+            return self._subscriber
 
     def streaming(self) -> "StreamingClient":
         """A new high-level subscriber, with a channel of its own; its user closes it."""
         from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
         from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-        return StreamingClient(
-            transport=SubscriberGrpcTransport(**(self._transport | {"channel": self._new_channel()}))
-        )
+        return StreamingClient(transport=SubscriberGrpcTransport(host=self.address.place, channel=self._new_channel()))
 
     def close(self) -> None:
-        """Close what was opened."""
-        for name in ("publisher", "subscriber"):
-            client = self.__dict__.pop(name, None)
-            if client is not None:
-                client.transport.close()
-        self.__dict__.pop("_transport", None)
+        """Close what was opened; closing it twice does no harm."""
+        with self._lock:
+            if self._channel is not None:
+                self._channel.close()
+            self._channel = self._publisher = self._subscriber = None
 
     def __enter__(self) -> Self:
         return self
@@ -134,9 +143,10 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @cached_property
-    def _transport(self) -> dict[str, Any]:
-        return {"host": self.address.place, "channel": self._new_channel()}
+    def _shared_channel(self) -> "grpc.Channel":
+        if self._channel is None:
+            self._channel = self._new_channel()
+        return self._channel
 
     def _new_channel(self) -> "grpc.Channel":
         if not self.address.is_cloud:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.errors import BrokerError, BrokerUnreachable
 
 if TYPE_CHECKING:
     from google.pubsub_v1.types import PublishRequest
@@ -39,30 +40,39 @@ class Publisher:
     def publish(self, messages: Sequence[Outgoing]) -> list[str]:
         """Publish and return the message ids, in order.
 
+        What has to be known of each call is learnt by giving the parts of ``in_calls`` one at a time.
+
         Raises:
             BrokerUnreachable: no answer; some of the messages may have been published.
             ResourceNotFound: there is no such topic.
-            BrokerError: the broker refused a call.
+            BrokerError: the broker refused a call: nothing of that call was published, nor of any after it.
         """
+        return [message_id for part in in_calls(messages) for message_id in self._call(part)]
+
+    def _call(self, messages: Sequence[Outgoing]) -> list[str]:
         from google.api_core import exceptions, retry
 
         from pubsubctl.broker.refusals import translated
 
+        unanswered: list[Exception] = []
         # Nothing is retried longer than people would wait; a job that is in doubt is the sweeper's.
         policy = retry.Retry(
             predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.Aborted),
             initial=0.05,
             maximum=1.0,
             timeout=self._timeout_s / 3,
+            on_error=unanswered.append,
         )
-        ids: list[str] = []
-        with translated(self._connection.address.place):
-            for part in in_calls(messages):
+        try:
+            with translated(self._connection.address.place):
                 answer = self._connection.publisher.publish(
-                    _request(self._topic, part), retry=policy, timeout=self._timeout_s
+                    _request(self._topic, messages), retry=policy, timeout=self._timeout_s
                 )
-                ids.extend(answer.message_ids)
-        return ids
+        except BrokerError as error:
+            if unanswered:  # the try before may have been heard
+                raise BrokerUnreachable(f"{error}; an earlier try had no answer") from error
+            raise
+        return list(answer.message_ids)
 
 
 def in_calls(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:

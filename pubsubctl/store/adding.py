@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.sql import bindparam, case, insert, null, select, update
@@ -10,7 +11,7 @@ from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, NewJob, Reason
 from pubsubctl.store import rows
-from pubsubctl.store.base import LOST_MESSAGE_S, PUBLISH_GRACE_S, Added, Burial, Claim, Published
+from pubsubctl.store.base import LOST_MESSAGE_S, PUBLISH_GRACE_S, Added, Burial, Claim, Published, Unpublished
 from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
@@ -39,7 +40,16 @@ _INSERT_BURIED = Statement(insert(jobs), [*_JOB, "reason", "error", "finished_at
 _INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
 _KNOWN_IDS = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
 _KNOWN_KEYS = Statement(
-    select(jobs.c.idempotency_key, jobs.c.id, requests.c.method, requests.c.path, requests.c.headers, requests.c.body)
+    select(
+        jobs.c.idempotency_key,
+        jobs.c.id,
+        jobs.c.attempt,
+        jobs.c.reason,
+        requests.c.method,
+        requests.c.path,
+        requests.c.headers,
+        requests.c.body,
+    )
     .join_from(jobs, requests, requests.c.job_id == jobs.c.id)
     .where(AnyOf(jobs.c.idempotency_key))
 )
@@ -58,12 +68,33 @@ _UNPUBLISHED = Statement(
     update(jobs)
     .where(
         jobs.c.id == bindparam("job_id"),
-        jobs.c.state == constant(JobState.QUEUED),
+        jobs.c.attempt == bindparam("of_attempt"),
+        jobs.c.state.in_([constant(JobState.QUEUED), constant(JobState.RETRYING)]),
         jobs.c.message_id.is_(None),
     )
-    .values(state=constant(JobState.FAILED), reason=constant(Reason.UNPUBLISHED), due_at=null()),
-    ["error", "finished_at"],
+    .values(state=constant(JobState.FAILED), reason=constant(Reason.UNPUBLISHED), not_before=null()),
+    ["error", "finished_at", "due_at"],
 )
+_QUEUE_AGAIN = Statement(
+    update(jobs)
+    .where(
+        jobs.c.id == bindparam("job_id"),
+        jobs.c.state == constant(JobState.FAILED),
+        jobs.c.reason == constant(Reason.UNPUBLISHED),
+    )
+    .values(state=constant(JobState.QUEUED), reason=null(), error=null(), finished_at=null()),
+    ["batch_id", "max_attempts", "timeout_s", "not_before", "ordering_key", "topic", "due_at"],
+)
+
+
+@dataclass(slots=True)
+class _Known:
+    """The job that has an idempotency key."""
+
+    job_id: str
+    attempt: int
+    reason: str | None
+    request: Request
 
 
 def add(transaction: Transaction, new: Sequence[NewJob]) -> list[Added]:
@@ -72,22 +103,30 @@ def add(transaction: Transaction, new: Sequence[NewJob]) -> list[Added]:
     now = transaction.now()
     answers: list[Added] = []
     fresh: list[NewJob] = []
+    again: list[dict[str, Any]] = []
     for job in new:
         first = known.get(job.idempotency_key) if job.idempotency_key is not None else None
-        if first is not None:
-            answers.append(Added(first[0], existed=True, same_request=first[1] == job.request))
-            continue
-        if job.idempotency_key is not None:
-            known[job.idempotency_key] = (job.id, job.request)
-        fresh.append(job)
-        answers.append(Added(job.id))
+        if first is None:
+            if job.idempotency_key is not None:
+                known[job.idempotency_key] = _Known(job.id, 0, None, job.request)
+            fresh.append(job)
+            answers.append(Added(job.id))
+        elif first.reason == Reason.UNPUBLISHED and first.request == job.request:
+            first.reason = None
+            again.append(_new_row(job, now) | {"job_id": first.job_id})
+            answers.append(Added(first.job_id, attempt=first.attempt))
+        else:
+            same = first.request == job.request
+            answers.append(Added(first.job_id, existed=True, same_request=same, attempt=first.attempt))
     insert_jobs(transaction, [_new_row(job, now) for job in fresh], [(job.id, job.request) for job in fresh])
+    transaction.run(_QUEUE_AGAIN, again)
     return answers
 
 
-def _known_keys(transaction: Transaction, new: Sequence[NewJob]) -> dict[str, tuple[str, Request]]:
+def _known_keys(transaction: Transaction, new: Sequence[NewJob]) -> dict[str, _Known]:
     keys = [job.idempotency_key for job in new if job.idempotency_key is not None]
-    return {row[0]: (row[1], rows.request(row[2:])) for row in transaction.fetch_any(_KNOWN_KEYS, keys)}
+    found = transaction.fetch_any(_KNOWN_KEYS, keys)
+    return {row[0]: _Known(row[1], row[2], row[3], rows.request(row[4:])) for row in found}
 
 
 def _new_row(job: NewJob, now: float) -> dict[str, Any]:
@@ -163,11 +202,22 @@ def published(transaction: Transaction, messages: Iterable[Published]) -> None:
     )
 
 
-def unpublished(transaction: Transaction, job_ids: Iterable[str], error: str) -> None:
+def unpublished(transaction: Transaction, refusals: Iterable[Unpublished]) -> None:
     """See ``Store.unpublished``."""
     now = transaction.now()
-    said = rows.text(error)
-    transaction.run(_UNPUBLISHED, [{"job_id": job_id, "error": said, "finished_at": now} for job_id in job_ids])
+    transaction.run(
+        _UNPUBLISHED,
+        [
+            {
+                "job_id": each.job_id,
+                "of_attempt": each.attempt,
+                "error": rows.text(each.error),
+                "finished_at": now,
+                "due_at": now if each.dead_letter else None,
+            }
+            for each in refusals
+        ],
+    )
 
 
 def bury(transaction: Transaction, burials: Sequence[Burial]) -> None:

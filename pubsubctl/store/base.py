@@ -33,7 +33,7 @@ a row                                 is due
 added, not known to be published      ``PUBLISH_GRACE_S`` after its insertion, or its delay
 published                             ``LOST_MESSAGE_S`` after that: the broker may have forgotten it
 running                               ``LEASE_GRACE_S`` after its lease ran out
-retrying                              at ``not_before``
+retrying                              at ``not_before``; if its message is held, ``LEASE_GRACE_S`` after that
 released                              ``LEASE_GRACE_S`` later: its message was nacked and should be back
 failed, dead letter not yet mirrored  at once
 ====================================  ==================================================================
@@ -62,13 +62,16 @@ class Added:
 
     Attributes:
         job_id: the id that the store has: another job's where the idempotency key was known.
-        existed: the idempotency key was known, so nothing was added.
+        existed: the idempotency key was known, so nothing was added, and nothing is to be published. Not so where the
+            known job had failed unpublished: that one is queued again, and its message is still to be made.
         same_request: the known job has the very same method, path, headers and body.
+        attempt: the job's attempt number, for ``Published`` and ``Unpublished``; 0 unless it has run before.
     """
 
     job_id: str
     existed: bool = False
     same_request: bool = True
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,8 @@ class Outcome:
         retry_in_s: for ``RETRYING``, seconds until the next attempt is due.
         crashed: the attempt ended without a record of the application's: counts as a crash, not as a failure.
         dead_letter: the job is given up, and its dead letter is still to be mirrored.
+        held: for ``RETRYING``: its message stays with the worker that holds it (a job with an ordering key), so the
+            sweeper takes it only ``LEASE_GRACE_S`` after it is due.
     """
 
     job_id: str
@@ -176,6 +181,7 @@ class Outcome:
     retry_in_s: float = 0.0
     crashed: bool = False
     dead_letter: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +195,22 @@ class Published:
     job_id: str
     message_id: str
     attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """A job that surely has no message: the broker refused it, or no message can carry it.
+
+    Attributes:
+        error: why, one line for people.
+        attempt: the job's attempt number when its message was to be made. A job claimed since is left alone.
+        dead_letter: nobody waits for the answer of a submit, so its dead letter is to be mirrored.
+    """
+
+    job_id: str
+    error: str
+    attempt: int = 0
+    dead_letter: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +335,10 @@ class Store(ABC):
     def add(self, jobs: Sequence[NewJob]) -> list[Added]:
         """Insert jobs as ``queued``, or find those whose idempotency key is known. One answer a job, in order.
 
+        A key is not used up by a job that could not be published: where its job has failed, reason ``unpublished``,
+        and has the same request, that job is queued again. It keeps its id, its counts and the time of its creation;
+        its batch, delay, limits, ordering key and topic are the new ones, and it is due as a new row is.
+
         Raises:
             StoreError: an id is taken.
         """
@@ -322,10 +348,11 @@ class Store(ABC):
         """Note which message carries a job; one that may not run yet stays due at its time."""
 
     @abstractmethod
-    def unpublished(self, job_ids: Iterable[str], error: str) -> None:
-        """Mark ``queued`` jobs as failed, reason ``unpublished``: the broker surely has no message of theirs.
+    def unpublished(self, refusals: Iterable[Unpublished]) -> None:
+        """Mark ``queued`` and ``retrying`` jobs as failed, reason ``unpublished``.
 
-        A job that is known to have a message is left alone. None of them has a dead letter.
+        A job that may have a message under way is left alone: one that was published, was released, is held, or whose
+        worker crashed. ``record`` lets go of the message of a job that is to be retried, unless it is held.
         """
 
     @abstractmethod
@@ -341,13 +368,13 @@ class Store(ABC):
         """Write how attempts ended. One answer an outcome: False where the attempt was no longer the current one."""
 
     @abstractmethod
-    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
         """Say that a worker lives, renew its leases, keep what progress they report (None leaves it as it was).
 
         A lease that ran out, but whose job nobody has taken since, is renewed too.
 
         Returns:
-            The ids of the leases that are lost: cancelled, overtaken or unknown.
+            Those of the leases that are lost: cancelled, overtaken or unknown.
         """
 
     @abstractmethod

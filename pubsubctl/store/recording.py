@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy.sql import bindparam, insert, null, select, update
+from sqlalchemy.sql import bindparam, case, insert, literal_column, null, select, update
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import FINISHED, JobState
 from pubsubctl.store import rows
-from pubsubctl.store.base import Cancelled, Outcome
+from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, Outcome
 from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
@@ -25,6 +25,7 @@ _RECORD = Statement(
         lease_until=null(),
         failures=jobs.c.failures + bindparam("failed"),
         crashes=jobs.c.crashes + bindparam("crashed"),
+        message_id=case((bindparam("let_go") == literal_column("1"), null()), else_=jobs.c.message_id),
     ),
     ["state", "reason", "error", "http_status", "not_before", "due_at", "finished_at", "result_bytes"],
 )
@@ -63,6 +64,7 @@ def _ended_row(outcome: Outcome, now: float) -> dict[str, Any]:
         raise StoreError(f"an attempt cannot end as {outcome.state}; record succeeded, failed or retrying")
     retried = outcome.state is JobState.RETRYING
     again_at = now + outcome.retry_in_s if retried else None
+    swept_at = again_at + LEASE_GRACE_S if again_at is not None and outcome.held else again_at
     dead = outcome.dead_letter and outcome.state is JobState.FAILED
     response = outcome.response
     return {
@@ -70,11 +72,12 @@ def _ended_row(outcome: Outcome, now: float) -> dict[str, Any]:
         "state": str(outcome.state),
         "failed": int(outcome.state is not JobState.SUCCEEDED and not outcome.crashed),
         "crashed": int(outcome.crashed),
+        "let_go": int(retried and not outcome.held),
         "reason": outcome.reason,
         "error": rows.text(outcome.error) if outcome.error is not None else None,
         "http_status": response.status if response is not None else None,
         "not_before": again_at,
-        "due_at": now if dead else again_at,
+        "due_at": now if dead else swept_at,
         "finished_at": None if retried else now,
         "result_bytes": len(response.body) if response is not None and not retried else None,
     }

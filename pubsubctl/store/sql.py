@@ -19,6 +19,7 @@ from pubsubctl.store.base import (
     Published,
     Refused,
     Store,
+    Unpublished,
     Watch,
     WorkerInfo,
 )
@@ -50,10 +51,10 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             adding.published(transaction, messages)
 
-    def unpublished(self, job_ids: Iterable[str], error: str) -> None:
+    def unpublished(self, refusals: Iterable[Unpublished]) -> None:
         """See ``Store.unpublished``."""
         with self._database.write() as transaction:
-            adding.unpublished(transaction, job_ids, error)
+            adding.unpublished(transaction, refusals)
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
         """See ``Store.claim``."""
@@ -70,7 +71,7 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             return recording.record(transaction, outcomes)
 
-    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
         """See ``Store.heartbeat``."""
         with self._database.write() as transaction:
             return working.heartbeat(transaction, worker, leases, lease_s=lease_s)

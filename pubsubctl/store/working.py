@@ -33,14 +33,14 @@ _RETIRE = Statement(delete(workers).where(workers.c.id == bindparam("worker_id")
 _ALL = Statement(select(workers).order_by(workers.c.started_at, workers.c.id))
 
 
-def heartbeat(transaction: Transaction, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[str]:
+def heartbeat(transaction: Transaction, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
     """See ``Store.heartbeat``."""
     now = transaction.now()
     _seen(transaction, worker, now)
     running = dict(tuple(row) for row in transaction.fetch_any(_RUNNING, [lease.job_id for lease in leases]))
     held = [lease for lease in leases if running.get(lease.job_id) == lease.attempt]
     transaction.run(_RENEW, [_renewed_row(lease, now + lease_s) for lease in held])
-    return [lease.job_id for lease in leases if running.get(lease.job_id) != lease.attempt]
+    return [lease for lease in leases if running.get(lease.job_id) != lease.attempt]
 
 
 def _renewed_row(lease: Lease, lease_until: float) -> dict[str, Any]:

@@ -126,14 +126,18 @@ def _named(module: ModuleType, attribute: str, name: str) -> Any:
 
 
 def _is_factory(function: Any, attribute: str) -> bool:
-    """Whether a function makes an application, rather than being one: it cannot be called with two arguments."""
+    """Whether a function makes an application, rather than being one.
+
+    A factory cannot be called with two arguments, or would take them for options: all its parameters have defaults.
+    """
     if attribute in _FACTORIES:
         return True
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind({}, None)
+        signature.bind({}, None)
     except TypeError:
         return True
-    return False
+    return all(parameter.default is not parameter.empty for parameter in signature.parameters.values())
 
 
 def _attribute(owner: Any, attribute: str, name: str) -> Any:

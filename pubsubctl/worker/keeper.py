@@ -28,6 +28,7 @@ class Keeper:
     Args:
         lost: told which attempts are not ours any more.
         tick: called every quarter of a second.
+        clock: what tells when leases are to be renewed; seconds that only rise.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Keeper:
         lease_s: float,
         lost: Callable[[list[Task]], None],
         tick: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._pool = pool
@@ -46,6 +48,7 @@ class Keeper:
         self._lease_s = lease_s
         self._lost = lost
         self._tick = tick
+        self._clock = clock
         self._renewed_at = 0.0
         self._looked_at = 0.0
         self._away = False
@@ -59,7 +62,7 @@ class Keeper:
             StoreUnreachable: the store is away.
         """
         self._store.heartbeat(self._info, [], lease_s=self._lease_s)
-        self._renewed_at = time.monotonic()
+        self._renewed_at = self._clock()
         self._thread.start()
 
     def close(self, timeout_s: float = 30.0) -> None:
@@ -89,26 +92,33 @@ class Keeper:
                 self._pool.kill(task, TimedOut(task.timeout_s))
 
     def _renew(self, tasks: list[Task]) -> None:
-        """Write what has to be written now: all leases in good time, the rest where there is something to say."""
-        now = time.monotonic()
+        """Write what has to be written now: all leases in good time, the rest where there is something to say.
+
+        What could not be written is tried again at the next tick.
+        """
+        now = self._clock()
         if now - self._renewed_at >= self._lease_s / 3:
-            chosen, self._renewed_at, self._looked_at = tasks, now, now
+            self._write(tasks, tasks)
+            self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
-            chosen = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _LOOK_S)]
+            lasting = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _LOOK_S)]
+            if lasting:
+                self._write(lasting, tasks)
             self._looked_at = now
-            if not chosen:
-                return
-        else:
-            chosen = [task for task in tasks if task.progress]
-            if not chosen:
-                return
+        elif reporting := [task for task in tasks if task.progress]:
+            self._write(reporting, tasks)
+
+    def _write(self, chosen: list[Task], tasks: list[Task]) -> None:
         busy = sum(1 for task in tasks if task.began_at)
-        lost = self._store.heartbeat(replace(self._info, busy=busy), [_lease(t) for t in chosen], lease_s=self._lease_s)
+        reported = [task.progress for task in chosen]
+        leases = [
+            Lease(task.job_id, task.claimed.attempt, *(progress or (None, None)))
+            for task, progress in zip(chosen, reported, strict=True)
+        ]
+        lost = self._store.heartbeat(replace(self._info, busy=busy), leases, lease_s=self._lease_s)
+        for task, progress in zip(chosen, reported, strict=True):
+            if task.progress is progress:  # the application may have reported more meanwhile
+                task.progress = None
         if lost:
-            self._lost([task for task in chosen if task.job_id in lost])
-
-
-def _lease(task: Task) -> Lease:
-    fraction, note = task.progress or (None, None)
-    task.progress = None
-    return Lease(task.job_id, task.claimed.attempt, fraction, note)
+            gone = {(lease.job_id, lease.attempt) for lease in lost}
+            self._lost([task for task in chosen if (task.job_id, task.claimed.attempt) in gone])

@@ -12,6 +12,7 @@ MAX_CRASHES = 10
 
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 600.0
+_SPREAD = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,12 @@ def outcome_of(claimed: Claimed, ending: Ending, *, now: float, jitter: random.R
 
 
 def retry_delay(claimed: Claimed, jitter: random.Random) -> float:
-    """Seconds until the next attempt: doubled with every one that went wrong, from 1 s to 10 min, give or take half."""
+    """Seconds until the next attempt, from 1 s to 10 min: doubled with every one that went wrong, and up to half more.
+
+    The doubling ends where half more makes 10 min, so that the longest delays are spread as well.
+    """
     doubled = _FIRST_RETRY_S * 2.0 ** min(claimed.failures + claimed.crashes, 20)
-    return max(_FIRST_RETRY_S, min(_LAST_RETRY_S, doubled) * jitter.uniform(0.5, 1.5))
+    return min(_LAST_RETRY_S / _SPREAD, doubled) * jitter.uniform(1.0, _SPREAD)
 
 
 def _of_response(claimed: Claimed, response: Response, now: float, jitter: random.Random) -> Outcome:

@@ -16,7 +16,7 @@ from typing import Any
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.publish import Publisher
 from pubsubctl.broker.refusals import translated
-from pubsubctl.errors import ApplicationError, BrokerError, PubsubctlError
+from pubsubctl.errors import ApplicationError, BrokerError, PubsubctlError, ResourceNotFound
 from pubsubctl.settings import Settings
 from pubsubctl.store.base import Store, WorkerInfo
 from pubsubctl.store.opening import open_store
@@ -244,10 +244,14 @@ class Worker:
         Raises:
             ResourceNotFound: there is no such subscription.
         """
-        with translated(connection.address.place):
-            found = connection.subscriber.get_subscription(
-                subscription=self._settings.subscription_path, timeout=_ENDING_S
-            )
+        path, place = self._settings.subscription_path, connection.address.place
+        try:
+            with translated(place):
+                found = connection.subscriber.get_subscription(subscription=path, timeout=_ENDING_S)
+        except ResourceNotFound as error:
+            raise ResourceNotFound(
+                f"there is no subscription {path} at {place}; `pubsubctl setup` creates it"
+            ) from error
         return 0.0 if "retry_policy" in found else _NACK_PAUSE_S
 
     @contextmanager

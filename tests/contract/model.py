@@ -24,6 +24,8 @@ class ModelJob:
     message: str = ""
     lease: float = 0.0
     finished: float = 0.0
+    keyed: bool = False
+    unpublished: bool = False
 
 
 class Model:
@@ -36,13 +38,28 @@ class Model:
     def add(self, job_id: str, delay_s: float) -> bool:
         if job_id in self.jobs:
             return False
-        self.jobs[job_id] = ModelJob(self.now + (delay_s or PUBLISH_GRACE_S), self.now + delay_s)
+        self.jobs[job_id] = ModelJob(self.now + (delay_s or PUBLISH_GRACE_S), self.now + delay_s, keyed=True)
         return True
+
+    def add_again(self, job_id: str, delay_s: float) -> bool:
+        """Whether the job is queued again."""
+        job = self.jobs[job_id]
+        if again := job.unpublished:
+            job.state, job.unpublished, job.finished = QUEUED, False, 0.0
+            job.due, job.not_before = self.now + (delay_s or PUBLISH_GRACE_S), self.now + delay_s
+        return again
 
     def published(self, job_id: str, attempt: int) -> None:
         job = self.jobs.get(job_id)
-        if job and job.state in {QUEUED, RETRYING} and job.attempt == attempt and job.not_before <= self.now:
-            job.due = self.now + LOST_MESSAGE_S
+        if job and job.state in {QUEUED, RETRYING} and job.attempt == attempt:
+            job.message = "m1"
+            job.due = self.now + LOST_MESSAGE_S if job.not_before <= self.now else job.due
+
+    def unpublished(self, job_id: str, attempt: int, *, dead: bool) -> None:
+        job = self.jobs.get(job_id)
+        if job and job.state in {QUEUED, RETRYING} and job.attempt == attempt and not job.message:
+            self._end(job, FAILED, due=self.now if dead else None)
+            job.unpublished = True
 
     def claim(self, job_id: str, message: str) -> int | Refusal:
         """The attempt's number, or why not."""
@@ -76,13 +93,15 @@ class Model:
             job = self.jobs[job_id]
             job.state, job.not_before, job.due = QUEUED, 0.0, self.now + LEASE_GRACE_S
 
-    def record(self, job_id: str, attempt: int, state: JobState, retry_in_s: float, *, dead: bool) -> bool:
+    def record(self, job_id: str, attempt: int, state: JobState, retry_in_s: float, *, dead: bool, held: bool) -> bool:
         if not self.holds(job_id, attempt):
             return False
         job = self.jobs[job_id]
         job.failures += state is not SUCCEEDED
         if state is RETRYING:
-            job.state, job.not_before, job.due = RETRYING, self.now + retry_in_s, self.now + retry_in_s
+            job.state, job.not_before = RETRYING, self.now + retry_in_s
+            job.due = job.not_before + (LEASE_GRACE_S if held else 0.0)
+            job.message = job.message if held else ""
         else:
             self._end(job, state, due=self.now if dead and state is FAILED else None)
         return True

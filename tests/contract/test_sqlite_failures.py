@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
 )
 
 from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
-from pubsubctl.store.base import Burial, Lease, Published, Store, WorkerInfo
+from pubsubctl.store.base import Burial, Lease, Published, Store, Unpublished, WorkerInfo
 from pubsubctl.store.failures import failure, translated
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.sql import SqlStore
@@ -26,7 +26,7 @@ from pubsubctl.store.sqlite import SqliteDatabase
 CALLS: dict[str, Callable[[Store], object]] = {
     "add": lambda store: store.add([a_job("new", idempotency_key="key")]),
     "published": lambda store: store.published([Published("job-1", "message-1")]),
-    "unpublished": lambda store: store.unpublished(["job-1"], "gone"),
+    "unpublished": lambda store: store.unpublished([Unpublished("job-1", "gone")]),
     "claim": lambda store: store.claim([a_claim()]),
     "release": lambda store: store.release([Lease("job-1", 1)]),
     "record": lambda store: store.record([an_outcome()]),

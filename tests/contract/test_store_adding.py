@@ -1,10 +1,22 @@
 import pytest
-from given import REQUEST, TOPIC, a_claim, a_job, added, due, running, the_job
+from given import LEASE_S, REQUEST, TOPIC, a_claim, a_failure, a_job, a_retry, added, due, running, the_job
 
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import LOST_MESSAGE_S, PUBLISH_GRACE_S, Added, Burial, Claimed, DueKind, Published
+from pubsubctl.store.base import (
+    LEASE_GRACE_S,
+    LOST_MESSAGE_S,
+    PUBLISH_GRACE_S,
+    Added,
+    Burial,
+    Claimed,
+    DueKind,
+    Lease,
+    Published,
+    Refused,
+    Unpublished,
+)
 
 
 def test_a_new_job_is_queued_and_comes_back_as_it_was_submitted(store):
@@ -128,7 +140,7 @@ def test_a_delayed_job_published_too_early_stays_due_at_its_time(store, backend)
 
 def test_an_unpublished_job_is_failed_with_its_reason(store, backend):
     added(store, "job-1", "job-2")
-    store.unpublished(["job-1", "nobody"], "the topic is gone")
+    store.unpublished([Unpublished("job-1", "the topic is gone"), Unpublished("nobody", "no")])
     job = the_job(store)
     assert (job.state, job.reason, job.error) == (JobState.FAILED, Reason.UNPUBLISHED, "the topic is gone")
     assert job.finished_at == store.now()
@@ -141,9 +153,98 @@ def test_a_job_that_has_a_message_or_runs_is_never_unpublished(store):
     added(store, "published")
     store.published([Published("published", "message-1")])
     running(store, "running")
-    store.unpublished(["published", "running"], "no")
+    store.unpublished([Unpublished("published", "no"), Unpublished("running", "no", 1)])
     assert the_job(store, "published").state is JobState.QUEUED
     assert the_job(store, "running").state is JobState.RUNNING
+
+
+def test_a_job_to_be_retried_can_be_unpublished_with_a_dead_letter(store, backend):
+    running(store, "job-1", "job-2")
+    store.record([a_retry("job-1"), a_retry("job-2")])
+    store.unpublished([Unpublished("job-1", "too many headers", 1, dead_letter=True), Unpublished("job-2", "no", 1)])
+    job = the_job(store)
+    assert (job.state, job.reason, job.error) == (JobState.FAILED, Reason.UNPUBLISHED, "too many headers")
+    assert (job.attempt, job.failures, job.not_before) == (1, 1, None)
+    (found,) = store.sweep(TOPIC, limit=10, max_crashes=3)
+    assert (found.kind, found.job.id) == (DueKind.DEAD_LETTER, "job-1")
+    assert isinstance(store.claim([a_claim("job-2")])[0], Refused)
+
+
+@pytest.mark.parametrize("attempt", [0, 2])
+def test_a_job_of_another_attempt_is_never_unpublished(store, attempt):
+    running(store)
+    store.record([a_retry()])
+    store.unpublished([Unpublished("job-1", "no", attempt)])
+    assert the_job(store).state is JobState.RETRYING
+
+
+def test_a_job_that_may_have_a_message_under_way_is_never_unpublished(store, backend):
+    running(store, "released", "held", "republished", "crashed")
+    store.release([Lease("released", 1)])
+    store.record([a_retry("held", held=True), a_retry("republished")])
+    store.published([Published("republished", "message-2", 1)])
+    backend.advance(LEASE_S + LEASE_GRACE_S)
+    assert "crashed" in due(store)
+    ids = ["released", "held", "republished", "crashed"]
+    store.unpublished([Unpublished(job_id, "no", 1) for job_id in ids])
+    assert [the_job(store, job_id).state for job_id in ids] == [JobState.QUEUED, *[JobState.RETRYING] * 3]
+
+
+def test_the_key_of_an_unpublished_job_queues_the_same_request_again_under_its_id(store, backend):
+    added(store, "job-1", idempotency_key="key", max_attempts=2)
+    store.unpublished([Unpublished("job-1", "no topic")])
+    created_at = store.now()
+    backend.advance(100)
+    again = a_job(
+        "job-2",
+        idempotency_key="key",
+        batch_id="batch-2",
+        max_attempts=7,
+        timeout_s=9.0,
+        ordering_key="order",
+        topic="projects/p/topics/t2",
+    )
+    assert store.add([again, again]) == [Added("job-1"), Added("job-1", existed=True)]
+    assert store.get(["job-2"]) == [None]
+    job = the_job(store)
+    assert (job.state, job.reason, job.error, job.finished_at) == (JobState.QUEUED, None, None, None)
+    assert (job.batch_id, job.max_attempts, job.timeout_s, job.ordering_key) == ("batch-2", 7, 9.0, "order")
+    assert (job.topic, job.created_at, job.attempt) == ("projects/p/topics/t2", created_at, 0)
+    backend.advance(PUBLISH_GRACE_S - 1)
+    assert due(store, topic=job.topic) == []
+    backend.advance(1)
+    assert due(store, topic=job.topic) == ["job-1"]
+
+
+def test_a_job_queued_again_keeps_its_attempt_number_and_takes_the_new_delay(store, backend):
+    added(store, "job-1", idempotency_key="key")
+    store.claim([a_claim()])
+    store.record([a_retry()])
+    store.unpublished([Unpublished("job-1", "no", 1)])
+    assert store.add([a_job("job-2", idempotency_key="key", delay_s=10.0)]) == [Added("job-1", attempt=1)]
+    assert (the_job(store).attempt, the_job(store).failures) == (1, 1)
+    assert the_job(store).not_before == store.now() + 10
+    backend.advance(10)
+    assert due(store) == ["job-1"]
+    store.published([Published("job-1", "message-2", 1)])
+    assert the_job(store).message_id == "message-2"
+    assert [each.attempt for each in store.claim([a_claim(message_id="message-2")])] == [2]
+
+
+def test_the_key_of_an_unpublished_job_stays_with_its_request(store):
+    added(store, "job-1", idempotency_key="key")
+    store.unpublished([Unpublished("job-1", "no topic")])
+    other = a_job("job-2", idempotency_key="key", request=Request.of("GET", "/other"))
+    assert store.add([other]) == [Added("job-1", existed=True, same_request=False)]
+    assert the_job(store).state is JobState.FAILED
+
+
+def test_a_job_that_failed_for_another_reason_is_not_queued_again(store):
+    added(store, "job-1", idempotency_key="key")
+    store.claim([a_claim()])
+    store.record([a_failure(reason=Reason.STATUS)])
+    assert store.add([a_job("job-2", idempotency_key="key")]) == [Added("job-1", existed=True, attempt=1)]
+    assert the_job(store).state is JobState.FAILED
 
 
 def test_a_burial_is_a_failed_job_whose_dead_letter_is_due_at_once(store):

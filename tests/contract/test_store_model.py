@@ -12,7 +12,7 @@ from model import Model
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Cancelled, Claimed, Lease, Published, WorkerInfo
+from pubsubctl.store.base import Added, Cancelled, Claimed, Lease, Published, Unpublished, WorkerInfo
 
 IDS = st.sampled_from(["a", "b", "c"])
 MESSAGES = st.sampled_from(["m1", "m2"])
@@ -43,7 +43,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(job_id=IDS, delay_s=st.sampled_from([0.0, 0.0, 10.0]))
     def add(self, job_id, delay_s):
         if self.model.add(job_id, delay_s):
-            self.store.add([a_job(job_id, delay_s=delay_s)])
+            self.store.add([a_job(job_id, delay_s=delay_s, idempotency_key=job_id)])
         else:
             with pytest.raises(StoreError):
                 self.store.add([a_job(job_id)])
@@ -53,6 +53,21 @@ class StoreMachine(RuleBasedStateMachine):
         attempt = self.attempt(job_id, late)
         self.model.published(job_id, attempt)
         self.store.published([Published(job_id, "m1", attempt)])
+
+    @rule(job_id=IDS, late=LATE, dead=st.booleans())
+    def unpublished(self, job_id, late, dead):
+        attempt = self.attempt(job_id, late)
+        self.model.unpublished(job_id, attempt, dead=dead)
+        self.store.unpublished([Unpublished(job_id, "refused", attempt, dead_letter=dead)])
+
+    @rule(job_id=IDS, delay_s=st.sampled_from([0.0, 10.0]))
+    def add_under_its_key(self, job_id, delay_s):
+        known = self.model.jobs.get(job_id)
+        if known is None or not known.keyed:
+            return
+        again = self.model.add_again(job_id, delay_s)
+        answer = Added(job_id, existed=not again, attempt=known.attempt)
+        assert self.store.add([a_job("other", idempotency_key=job_id, delay_s=delay_s)]) == [answer]
 
     @rule(claims=st.lists(st.tuples(IDS, MESSAGES), min_size=1, max_size=4))
     def claim(self, claims):
@@ -69,7 +84,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(job_id=IDS, late=LATE)
     def heartbeat(self, job_id, late):
         attempt = self.attempt(job_id, late)
-        lost = [] if self.model.heartbeat(job_id, attempt) else [job_id]
+        lost = [] if self.model.heartbeat(job_id, attempt) else [Lease(job_id, attempt)]
         assert self.store.heartbeat(WORKER, [Lease(job_id, attempt)], lease_s=LEASE_S) == lost
 
     @rule(
@@ -78,11 +93,12 @@ class StoreMachine(RuleBasedStateMachine):
         state=st.sampled_from([JobState.SUCCEEDED, JobState.FAILED, JobState.RETRYING, JobState.RETRYING]),
         retry_in_s=st.sampled_from([0.0, 10.0]),
         dead=st.booleans(),
+        held=st.booleans(),
     )
-    def record(self, job_id, late, state, retry_in_s, dead):
+    def record(self, job_id, late, state, retry_in_s, dead, held):
         attempt = self.attempt(job_id, late)
-        expected = self.model.record(job_id, attempt, state, retry_in_s, dead=dead)
-        outcome = an_outcome(job_id, attempt, state=state, retry_in_s=retry_in_s, dead_letter=dead)
+        expected = self.model.record(job_id, attempt, state, retry_in_s, dead=dead, held=held)
+        outcome = an_outcome(job_id, attempt, state=state, retry_in_s=retry_in_s, dead_letter=dead, held=held)
         assert self.store.record([outcome]) == [expected]
 
     @rule(job_id=IDS)
@@ -112,9 +128,11 @@ class StoreMachine(RuleBasedStateMachine):
     def both_know_the_same(self):
         jobs = self.store.find().jobs
         expected = {
-            job_id: (job.state, job.attempt, job.failures, job.crashes) for job_id, job in self.model.jobs.items()
+            job_id: (job.state, job.attempt, job.failures, job.crashes, job.message or None)
+            for job_id, job in self.model.jobs.items()
         }
-        assert {job.id: (job.state, job.attempt, job.failures, job.crashes) for job in jobs} == expected
+        known = {job.id: (job.state, job.attempt, job.failures, job.crashes, job.message_id) for job in jobs}
+        assert known == expected
         assert self.store.counts() == dict.fromkeys(JobState, 0) | Counter(job.state for job in jobs)
         assert all(job.crashes <= MAX_CRASHES for job in jobs)
 

@@ -55,9 +55,17 @@ def test_leases_that_are_lost_are_named_and_left_alone(store, backend):
     store.claim([a_claim("overtaken")])
     ids = ["unknown", "queued", "cancelled", "overtaken", "done", "held"]
     lost = store.heartbeat(WORKER, [Lease(job_id, 1, 0.5) for job_id in ids], lease_s=LEASE_S)
-    assert lost == ids[:-1]
+    assert lost == [Lease(job_id, 1, 0.5) for job_id in ids[:-1]]
     assert the_job(store, "overtaken").progress_fraction is None
     assert the_job(store, "held").progress_fraction == 0.5
+
+
+def test_of_two_attempts_of_a_job_only_the_overtaken_one_is_lost(store, backend):
+    running(store)
+    backend.advance(LEASE_S)
+    store.claim([a_claim()])
+    leases = [Lease("job-1", 1), Lease("job-1", 2)]
+    assert store.heartbeat(WORKER, leases, lease_s=LEASE_S) == leases[:1]
 
 
 def test_progress_is_kept_until_it_is_reported_again_or_the_next_attempt_begins(store, backend):

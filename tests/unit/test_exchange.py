@@ -124,6 +124,10 @@ def test_the_first_header_of_a_response_is_found_in_any_case():
         ("text/plain; charset=latin-1", b"caf\xe9", "caf\xe9"),
         ('text/plain; Charset="UTF-16-LE"', "hi".encode("utf-16-le"), "hi"),
         ("text/plain; charset=klingon", b"hi", "hi"),
+        ("text/plain; charset=undefined", b"hi\xff", "hi\N{REPLACEMENT CHARACTER}"),
+        ("text/plain; charset=idna", b"hi\xff", "hi\N{REPLACEMENT CHARACTER}"),
+        ("text/plain; charset=punycode", b"hi\xff", "hi\N{REPLACEMENT CHARACTER}"),
+        ("text/plain; charset=base64", b"hi", "hi"),
         ("text/plain", b"\xff", "\N{REPLACEMENT CHARACTER}"),
     ],
 )

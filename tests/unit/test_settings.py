@@ -1,5 +1,6 @@
 """Settings: which source goes before which, what is refused, and that each value knows where it came from."""
 
+import threading
 from dataclasses import fields
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_an_empty_variable_is_one_that_is_not_set(load):
 
 @pytest.mark.parametrize("key", [field.name for field in fields(Settings) if "parse" in field.metadata])
 def test_every_key_can_be_set_in_every_way(key, load):
-    words = {"broker": "gcloud", "store": "/x/y.db", "credentials_file": "/x/key.json"}
+    words = {"broker": "gcloud", "store": "/x/y.db", "credentials_file": "/x/key.json", "route": "PUT /x"}
     default = getattr(Settings(), key)
     value = words.get(key, 77 if isinstance(default, int | float) or "timeout" in key else "word-77")
     assert getattr(load({key: value}), key) == value
@@ -84,6 +85,14 @@ def test_the_state_directory_of_a_folder_above_is_used(load, tmp_path):
     (tmp_path / DIRECTORY).mkdir()
     (tmp_path / "a").mkdir()
     assert load(start=tmp_path / "a").state.directory == tmp_path / DIRECTORY
+
+
+def test_without_a_state_directory_it_belongs_beside_the_file_that_the_settings_come_from(load, tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    settings = load(toml="topic = 'mine'", start=tmp_path / "a" / "b")
+    assert (settings.topic, settings.state.directory) == ("mine", tmp_path / DIRECTORY)
+    assert settings.store_url == f"sqlite:///{tmp_path}/{DIRECTORY}/jobs.db"
+    assert load(toml="").state.directory == tmp_path / DIRECTORY
 
 
 def test_the_emulator_host_of_google_is_honoured_and_ours_goes_before_it(load):
@@ -178,6 +187,14 @@ def test_a_path_from_elsewhere_is_left_as_it_is(load):
         ("job_timeout", True, "a duration such as"),
         ("result_ttl", "7 days", "a duration such as"),
         ("drain_timeout", "inf", "a duration such as"),
+        ("drain_timeout", "3661d", "at most 3,660 days"),
+        ("job_timeout", "1" + "0" * 400, "at most 3,660 days"),
+        ("route", "BREW /x", "'METHOD /path'.*unknown method 'BREW'"),
+        ("route", "noslash", "'METHOD /path'.*must begin with '/'"),
+        ("route", "POST noslash", "'METHOD /path'.*must begin with '/'"),
+        ("route", "POST", "'METHOD /path'.*must begin with '/'"),
+        ("route", " ", "'METHOD /path'.*must begin with '/'"),
+        ("route", "POST /a#b", "fragment"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_with_its_source(key, value, why, load, tmp_path):
@@ -188,6 +205,14 @@ def test_a_value_that_cannot_be_used_is_refused_with_its_source(key, value, why,
             load(environ={f"PUBSUBCTL_{key.upper()}": value})
     with pytest.raises(InvalidSetting, match=rf"from {tmp_path / FILE}\)"):
         load(toml=f"{key} = {str(value).lower() if value is True else repr(value)}")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("/x", "/x"), (" /x ", "/x"), ("POST  /a b", "POST /a b"), ("\tput\t/a ", "put /a"), ("/a b", "/a b")],
+)
+def test_a_route_is_kept_without_the_space_around_its_parts(written, meant, load):
+    assert load({"route": written}).route == meant
 
 
 def test_an_unknown_key_is_refused_with_the_one_that_was_meant(load):
@@ -251,7 +276,17 @@ def test_cloud_with_an_emulators_address_is_an_error_that_names_both_sources(loa
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90), ("90s", 90), ("1.5m", 90), ("2h", 7200), ("7d", 604_800), (0, 0), (2.5, 2.5), ("0s", 0)],
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("1.5m", 90),
+        ("2h", 7200),
+        ("7d", 604_800),
+        ("3660d", 316_224_000),
+        (0, 0),
+        (2.5, 2.5),
+        ("0s", 0),
+    ],
 )
 def test_a_duration_is_a_number_with_a_unit(text, seconds):
     assert duration(text) == seconds
@@ -271,7 +306,16 @@ def test_a_duration_is_never_negative_nor_endless(value):
         seconds = duration(value)
     except ValueError:
         return
-    assert 0 <= seconds < float("inf")
+    assert 0 <= seconds <= 316_224_000
+
+
+def test_the_longest_duration_is_one_that_a_thread_can_wait():
+    ended = threading.Event()
+    waiting = threading.Thread(target=ended.wait, args=(duration("3660d"),))
+    waiting.start()
+    ended.set()
+    waiting.join(10)
+    assert not waiting.is_alive()
 
 
 def test_slots_are_processes_times_threads(load):

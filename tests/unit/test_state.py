@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from pubsubctl.errors import StateError
-from pubsubctl.state import DIRECTORY, State
+from pubsubctl.state import DIRECTORY, SETTINGS_FILE, State
 
 HOLDER = """
 import sys
@@ -39,6 +39,19 @@ def test_where_there_is_none_it_would_be_made_in_the_folder_itself_and_is_not_ye
     state = State.find(tmp_path / "a")
     assert state == State(tmp_path / "a" / DIRECTORY)
     assert not state.directory.exists()
+
+
+def test_where_there_is_none_it_would_be_made_beside_the_nearest_settings(tmp_path):
+    inner = tmp_path / "a" / "b"
+    inner.mkdir(parents=True)
+    (tmp_path / SETTINGS_FILE).write_text("")
+    assert State.find(inner) == State(tmp_path / DIRECTORY)
+    (inner / SETTINGS_FILE).mkdir()
+    assert State.find(inner) == State(tmp_path / DIRECTORY)
+    (tmp_path / "a" / SETTINGS_FILE).write_text("")
+    assert State.find(inner) == State(tmp_path / "a" / DIRECTORY)
+    (tmp_path / DIRECTORY).mkdir()
+    assert State.find(inner) == State(tmp_path / DIRECTORY)
 
 
 def test_it_is_looked_for_from_the_working_directory(tmp_path, monkeypatch):

@@ -101,6 +101,12 @@ def test_a_route_may_leave_the_method_to_the_body():
     assert decode(b"", {}, message_id="1", route="/p").request.method == "GET"
 
 
+def test_space_around_the_parts_of_a_route_is_no_part_of_them():
+    request = decode(b"", {}, message_id="1", route="\tPUT \t /a b  ").request
+    assert (request.method, request.path) == ("PUT", "/a b")
+    assert decode(b"", {}, message_id="1", route=" /a b ").request.path == "/a b"
+
+
 def test_a_plain_message_that_is_no_json_gets_no_content_type():
     assert decode(b"\xff{", {}, message_id="1", route="POST /p").request.headers == ()
 

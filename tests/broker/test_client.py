@@ -1,0 +1,181 @@
+"""The client between a real store and a real broker: what is taken, what is not, what is in doubt."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from failing import FailingPublishes
+
+from pubsubctl import Client, Settings
+from pubsubctl.broker.connection import Connection
+from pubsubctl.client import SubmittedJob
+from pubsubctl.emulator.embedded import EmbeddedBroker
+from pubsubctl.emulator.embedded.status import Refusal
+from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, NoResult, ResourceNotFound, ResultNotReady
+from pubsubctl.exchange import Response
+from pubsubctl.job import Job, JobState
+from pubsubctl.store.base import Claim, Claimed, Outcome
+
+REFUSED = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "refused")
+UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "away")
+INTERNAL = Refusal(grpc.StatusCode.INTERNAL, "broken")
+
+
+class Rig:
+    """A client, and the broker that it publishes to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.faults = FailingPublishes()
+        self.broker = EmbeddedBroker(folder / "broker", faults=self.faults)
+        self.broker.start()
+        self.settings = Settings.load({"emulator_host": self.broker.address}, environ={}, start=folder)
+        self.client = Client(self.settings)
+
+    def setup(self) -> None:
+        with Connection(self.settings) as connection:
+            connection.publisher.create_topic(name=self.settings.topic_path)
+            connection.subscriber.create_subscription(
+                name=self.settings.subscription_path, topic=self.settings.topic_path
+            )
+
+    def pulled(self, count: int) -> list[str]:
+        """The jobs of that many messages; fails where the broker has fewer."""
+        found: list[str] = []
+        with Connection(self.settings) as connection:
+            while len(found) < count:
+                answer = connection.subscriber.pull(
+                    subscription=self.settings.subscription_path, max_messages=100, timeout=20
+                )
+                found.extend(received.message.attributes["job-id"] for received in answer.received_messages)
+        return sorted(found)
+
+    def jobs(self) -> list[Job]:
+        """All jobs in the order of their submission."""
+        return sorted(self.client.store.find(limit=1000).jobs, key=lambda job: job.path)
+
+    def close(self) -> None:
+        self.client.close()
+        self.broker.stop()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.close()
+
+
+def large(number: int) -> dict[str, str]:
+    """A request so large that only two of them go into a call."""
+    return {"method": "POST", "path": f"/{number}", "data": "x" * 3_500_000}
+
+
+def submitted(rig: Rig, count: int) -> list[SubmittedJob]:
+    """Submitted at once, in calls of two."""
+    return list(rig.client.submit_many(large(number) for number in range(count)))
+
+
+def test_of_several_calls_only_what_the_refused_one_and_those_after_it_carried_is_failed(rig):
+    rig.setup()
+    rig.faults.answers.extend([None, REFUSED])
+    with pytest.raises(BrokerError, match="refused"):
+        submitted(rig, 3)
+    jobs = rig.jobs()
+    assert [job.state for job in jobs] == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+    assert [job.message_id is not None for job in jobs] == [True, True, False]
+    assert (jobs[2].reason, "refused" in (jobs[2].error or "")) == ("unpublished", True)
+    assert rig.pulled(2) == sorted(job.id for job in jobs[:2])
+
+
+def test_what_is_in_doubt_is_left_to_the_sweeper(rig):
+    rig.setup()
+    rig.faults.answers.extend([None, INTERNAL])
+    with pytest.raises(BrokerUnreachable, match="the job is in the store, and a worker publishes it"):
+        submitted(rig, 3)
+    jobs = rig.jobs()
+    assert [job.state for job in jobs] == [JobState.QUEUED] * 3
+    assert [job.message_id is not None for job in jobs] == [True, True, False]
+
+
+def test_a_refusal_after_a_try_without_an_answer_leaves_the_job_in_doubt(rig):
+    rig.setup()
+    rig.faults.answers.extend([UNAVAILABLE, REFUSED])
+    with pytest.raises(BrokerUnreachable, match="refused; an earlier try had no answer"):
+        rig.client.submit("GET", "/a")
+    assert [job.state for job in rig.jobs()] == [JobState.QUEUED]
+
+
+def test_a_key_is_not_used_up_by_a_submit_that_was_refused(rig):
+    with pytest.raises(ResourceNotFound, match="pubsubctl setup"):
+        rig.client.submit("POST", "/a", json=1, idempotency_key="key")
+    (failed,) = rig.jobs()
+    assert failed.state is JobState.FAILED
+    rig.setup()
+    job = rig.client.submit("POST", "/a", json=1, idempotency_key="key")
+    assert (job.id, job.existed, job.state) == (failed.id, False, JobState.QUEUED)
+    assert rig.pulled(1) == [failed.id]
+    assert job.refresh().message_id is not None
+    assert rig.client.submit("POST", "/a", json=1, idempotency_key="key").existed
+
+
+def test_a_key_refused_twice_may_be_used_a_third_time(rig):
+    for _ in range(2):
+        with pytest.raises(ResourceNotFound):
+            rig.client.submit("GET", "/a", idempotency_key="key")
+    rig.setup()
+    assert not rig.client.submit("GET", "/a", idempotency_key="key").existed
+    with pytest.raises(InvalidRequest, match="has another request"):
+        rig.client.submit("GET", "/b", idempotency_key="key")
+
+
+def test_a_job_that_has_not_ended_has_no_result_yet(rig):
+    rig.setup()
+    job = rig.client.submit("GET", "/a")
+    with pytest.raises(ResultNotReady, match=rf"job {job.id} has no result yet \(queued\)"):
+        rig.client.result(job.id)
+    job.cancel()
+    with pytest.raises(NoResult, match=r"ended without a response \(cancelled\)"):
+        job.result()
+
+
+def test_a_job_that_has_ended_has_its_result(rig):
+    rig.setup()
+    job = rig.client.submit("GET", "/a")
+    request = rig.client.store.request(job.id)
+    assert request is not None
+    claim = Claim(job.id, "m", "w", 60.0, 5, 10, 0.0, 60.0, request, rig.settings.topic_path)
+    (claimed,) = rig.client.store.claim([claim])
+    assert isinstance(claimed, Claimed)
+    response = Response(200, (), b"done")
+    rig.client.store.record([Outcome(job.id, 1, JobState.SUCCEEDED, response=response)])
+    assert rig.client.result(job.id) == response
+
+
+def test_threads_that_begin_together_share_one_connection_and_its_clients(rig):
+    together = threading.Barrier(8)
+    found: list[tuple[int, int, int]] = []
+
+    def use() -> None:
+        together.wait(20)
+        connection = rig.client.connection
+        found.append((id(connection), id(connection.publisher), id(connection.subscriber)))
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+def test_closing_twice_does_no_harm(rig):
+    rig.setup()
+    rig.client.submit("GET", "/a")
+    rig.client.close()
+    rig.client.close()
+    unused = Client(rig.settings)
+    unused.close()
+    unused.close()
