@@ -66,6 +66,19 @@ class Sandbox:
         """What the worker printed."""
         return self.folder / "worker.log"
 
+    def check(self) -> None:
+        """See that the worker still runs.
+
+        Raises:
+            ApplicationError: it has ended; the text has the last line that it printed.
+        """
+        if self.worker.poll() is not None:
+            raise ApplicationError(f"the worker has ended: {self._last_line()}")
+
+    def _last_line(self) -> str:
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it printed nothing"
+
     def _provision(self) -> None:
         with Connection(self.settings) as connection:
             provisioner = Provisioner(connection, self.settings, Wanted())
@@ -90,9 +103,9 @@ class Sandbox:
         deadline = time.monotonic() + _START_S
         with self.client.store.watch() as watch:
             while not self.client.store.workers():
-                if self.worker.poll() is not None or time.monotonic() > deadline:
-                    lines = self.log.read_text(errors="replace").strip().splitlines() or ["it printed nothing"]
-                    raise ApplicationError(f"the worker did not start: {lines[-1]}")
+                self.check()
+                if time.monotonic() > deadline:
+                    raise ApplicationError(f"the worker did not start: {self._last_line()}")
                 watch.wait(_LOOK_S)
 
     def _stop_worker(self) -> None:

@@ -2,18 +2,19 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pubsubctl.client import Client
-from pubsubctl.errors import StoreError
+from pubsubctl.client import SubmittedJob
+from pubsubctl.errors import StoreError, WaitTimeout
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState
+from pubsubctl.sandbox import Sandbox
 from pubsubctl.submission import Submission
 from pubsubctl.worker import application, wsgi
 
-_WAIT_S = 600.0
+_LOOK_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,34 +63,36 @@ class Report:
     bare_rate: float
 
 
-def throughput(client: Client, submission: Submission, *, jobs: int, worker_pid: int) -> Throughput:
+def throughput(sandbox: Sandbox, submission: Submission, *, jobs: int) -> Throughput:
     """Submit ``jobs`` of the same request and wait for all of them.
 
     Raises:
         StoreError: some did not succeed, or were lost.
+        ApplicationError: the worker has ended meanwhile.
     """
+    client, worker_pid = sandbox.client, sandbox.worker.pid
     cpu = cpu_seconds(worker_pid)
     began = time.perf_counter()
     submitted = list(client.submit_many(_repeated(submission, jobs)))
     submitted_s = time.perf_counter() - began
-    succeeded = sum(1 for job in client.wait(submitted, _WAIT_S) if job.state is JobState.SUCCEEDED)
+    succeeded = sum(1 for job in _ended(sandbox, submitted) if job.state is JobState.SUCCEEDED)
     ended_s = time.perf_counter() - began
     if succeeded != jobs:
         raise StoreError(f"{jobs - succeeded} of {jobs} jobs did not succeed; the run counts for nothing")
     return Throughput(jobs, submitted_s, ended_s, (cpu_seconds(worker_pid) - cpu) / jobs * 1e6)
 
 
-def latency(client: Client, submission: Submission, *, jobs: int) -> Latency:
+def latency(sandbox: Sandbox, submission: Submission, *, jobs: int) -> Latency:
     """Submit and wait, one job after another.
 
     Raises:
-        WaitTimeout: one did not end.
+        ApplicationError: the worker has ended meanwhile.
     """
     request = submission.request
     taken = []
     for _ in range(jobs):
         began = time.perf_counter()
-        client.submit(request.method, request.path).wait(_WAIT_S)
+        list(_ended(sandbox, [sandbox.client.submit(request.method, request.path)]))
         taken.append((time.perf_counter() - began) * 1e3)
     taken.sort()
     return Latency(jobs, *(taken[min(jobs - 1, jobs * percent // 100)] for percent in (50, 90, 99)))
@@ -112,6 +115,17 @@ def cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _ended(sandbox: Sandbox, jobs: Iterable[SubmittedJob]) -> Iterator[SubmittedJob]:
+    """Jobs as they end, as long as there is a worker to end them."""
+    pending = {job.id: job for job in jobs}
+    while pending:
+        try:
+            for job in sandbox.client.wait(pending.values(), _LOOK_S):
+                yield pending.pop(job.id)
+        except WaitTimeout:
+            sandbox.check()
 
 
 def _repeated(submission: Submission, times: int) -> Iterable[Submission]:

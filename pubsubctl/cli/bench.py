@@ -40,11 +40,10 @@ def bench(
     flags = ["--processes", str(processes), "--prefetch", str(prefetch)]
     note("starting an emulator and a worker in a temporary folder ...")
     with Sandbox(NOOP, flags=flags) as sandbox:
-        pid = sandbox.worker.pid
-        measure.throughput(sandbox.client, submission, jobs=min(jobs, 1000), worker_pid=pid)  # to warm up
+        measure.throughput(sandbox, submission, jobs=min(jobs, 1000))  # to warm up
         report = measure.Report(
-            measure.throughput(sandbox.client, submission, jobs=jobs, worker_pid=pid),
-            measure.latency(sandbox.client, submission, jobs=singles),
+            measure.throughput(sandbox, submission, jobs=jobs),
+            measure.latency(sandbox, submission, jobs=singles),
             measure.bare(NOOP, submission.request),
         )
         slots = sandbox.client.store.workers()[0].slots

@@ -78,6 +78,8 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path, content):
     path = tmp_path / "wrong.json"
     if content is not None:
         path.write_text(content)
-    with Connection(cloud(tmp_path, credentials_file=str(path))) as connection:
-        with pytest.raises(InvalidSetting, match=r"wrong\.json.*from --credentials-file"):
-            _ = connection.publisher
+    with (
+        Connection(cloud(tmp_path, credentials_file=str(path))) as connection,
+        pytest.raises(InvalidSetting, match=r"wrong\.json.*from --credentials-file"),
+    ):
+        _ = connection.publisher

@@ -95,7 +95,7 @@ class StoreMachine(RuleBasedStateMachine):
         dead=st.booleans(),
         held=st.booleans(),
     )
-    def record(self, job_id, late, state, retry_in_s, dead, held):
+    def record(self, job_id, late, state, retry_in_s, *, dead, held):
         attempt = self.attempt(job_id, late)
         expected = self.model.record(job_id, attempt, state, retry_in_s, dead=dead, held=held)
         outcome = an_outcome(job_id, attempt, state=state, retry_in_s=retry_in_s, dead_letter=dead, held=held)

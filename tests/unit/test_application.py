@@ -170,13 +170,17 @@ def test_a_factory_is_called_with_the_literals_given(call, expected, folder):
     assert answer(load(f"factory:{call}")) == expected.encode()
 
 
-@pytest.mark.parametrize("parameters", ["", "config=None", "*, debug=False", "config=None, testing=False", "a=1, b=2, c=3"])
+@pytest.mark.parametrize(
+    "parameters", ["", "config=None", "*, debug=False", "config=None, testing=False", "a=1, b=2, c=3"]
+)
 def test_a_function_that_cannot_be_an_application_is_a_factory_without_its_parentheses(parameters, folder):
     write(folder / "bare.py", f"def build({parameters}):\n    return lambda e, s: [b'built']\n")
     assert answer(load("bare:build")) == b"built"
 
 
-@pytest.mark.parametrize("parameters", ["environ, start_response", "e, s, more=None", "e, s=None", "*args", "*args, **keywords"])
+@pytest.mark.parametrize(
+    "parameters", ["environ, start_response", "e, s, more=None", "e, s=None", "*args", "*args, **keywords"]
+)
 def test_a_function_that_takes_environ_and_start_response_is_the_application(parameters, folder):
     write(folder / "bare.py", f"def site({parameters}):\n    return [b'itself']\n")
     assert answer(load("bare:site")) == b"itself"
