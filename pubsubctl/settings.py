@@ -20,6 +20,7 @@ from pubsubctl.state import SETTINGS_FILE, State
 
 FILE = SETTINGS_FILE
 _SQLITE = "sqlite:///"
+_LAST_PORT = 65_535
 BROKERS = ("embedded", "gcloud", "cloud")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST_DAYS = 3660
@@ -63,6 +64,18 @@ def duration(value: Any) -> float:
     if seconds > _LONGEST_DAYS * _UNITS["d"]:
         raise ValueError(f"must be at most {_LONGEST_DAYS:,} days")
     return seconds
+
+
+def host_port(value: Any) -> str:
+    """``HOST:PORT`` itself, an IPv6 address in brackets.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = re.fullmatch(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})", str(value))
+    if match is None or int(match.group(1)) > _LAST_PORT:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:8085")
+    return str(value)
 
 
 def _some_time(value: Any) -> float:
@@ -122,7 +135,7 @@ class Settings:
     max_attempts: int = _default(5, _count(1))
     drain_timeout: float = _default(25.0, duration)
     result_ttl: float = _default(7 * 86400.0, _some_time)
-    emulator_host: str | None = _default(None, _text)
+    emulator_host: str | None = _default(None, host_port)
     state: State = field(default_factory=State.find)
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -5,7 +5,6 @@ none yet, it belongs beside the settings. Nothing is created before something ha
 """
 
 import fcntl
-import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -28,19 +27,18 @@ class State:
 
     @classmethod
     def find(cls, start: Path | None = None) -> "State":
-        """The nearest ``.pubsubctl`` at or above ``start``.
+        """That of the nearest folder, at or above ``start``, that has a ``.pubsubctl`` or a ``pubsubctl.toml``.
 
-        Where there is none: the one that the folder of the nearest ``pubsubctl.toml`` at or above would get, and
-        without that, ``start`` itself.
+        Where there is no such folder, it is that of ``start`` itself.
 
         Args:
             start: the folder to look from; the working directory unless given.
         """
         origin = (start or Path.cwd()).resolve()
-        folders = (origin, *origin.parents)
-        made = (folder for folder in folders if (folder / DIRECTORY).is_dir())
-        configured = (folder for folder in folders if (folder / SETTINGS_FILE).is_file())
-        return cls(next(itertools.chain(made, configured, [origin])) / DIRECTORY)
+        for folder in (origin, *origin.parents):
+            if (folder / DIRECTORY).is_dir() or (folder / SETTINGS_FILE).is_file():
+                return cls(folder / DIRECTORY)
+        return cls(origin / DIRECTORY)
 
     @property
     def jobs_db(self) -> Path:

@@ -59,6 +59,11 @@ def locate(settings: Settings) -> Address:
         named = settings.broker if "broker" in settings.sources else "emulator"
         return Address(settings.emulator_host, named)
     running = settings.state.read_json(settings.state.emulator_json) or {}
+    if settings.broker == "gcloud" and running.get("broker") != "gcloud":
+        raise BrokerUnreachable(
+            "Google's emulator is not started from here yet; start it with `gcloud beta emulators pubsub start "
+            "--host-port=127.0.0.1:8085` and set PUBSUB_EMULATOR_HOST=127.0.0.1:8085"
+        )
     if not running.get("address"):
         raise BrokerUnreachable("no emulator runs here; start one with `pubsubctl setup` or `pubsubctl emulator start`")
     return Address(str(running["address"]), str(running.get("broker", settings.broker)))
@@ -94,10 +99,9 @@ class Connection:
             BrokerUnreachable: nothing listens at its address.
         """
         if not answers(self.address):
-            raise BrokerUnreachable(
-                f"no broker answers at {self.address.place}; start it with `pubsubctl emulator start`, "
-                "or check PUBSUB_EMULATOR_HOST"
-            )
+            source = self._settings.sources.get("emulator_host")
+            hint = f"that address is from {source}" if source else "start it with `pubsubctl emulator start`"
+            raise BrokerUnreachable(f"no broker answers at {self.address.place}; {hint}")
 
     @property
     def publisher(self) -> "PublisherClient":

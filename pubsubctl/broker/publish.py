@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pubsubctl.broker.connection import Connection
-from pubsubctl.errors import BrokerError, BrokerUnreachable
+from pubsubctl.errors import BrokerError, BrokerUnreachable, ResourceNotFound
 
 if TYPE_CHECKING:
     from google.pubsub_v1.types import PublishRequest
@@ -68,6 +68,10 @@ class Publisher:
                 answer = self._connection.publisher.publish(
                     _request(self._topic, messages), retry=policy, timeout=self._timeout_s
                 )
+        except ResourceNotFound as error:
+            raise ResourceNotFound(
+                f"there is no topic {self._topic} at {self._connection.address.place}; `pubsubctl setup` creates it"
+            ) from error
         except BrokerError as error:
             if unanswered:  # the try before may have been heard
                 raise BrokerUnreachable(f"{error}; an earlier try had no answer") from error

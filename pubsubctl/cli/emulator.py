@@ -7,7 +7,7 @@ import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, with_settings
-from pubsubctl.errors import EmulatorError
+from pubsubctl.errors import EmulatorError, UsageError
 from pubsubctl.render.output import Format, document, line, note
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def start(
     """Start the emulator, or find it running."""
     from pubsubctl.emulator import daemon
 
+    if settings.broker != "embedded":
+        raise UsageError(f"only the embedded emulator is started from here yet, not {settings.broker!r}")
     if foreground:
         daemon.serve_foreground(settings.state, host_port=host_port, data_dir=data_dir, on_ready=_serving)
         return

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pubsubctl.errors import EmulatorError
+from pubsubctl.errors import EmulatorError, UsageError
 from pubsubctl.state import State
 
 LOOPBACK = "127.0.0.1"
+LAST_PORT = 65_535
 CONNECT_TIMEOUT_S = 1.0
 POLL_S = 0.02
 READY_FD = 3
@@ -50,12 +51,16 @@ def start(
         timeout_s: how long it may take until RPCs are answered.
 
     Raises:
-        EmulatorError: it does not start; the text has the last line of its log.
+        UsageError: ``host_port`` is no host and port.
+        EmulatorError: it does not start (the text has the last line of its log), or one runs already, elsewhere than
+            asked for.
     """
+    _check_host_port(host_port)
     state.create()
     with state.lock("emulator"):
         running = find(state)
         if running is not None:
+            _check_same(state, running, host_port, data_dir)
             return running
         data = (data_dir or state.directory).resolve()
         pid, address = _launch(state, data, host_port or _usual_address(data), timeout_s)
@@ -81,6 +86,8 @@ def stop(state: State, *, timeout_s: float = 10) -> bool:
     Raises:
         EmulatorError: it may not be stopped by this user.
     """
+    if not state.directory.is_dir():
+        return False
     with state.lock("emulator"):
         known = state.read_json(state.emulator_json)
         held = known is not None and _is_held(known)
@@ -112,6 +119,7 @@ def serve_foreground(
     """
     from pubsubctl.emulator.embedded.process import serve_process
 
+    _check_host_port(host_port)
     state.create()
     data = (data_dir or state.directory).resolve()
 
@@ -130,6 +138,23 @@ def serve_foreground(
 
 
 # Starting
+
+
+def _check_host_port(host_port: str | None) -> None:
+    host, _, port = (host_port or f"{LOOPBACK}:0").rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LAST_PORT:
+        raise UsageError(f"--host-port must be HOST:PORT, such as 127.0.0.1:8085, not {host_port!r}")
+
+
+def _check_same(state: State, running: Running, host_port: str | None, data_dir: Path | None) -> None:
+    """That the emulator that runs is the one that was asked for."""
+    known = state.read_json(state.emulator_json) or {}
+    elsewhere = host_port is not None and not host_port.endswith(":0") and host_port != running.address
+    if elsewhere or (data_dir is not None and str(data_dir.resolve()) != known.get("data_dir")):
+        raise EmulatorError(
+            f"an emulator runs already at {running.address} (data in {known.get('data_dir')}); "
+            "stop it first with `pubsubctl emulator stop`"
+        )
 
 
 def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> tuple[int, str]:

@@ -94,11 +94,15 @@ class SqliteDatabase(Database):
                 yield self._writing
             return
         self._check_open()
-        with translated(self._path), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield Transaction(connection, self._clock, json.dumps)
-            if self._closed:  # by another thread, meanwhile
-                connection.invalidate()
+        pool = self._engine.pool
+        try:
+            with translated(self._path), self._engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN")
+                yield Transaction(connection, self._clock, json.dumps)
+        finally:
+            if self._closed:  # by another thread, meanwhile: the connection came back to a pool that was emptied before
+                pool.dispose()
+                self._engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

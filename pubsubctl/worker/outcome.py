@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pubsubctl.exchange import Meaning, Response, meaning, retry_after
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import Claimed, Outcome
+from pubsubctl.wire import MAX_MESSAGE_BYTES
 
 MAX_CRASHES = 10
 """Attempts of a job that may end without a record before it is given up."""
@@ -57,7 +58,10 @@ def outcome_of(claimed: Claimed, ending: Ending, *, now: float, jitter: random.R
         case Answered(response):
             return _of_response(claimed, response, now, jitter)
         case TooLarge():
-            error = "the response is too large to be kept (over 10 MB); answer with a reference to it, such as a URL"
+            error = (
+                f"the response is too large to be kept (over {MAX_MESSAGE_BYTES:,} bytes); "
+                "answer with a reference to it, such as a URL"
+            )
             return _given_up(claimed, Reason.RESULT_TOO_LARGE, error)
         case TimedOut(limit_s):
             return _again(claimed, Reason.TIMEOUT, f"ran longer than {limit_s:g} s", retry_delay(claimed, jitter))

@@ -99,3 +99,8 @@ def test_ids_sort_by_age(monkeypatch):
     monkeypatch.setattr("time.time_ns", lambda: next(times))
     ids = [new_job_id() for _ in range(4)]
     assert ids == sorted(ids)
+
+
+def test_ids_of_a_process_are_in_the_order_that_it_made_them():
+    ids = [new_job_id() for _ in range(100_000)]
+    assert ids == sorted(set(ids))

@@ -62,13 +62,25 @@ def test_an_empty_variable_is_one_that_is_not_set(load):
 
 @pytest.mark.parametrize("key", [field.name for field in fields(Settings) if "parse" in field.metadata])
 def test_every_key_can_be_set_in_every_way(key, load):
-    words = {"broker": "gcloud", "store": "/x/y.db", "credentials_file": "/x/key.json", "route": "PUT /x"}
+    words = {
+        "broker": "gcloud",
+        "store": "/x/y.db",
+        "credentials_file": "/x/key.json",
+        "route": "PUT /x",
+        "emulator_host": "localhost:8085",
+    }
     default = getattr(Settings(), key)
     value = words.get(key, 77 if isinstance(default, int | float) or "timeout" in key else "word-77")
     assert getattr(load({key: value}), key) == value
     assert getattr(load(environ={f"PUBSUBCTL_{key.upper()}": str(value)}), key) == value
     assert getattr(load(toml=f"{key} = {value!r}"), key) == value
     assert getattr(load(toml=f"{key.replace('_', '-')} = {value!r}"), key) == value
+
+
+@pytest.mark.parametrize("value", ["ABC", "localhost", ":8085", "http://127.0.0.1:8085", "127.0.0.1:99999", "a b:1"])
+def test_an_emulators_address_is_a_host_and_a_port(load, value):
+    with pytest.raises(InvalidSetting, match=r"must be HOST:PORT.*from PUBSUB_EMULATOR_HOST"):
+        load(environ={"PUBSUB_EMULATOR_HOST": value})
 
 
 def test_the_file_of_a_folder_above_is_found_and_a_nearer_one_goes_before_it(load, tmp_path):

@@ -51,7 +51,8 @@ def test_where_there_is_none_it_would_be_made_beside_the_nearest_settings(tmp_pa
     (tmp_path / "a" / SETTINGS_FILE).write_text("")
     assert State.find(inner) == State(tmp_path / "a" / DIRECTORY)
     (tmp_path / DIRECTORY).mkdir()
-    assert State.find(inner) == State(tmp_path / DIRECTORY)
+    assert State.find(inner) == State(tmp_path / "a" / DIRECTORY), "the nearest folder of either kind is the project"
+    assert State.find(tmp_path) == State(tmp_path / DIRECTORY)
 
 
 def test_it_is_looked_for_from_the_working_directory(tmp_path, monkeypatch):

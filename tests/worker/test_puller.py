@@ -78,6 +78,7 @@ class Rig:
 
     def manager(self, puller: Puller) -> Any:
         """The client's own manager of the open stream."""
+        wait_for(lambda: puller._future is not None, what="the stream is open")
         return puller._future._StreamingPullFuture__manager
 
     def waiting(self) -> list[bytes]:

@@ -95,5 +95,5 @@ def _bind(server: grpc.aio.Server, host_port: str) -> str:
     except RuntimeError:
         port = 0
     if not port:
-        raise EmulatorError(f"cannot listen at {host_port}: the port is taken; name another --host-port")
+        raise EmulatorError(f"cannot listen at {host_port}: the port is taken, or not ours; name another --host-port")
     return f"{host}:{port}"
