@@ -38,6 +38,8 @@ from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 
 _AT_ONCE = 1000
 _BYTES_AT_ONCE = 8_000_000
+_SLOW_S = 0.1
+"""How long the next request may take to come before those that have come are submitted without it."""
 _LOOK_S = 1.0
 """The longest that a waiter trusts its watch alone."""
 
@@ -353,16 +355,22 @@ def _check_keys(submissions: Sequence[Submission], added: Sequence[Added]) -> No
 
 
 def _bulks(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
+    """Submissions in bulks: full ones, or what there is when the next one had to be waited for."""
     bulk: list[Submission] = []
     size = 0
-    for submission in submissions:
-        bulk.append(submission)
-        size += len(submission.request.body)
-        if len(bulk) == _AT_ONCE or size >= _BYTES_AT_ONCE:
+    coming = iter(submissions)
+    while True:
+        asked = time.monotonic()
+        submission = next(coming, None)
+        if submission is not None:
+            bulk.append(submission)
+            size += len(submission.request.body)
+        slow = time.monotonic() - asked > _SLOW_S
+        if bulk and (submission is None or slow or len(bulk) == _AT_ONCE or size >= _BYTES_AT_ONCE):
             yield bulk
             bulk, size = [], 0
-    if bulk:
-        yield bulk
+        if submission is None:
+            return
 
 
 def _time_left(deadline: float | None, pending: int) -> float:

@@ -1,6 +1,7 @@
 """The client between a real store and a real broker: what is taken, what is not, what is in doubt."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -179,3 +180,17 @@ def test_closing_twice_does_no_harm(rig):
     unused = Client(rig.settings)
     unused.close()
     unused.close()
+
+
+def test_what_comes_slowly_is_not_kept_until_there_is_a_bulk_of_it(rig):
+    rig.setup()
+    kept: list[int] = []
+
+    def coming() -> Iterator[dict[str, str]]:
+        for number in range(3):
+            kept.append(number - rig.client.store.counts()[JobState.QUEUED])
+            time.sleep(0.15)  # as somebody who types
+            yield {"path": f"/{number}"}
+
+    assert len(list(rig.client.submit_many(coming()))) == 3
+    assert kept == [0, 0, 0]
