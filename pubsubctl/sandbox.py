@@ -1,6 +1,7 @@
 """A project of its own in a temporary folder: emulator, topics, store and one worker, taken down at the end.
 
-For the demo and the benchmark: nothing of the user's is touched, and nothing is left behind.
+For the benchmark: nothing of the user's is touched, and nothing is left behind. The demo does not use it: it runs
+the commands that people would type.
 """
 
 import contextlib

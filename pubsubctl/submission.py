@@ -154,12 +154,21 @@ def of_line(line: str | bytes) -> Submission:
         InvalidRequest: it is no JSON, no object, or no request.
     """
     try:
-        item = json.loads(line)
+        item = parse(line.rstrip())
     except (ValueError, RecursionError) as error:
         raise InvalidRequest(f"no JSON: {error}") from error
     if not isinstance(item, dict):
         raise InvalidRequest(f"a request is a JSON object, not {type(item).__name__}")
     return of_mapping(item)
+
+
+def parse(content: str | bytes) -> Any:
+    """What JSON says; NaN and Infinity, which Python's parser takes, are none.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    return json.loads(content, parse_constant=_refused)
 
 
 def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (), field: str | None = None) -> Request:
@@ -194,6 +203,10 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"JSON has no {constant}")
 
 
 def _body(json_body: Any, data: bytes | str | None, form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:

@@ -83,10 +83,22 @@ class Plan:
 
 
 class Provisioner:
-    """Plans and applies; both may be repeated, and two may run at once."""
+    """Plans and applies; both may be repeated, and two may run at once.
 
-    def __init__(self, connection: Connection, settings: Settings, wanted: Wanted) -> None:
+    Args:
+        connection: the broker.
+        settings: the names.
+        wanted: how the subscription that workers pull from should be.
+        compared: what of an existing subscription is compared with that, and repaired: fields of ``Wanted`` by name,
+            and ``dead_letter_topic``. What must be so in any case always is: its topic, that it never expires, and
+            that it has a dead-letter policy. None: everything.
+    """
+
+    def __init__(
+        self, connection: Connection, settings: Settings, wanted: Wanted, compared: frozenset[str] | None = None
+    ) -> None:
         self._connection = connection
+        self._compared = compared
         self._place = connection.address.place
         self._topics = (settings.topic_path, settings.dead_letter_topic_path)
         self._subscriptions = [
@@ -128,7 +140,8 @@ class Provisioner:
         found = _or_none(lambda: self._connection.subscriber.get_subscription(subscription=wanted.name))
         if found is None:
             return Step("subscription", wanted.name, Action.CREATE)
-        differences = {name: shown for name in _COMPARED if (shown := _difference(name, found, wanted))}
+        target = self._target(found, wanted)
+        differences = {name: shown for name in _COMPARED if (shown := _difference(name, found, target))}
         if not differences:
             return Step("subscription", wanted.name, Action.EXISTS)
         fixed = any(name in _IMMUTABLE for name in differences)
@@ -153,9 +166,30 @@ class Provisioner:
             self._connection.subscriber.create_subscription(request=usual)
 
     def _update(self, wanted: types.Subscription, paths: list[str]) -> None:
+        found = self._connection.subscriber.get_subscription(subscription=wanted.name)
         self._connection.subscriber.update_subscription(
-            subscription=wanted, update_mask=field_mask_pb2.FieldMask(paths=paths)
+            subscription=self._target(found, wanted), update_mask=field_mask_pb2.FieldMask(paths=paths)
         )
+
+    def _target(self, found: types.Subscription, wanted: types.Subscription) -> types.Subscription:
+        """What an existing subscription should become: as it is in all that is not compared."""
+        if self._compared is None:
+            return wanted
+        target = types.Subscription(found)
+        target.topic, target.expiration_policy = wanted.topic, wanted.expiration_policy
+        if "dead_letter_policy" not in wanted:
+            return target  # that of the dead letters, for which there are no options
+        for policy in ("dead_letter_policy", "retry_policy"):
+            asked = policy == "dead_letter_policy" or any(_FIELDS[name].startswith(policy) for name in self._compared)
+            if asked and policy not in found:
+                setattr(target, policy, getattr(wanted, policy))
+        for name in self._compared:
+            *parents, last = _FIELDS[name].split(".")
+            of, to = wanted, target
+            for parent in parents:
+                of, to = getattr(of, parent), getattr(to, parent)
+            setattr(to, last, getattr(of, last))
+        return target
 
 
 def _work_subscription(settings: Settings, wanted: Wanted) -> types.Subscription:
@@ -189,6 +223,20 @@ def _dead_letter_subscription(settings: Settings) -> types.Subscription:
     )
 
 
+_FIELDS = {
+    "ack_deadline": "ack_deadline_seconds",
+    "max_delivery_attempts": "dead_letter_policy.max_delivery_attempts",
+    "dead_letter_topic": "dead_letter_policy.dead_letter_topic",
+    "min_retry_delay": "retry_policy.minimum_backoff",
+    "max_retry_delay": "retry_policy.maximum_backoff",
+    "message_retention_duration": "message_retention_duration",
+    "enable_message_ordering": "enable_message_ordering",
+    "enable_exactly_once_delivery": "enable_exactly_once_delivery",
+    "message_filter": "filter",
+}
+COMPARABLE = frozenset(_FIELDS)
+"""What ``Provisioner`` may be told to compare."""
+
 _IMMUTABLE = frozenset({"topic", "enable_message_ordering", "filter"})
 _COMPARED: tuple[str, ...] = (
     "topic",
@@ -205,23 +253,31 @@ _COMPARED: tuple[str, ...] = (
 
 def _difference(name: str, found: types.Subscription, wanted: types.Subscription) -> tuple[str, str] | None:
     is_now, should_be = _shown(name, getattr(found, name)), _shown(name, getattr(wanted, name))
-    if name == "message_retention_duration" and is_now == f"{USUAL_RETENTION_S}s":
+    if name == "message_retention_duration" and is_now == _period(USUAL_RETENTION_S):
         return None  # as much as some brokers allow
     return None if is_now == should_be else (is_now, should_be)
 
 
 def _shown(name: str, value: Any) -> str:
     if name == "message_retention_duration":
-        return f"{value.total_seconds():g}s"
+        return _period(value.total_seconds())
     if name == "expiration_policy":
-        return f"{value.ttl.total_seconds():g}s" if value and value.ttl else "never"
+        return _period(value.ttl.total_seconds()) if value and value.ttl else "never"
     if name == "dead_letter_policy":
         return f"{value.dead_letter_topic}, {value.max_delivery_attempts} attempts" if value else "none"
     if name == "retry_policy":
         if not value:
             return "none"
-        return f"{value.minimum_backoff.total_seconds():g}s to {value.maximum_backoff.total_seconds():g}s"
+        least, most = (back.total_seconds() if back else 0.0 for back in (value.minimum_backoff, value.maximum_backoff))
+        return f"{_period(least)} to {_period(most)}"
     return str(value)
+
+
+def _period(seconds: float) -> str:
+    days, rest = divmod(seconds, _DAY)
+    if days and not rest:
+        return f"{days:.0f} days" if days > 1 else "1 day"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"
 
 
 def _seconds(seconds: float) -> dict[str, int]:

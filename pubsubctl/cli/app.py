@@ -43,7 +43,8 @@ def new() -> typer.Typer:
 
 def command() -> Any:
     """Everything as one command."""
-    root = typer.Typer(cls=Commands, rich_markup_mode=None, help=_HELP)
+    names = {"help_option_names": ["--help", "-h"]}  # every command has them from here
+    root = typer.Typer(cls=Commands, rich_markup_mode=None, help=_HELP, context_settings=names)
     root.callback()(_root)
     return get_command(root)
 

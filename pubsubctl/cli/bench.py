@@ -18,14 +18,18 @@ _Singles = Annotated[int, typer.Option(min=1, metavar="N", help="Jobs of the mea
 _Processes = Annotated[int, typer.Option("--processes", "-p", min=0, metavar="N", help="Of the worker; 0: one a CPU.")]
 _Prefetch = Annotated[int, typer.Option(min=0, metavar="N", help="Messages held beyond those that run.")]
 
+_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
 
 @app.command(epilog="Example: pubsubctl bench --jobs 20000 --prefetch 1000")
 def bench(
+    *,
     jobs: _Jobs = 10_000,
     singles: _Singles = 200,
     processes: _Processes = 0,
     prefetch: _Prefetch = 1000,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+    debug: _Debug = False,  # noqa: ARG001 - entry reads --debug
 ) -> None:
     """Measure throughput and latency of jobs that do nothing.
 

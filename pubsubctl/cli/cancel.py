@@ -7,15 +7,17 @@ import typer
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, with_settings
 from pubsubctl.errors import JobNotFound
+from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, document, line
 
 if TYPE_CHECKING:
     from pubsubctl.settings import Settings
-    from pubsubctl.store.base import Cancelled
+    from pubsubctl.store.base import Cancelled, Store
 
 app = new()
 
-_Jobs = Annotated[list[str], typer.Argument(metavar="JOB...", help="The ids of the jobs.")]
+_Jobs = Annotated[list[str], typer.Argument(metavar="JOB|BATCH...", help="The ids of jobs, or of batches.")]
+_AT_ONCE = 1000
 
 
 @app.command(epilog="Example: pubsubctl cancel 0193d0c5a1f2b3c4d5e6f7a8b9c0")
@@ -25,19 +27,41 @@ def cancel(
     jobs: _Jobs,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
-    """Cancel jobs: those that wait never run, those that run are stopped."""
+    """Cancel jobs, one by one or a batch: those that wait never run, those that run are stopped."""
     from pubsubctl.store.opening import open_store
 
     with open_store(settings.store_url, create=False) as store:
         found = store.cancel(jobs)
+        others = [one.job_id for one in found if one.state is None]
+        batches = {name: _cancel_batch(store, name) for name in others if any(store.counts(name).values())}
     known = [one for one in found if one.state is not None]
-    if format is Format.JSON:
-        document([_content(one) for one in known])
-    for one in known if format is not Format.JSON else ():
-        document(_content(one), format) if format is Format.JSONL else line(_line(one))
-    unknown = [one.job_id for one in found if one.state is None]
+    content = [*map(_content, known), *({"batch_id": name, "cancelled_jobs": many} for name, many in batches.items())]
+    if format is Format.TEXT:
+        for text in [
+            *map(_line, known),
+            *(f"{name}: {plural(many, 'job')} cancelled" for name, many in batches.items()),
+        ]:
+            line(text)
+    else:
+        for one in [content] if format is Format.JSON else content:
+            document(one, format)
+    unknown = [name for name in others if name not in batches]
     if unknown:
-        raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in {settings.store_url}")
+        raise JobNotFound(f"no job or batch {' or '.join(map(repr, unknown))} in {settings.store_url}")
+
+
+def _cancel_batch(store: "Store", batch_id: str) -> int:
+    """How many jobs of a batch were cancelled."""
+    from pubsubctl.job import FINISHED, JobState
+
+    unfinished = [state for state in JobState if state not in FINISHED]
+    count, cursor = 0, None
+    while True:
+        page = store.find(states=unfinished, batch_id=batch_id, limit=_AT_ONCE, cursor=cursor)
+        count += sum(_is_cancelled(one) for one in store.cancel([job.id for job in page.jobs]))
+        cursor = page.next_cursor
+        if cursor is None:
+            return count
 
 
 def _is_cancelled(found: "Cancelled") -> bool:

@@ -8,7 +8,7 @@ from typing import Any, TextIO
 import typer
 
 from pubsubctl.cli.codes import Code, code_of
-from pubsubctl.errors import PubsubctlError
+from pubsubctl.errors import PubsubctlError, WaitTimeout
 from pubsubctl.render.output import note
 
 PROGRAM = "pubsubctl"
@@ -27,7 +27,7 @@ def run(argv: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
     try:
-        code = _invoke(list(argv) or ["--help"])
+        code = _invoke(_asked(argv))
         sys.stdout.flush()
     except BrokenPipeError:
         return _reader_gone()
@@ -40,6 +40,13 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last resort: one line, and the traceback for whoever asks
         return _failed(error, argv, Code.ERROR)
     return code
+
+
+def _asked(argv: Sequence[str]) -> list[str]:
+    """The arguments; ``help`` and ``help COMMAND`` ask for what --help shows."""
+    if not argv or argv[0] == "help":
+        return [*argv[1:], "--help"]
+    return list(argv)
 
 
 def _invoke(argv: list[str]) -> int:
@@ -79,6 +86,12 @@ def _failed(error: Exception, argv: Sequence[str], code: Code) -> int:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, WaitTimeout):
+        told, *commands = str(error).split("\n")  # how to come back to it stands on a line of its own
+        _said(told, code)
+        for command in commands:
+            note(command)
+        return code
     if isinstance(error, PubsubctlError):
         return _said(str(error), code)
     hint = "" if "--debug" in argv else "; run it again with --debug for the traceback"

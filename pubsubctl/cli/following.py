@@ -1,5 +1,7 @@
 """Looking at jobs again and again: what is shown while one waits, or watches."""
 
+import os
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -20,8 +22,20 @@ _AT_ONCE = 1000
 
 
 def alive(worker: WorkerInfo, now: float) -> bool:
-    """Whether a worker has given a sign of life lately."""
-    return worker.seen_at is not None and now - worker.seen_at <= ALIVE_S
+    """Whether a worker has given a sign of life lately, and on this machine has its process still."""
+    if worker.seen_at is None or now - worker.seen_at > ALIVE_S:
+        return False
+    return worker.host != socket.gethostname() or _is_there(worker.pid)
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 class Surroundings:
@@ -33,6 +47,7 @@ class Surroundings:
         self._ahead_s = store.now() - time.time()
         self._checked_at = float("-inf")
         self._notices: tuple[str, ...] = ()
+        self._slots = 0
 
     def now(self) -> float:
         """The time by the store's clock, near enough."""
@@ -40,16 +55,26 @@ class Surroundings:
 
     def notices(self) -> tuple[str, ...]:
         """What is missing, a line each."""
+        self._refresh()
+        return self._notices
+
+    def slots(self) -> int:
+        """How many jobs can run at once, on all workers that live."""
+        self._refresh()
+        return self._slots
+
+    def _refresh(self) -> None:
         if time.monotonic() - self._checked_at >= _CHECK_S:
             self._notices = tuple(self._look())
             self._checked_at = time.monotonic()
-        return self._notices
 
     def _look(self) -> Iterator[str]:
         if self._address is not None and not answers(self._address, timeout_s=0.3):
             yield f"no broker answers at {self._address.place}; still waiting: results are in the store"
         now = self.now()
-        if not any(alive(worker, now) for worker in self._store.workers()):
+        living = [worker for worker in self._store.workers() if alive(worker, now)]
+        self._slots = sum(worker.slots for worker in living)
+        if not living:
             yield "no worker is running; start one with `pubsubctl worker start APP`"
 
 
@@ -116,29 +141,34 @@ class Batch:
             if cursor is None:
                 return
 
-    def look(self, submitted: int, *, submitting: bool = False) -> BatchView:
+    def look(self, submitted: int | None = None, *, submitting: bool = False) -> BatchView:
         """What it looks like now.
 
         Args:
-            submitted: how many jobs are known to be there; the store may have more of the same bulk.
+            submitted: how many jobs are known to be there; the store may have more of the same bulk. None where
+                only the store can tell, because another process submits them.
             submitting: whether there will be more.
         """
         counts = self._counts()
+        total = sum(counts.values())
+        slots = self._surroundings.slots()
         running = self._find([JobState.RUNNING], _RUNNING) if counts[JobState.RUNNING] else []
-        self._room = max(self._room, min(_SHOWN, len(running)))
+        running = sorted(running, key=first_at_work)[: min(_SHOWN, slots)]
+        self._room = max(self._room, len(running))
         self._note_failures(counts[JobState.FAILED] + counts[JobState.CANCELLED])
         return BatchView(
             batch_id=self._batch_id,
-            submitted=max(submitted, sum(counts.values())) if submitting else submitted,
+            submitted=total if submitted is None else max(submitted, total) if submitting else submitted,
             submitting=submitting,
             counts=counts,
             elapsed_s=self._pace.elapsed_s if self._submitting else None,
             per_second=self._pace.rate(sum(counts[state] for state in FINISHED)),
-            running=sorted(running, key=first_at_work)[:_SHOWN],
+            running=running,
             room=self._room,
             failures=list(self._failures.values()),
             now=self._surroundings.now(),
             notices=self._surroundings.notices(),
+            slots=slots,
         )
 
     def _counts(self) -> dict[JobState, int]:

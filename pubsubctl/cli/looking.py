@@ -156,7 +156,6 @@ class _Job(Subject):
 class _Batch(Subject):
     def __init__(self, store: Store, batch_id: str, address: Address | None) -> None:
         self._batch = Batch(store, batch_id, Surroundings(store, address), submitting=False)
-        self._total = sum(store.counts(batch_id).values())
 
     def show(self, form: Format) -> None:
         view = self._view()
@@ -173,4 +172,4 @@ class _Batch(Subject):
         return view, batches.content(view), view.done
 
     def _view(self) -> batches.BatchView:
-        return self._batch.look(self._total)
+        return self._batch.look()

@@ -1,67 +1,107 @@
 """``pubsubctl setup``: create what is missing, show what differs."""
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, parsed, with_settings
+from pubsubctl.errors import BrokerError
 from pubsubctl.render import setup as render
-from pubsubctl.render.output import Format, note
+from pubsubctl.render.output import Format, commands, note
 
 if TYPE_CHECKING:
-    from pubsubctl.broker.provision import Step, Wanted
+    from pubsubctl.broker.provision import Step
     from pubsubctl.settings import Settings
 
 app = new()
 
-_Attempts = Annotated[int, typer.Option(min=5, max=100, help="Deliveries before the broker itself dead-letters.")]
-_MinDelay = Annotated[str, typer.Option(metavar="DURATION", help="Least wait before a nacked message comes again.")]
-_MaxDelay = Annotated[str, typer.Option(metavar="DURATION", help="Longest such wait.")]
-_Retention = Annotated[str, typer.Option(metavar="DURATION", help="How long a message waits that nobody takes.")]
+_Attempts = Annotated[
+    int | None,
+    typer.Option(
+        min=5,
+        max=100,
+        metavar="N",
+        show_default=False,
+        help="Deliveries before the broker itself dead-letters; 100 unless given.",
+    ),
+]
+_MinDelay = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", show_default=False, help="Least wait before a nacked message comes again; 1s unless given."
+    ),
+]
+_MaxDelay = Annotated[
+    str | None, typer.Option(metavar="DURATION", show_default=False, help="Longest such wait; 60s unless given.")
+]
+_Retention = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", show_default=False, help="How long a message waits that nobody takes; 31d unless given."
+    ),
+]
 _Ordering = Annotated[bool, typer.Option("--enable-message-ordering", help="Keep the order of ordering keys.")]
 _Once = Annotated[bool, typer.Option("--enable-exactly-once-delivery", help="Exactly-once delivery.")]
-_Filter = Annotated[str, typer.Option(metavar="FILTER", help="Which messages the subscription takes.")]
+_Filter = Annotated[
+    str | None, typer.Option(metavar="FILTER", show_default=False, help="Which messages the subscription takes.")
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 _ApplyDrift = Annotated[bool, typer.Option("--apply-drift", help="Repair what differs from what is asked for.")]
 
 
 @app.command(
-    epilog="Example: pubsubctl setup --topic orders --subscription order-workers --ack-deadline 120",
+    epilog="Example: pubsubctl setup --subscription order-workers --ack-deadline 120",
 )
 @with_settings("dead_letter_topic", "dead_letter_subscription", "ack_deadline")
 def setup(
     settings: "Settings",
     *,
-    max_delivery_attempts: _Attempts = 100,
-    min_retry_delay: _MinDelay = "1s",
-    max_retry_delay: _MaxDelay = "60s",
-    message_retention_duration: _Retention = "31d",
+    max_delivery_attempts: _Attempts = None,
+    min_retry_delay: _MinDelay = None,
+    max_retry_delay: _MaxDelay = None,
+    message_retention_duration: _Retention = None,
     enable_message_ordering: _Ordering = False,
     enable_exactly_once_delivery: _Once = False,
-    message_filter: _Filter = "",
+    message_filter: _Filter = None,
     dry_run: _DryRun = False,
     apply_drift: _ApplyDrift = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
-    """Create the topics, subscriptions and store that jobs need. It may be run as often as you like."""
-    from pubsubctl.broker.provision import Wanted
+    """Create the topics, subscriptions and store that jobs need. It may be run as often as you like.
 
-    wanted = Wanted(
-        ack_deadline=settings.ack_deadline,
-        max_delivery_attempts=max_delivery_attempts,
-        min_retry_delay=parsed("min_retry_delay", min_retry_delay),
-        max_retry_delay=parsed("max_retry_delay", max_retry_delay),
-        message_retention_duration=parsed("message_retention_duration", message_retention_duration),
-        enable_message_ordering=enable_message_ordering,
-        enable_exactly_once_delivery=enable_exactly_once_delivery,
-        message_filter=message_filter,
-    )
+    Of a subscription that exists, what is asked for here is compared, and what jobs rely on; the rest is left as it is.
+    """
+    options: dict[str, Any] = {
+        "max_delivery_attempts": max_delivery_attempts,
+        "min_retry_delay": _seconds("min_retry_delay", min_retry_delay),
+        "max_retry_delay": _seconds("max_retry_delay", max_retry_delay),
+        "message_retention_duration": _seconds("message_retention_duration", message_retention_duration),
+        "enable_message_ordering": enable_message_ordering or None,
+        "enable_exactly_once_delivery": enable_exactly_once_delivery or None,
+        "message_filter": message_filter,
+    }
+    options = {name: value for name, value in options.items() if value is not None}
     running = _broker_runs(settings, start=not dry_run)
-    result = _provision(settings, wanted, dry_run=dry_run, repair=apply_drift) if running else _unasked(settings)
+    result = _provision(settings, options, dry_run=dry_run, repair=apply_drift) if running else _unasked(settings)
     render.show(result, format)
+    for step in result.steps:
+        if step.action == "differs":
+            option = "--subscription" if step.name == settings.subscription_path else "--dead-letter-subscription"
+            raise BrokerError(
+                f"{step.kind} {step.name} exists and can never become what is asked for; "
+                f"delete it, or name another with {option}"
+            )
     if result.applied:
-        note("next: `pubsubctl worker start APP`, and in another terminal `pubsubctl submit POST /path --wait`")
+        note("next:")
+        commands("pubsubctl worker start APP")
+        note("and in another terminal:")
+        commands("pubsubctl submit POST /path --wait")
+
+
+def _seconds(option: str, value: str | None) -> float | None:
+    return None if value is None else parsed(option, value)
 
 
 def _broker_runs(settings: "Settings", *, start: bool) -> bool:
@@ -74,18 +114,21 @@ def _broker_runs(settings: "Settings", *, start: bool) -> bool:
         return True
     if start:
         running = daemon.start(settings.state)
-        note(f"started the emulator at {running.address} (pid {running.pid}); `pubsubctl emulator stop` stops it")
+        note(f"started the emulator at {running.address} (pid {running.pid}); to stop it:")
+        commands("pubsubctl emulator stop")
     return start
 
 
-def _provision(settings: "Settings", wanted: "Wanted", *, dry_run: bool, repair: bool) -> render.SetupResult:
+def _provision(settings: "Settings", options: Mapping[str, Any], *, dry_run: bool, repair: bool) -> render.SetupResult:
     from pubsubctl.broker.connection import Connection
-    from pubsubctl.broker.provision import Provisioner
+    from pubsubctl.broker.provision import COMPARABLE, Provisioner, Wanted
     from pubsubctl.store.opening import open_store
 
     with Connection(settings) as connection:
         connection.check()
-        provisioner = Provisioner(connection, settings, wanted)
+        wanted = Wanted(ack_deadline=settings.ack_deadline, **options)
+        # Only what somebody has said: a default does not make drift of what was chosen at another time.
+        provisioner = Provisioner(connection, settings, wanted, COMPARABLE & {*options, *settings.sources})
         plan = provisioner.plan()
         steps = plan.steps if dry_run else list(provisioner.apply(plan, repair_drift=repair))
         if not dry_run:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from pubsubctl import wire
 from pubsubctl.errors import InvalidRequest, UsageError
 from pubsubctl.exchange import METHODS, Header
-from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, read_file
+from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, parse, read_file
 
 _STDIN = "-"
 _LONGEST_LINE = 32_000_000
@@ -107,7 +107,8 @@ def _check(asked: Asked) -> None:
         raise UsageError("an idempotency key names one job; give it with one request, or in each line of --from")
     for file in asked.files:
         if not file.is_file() or not os.access(file, os.R_OK):
-            raise UsageError(f"cannot read {file}: " + ("permission denied" if file.exists() else "no such file"))
+            there = "is a folder" if file.is_dir() else "permission denied"
+            raise UsageError(f"cannot read {file}: " + (there if file.exists() else "no such file"))
 
 
 def _target(words: Sequence[str]) -> tuple[str | None, str]:
@@ -157,7 +158,7 @@ def _content(option: str, value: str) -> tuple[str, bytes]:
 
 def _check_json(name: str, body: bytes) -> None:
     try:
-        json.loads(body)
+        parse(body)
     except json.JSONDecodeError as error:
         raise InvalidRequest(f"{name} is no JSON: line {error.lineno}, column {error.colno}: {error.msg}") from error
     except ValueError as error:
@@ -225,5 +226,8 @@ def _lines(name: str, file: BinaryIO) -> Iterator[Submission]:
             submission = of_line(line)
             wire.encode(wire.Envelope(request=submission.request, **_PROBE))
         except InvalidRequest as error:
+            cause = error.__cause__
+            if isinstance(cause, json.JSONDecodeError):
+                raise InvalidRequest(f"{name}, line {number}, column {cause.colno}: {cause.msg}") from error
             raise InvalidRequest(f"{name}, line {number}: {error}") from error
         yield submission

@@ -13,7 +13,7 @@ from pubsubctl.cli.following import Batch, Endings, Surroundings
 from pubsubctl.cli.sources import Asked, Source, source
 from pubsubctl.cli.waiting import Patience, coming_back, wait_for_batch, wait_for_job
 from pubsubctl.client import Client
-from pubsubctl.errors import InvalidRequest, PubsubctlError, StoreError, Unreachable, UsageError
+from pubsubctl.errors import BrokerError, InvalidRequest, PubsubctlError, StoreError, Unreachable, UsageError
 from pubsubctl.job import Job, JobState
 from pubsubctl.render import batch as batches
 from pubsubctl.render import job as jobs
@@ -22,7 +22,7 @@ from pubsubctl.render.batch import BatchView
 from pubsubctl.render.display import Display
 from pubsubctl.render.drawing import is_terminal
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, document, flush, line, note, streamed
+from pubsubctl.render.output import Format, commands, document, flush, line, note, streamed
 from pubsubctl.settings import Settings
 
 
@@ -58,13 +58,14 @@ def _submit_only(client: Client, coming: Source, form: Format) -> None:
             document({"id": job_id, "batch_id": batch_id}, form) if form is Format.JSONL else line(job_id)
     flush()
     if not coming.single:
-        note(f"{_submitted(client, batch_id)}; `pubsubctl status {batch_id} --watch` follows them")
+        note(f"{_submitted(client, batch_id)}; to follow them:")
+        commands(f"pubsubctl status {batch_id} --watch")
 
 
 def _one(client: Client, coming: Source, patience: Patience, form: Format, output: Path | None) -> None:
-    submitted = list(client.submit_many(coming))
-    if coming.stopped_by is not None:
-        raise coming.stopped_by
+    batch_id = names.new_batch_id()
+    with _telling(client, coming, batch_id):
+        submitted = list(client.submit_many(coming, batch_id=batch_id))
     job_id = submitted[0].id
     with coming_back("the job goes on", f"pubsubctl status {job_id} --watch", f"pubsubctl result {job_id}"):
         surroundings = Surroundings(client.store, client.connection.address)
@@ -108,12 +109,12 @@ class _Many:
             PubsubctlError: see ``submitting.run``.
         """
         lines_are_shown = self._form is Format.JSONL and is_terminal(sys.stdout)
-        with Display(sys.stderr, quiet=lines_are_shown) as display:
+        back = coming_back("the jobs go on", f"pubsubctl status {self._batch_id} --watch")
+        with back, Display(sys.stderr, quiet=lines_are_shown) as display:
             with _telling(self._client, coming, self._batch_id):
                 self._submit(coming, display)
-            with coming_back("the jobs go on", f"pubsubctl status {self._batch_id} --watch"):
-                view = wait_for_batch(self._look, display, patience)
-                self._print_rest()
+            view = wait_for_batch(self._look, display, patience)
+            self._print_rest()
             if is_terminal(sys.stdout):
                 display.clear()  # the summary says it all
         self._show(view)
@@ -156,21 +157,39 @@ class _Many:
 
 @contextmanager
 def _telling(client: Client, coming: Source, batch_id: str) -> Iterator[None]:
-    """Say what was submitted, where not all of it was."""
+    """Say what was submitted, where not all of it was, and after Ctrl-C how to come back to it.
+
+    Raises:
+        typer.Exit: Ctrl-C was pressed.
+        PubsubctlError: it could not be submitted, or not as a whole.
+    """
     try:
         yield
-    except (PubsubctlError, KeyboardInterrupt):
-        if not coming.single:
-            note(_submitted(client, batch_id))
-        raise
-    error = coming.stopped_by
-    if error is not None:
-        raise error if coming.single else InvalidRequest(f"{error}; {_submitted(client, batch_id)}")
+    except PubsubctlError as error:
+        if coming.single:
+            raise
+        told = _submitted(client, batch_id, refused=isinstance(error, BrokerError))
+        raise type(error)(f"{error}; {told}") from error
+    except KeyboardInterrupt:
+        flush()
+        told = _submitted(client, batch_id)
+        known = batch_id in told
+        note(f"pubsubctl: interrupted; {told}" + ("; to come back:" if known else ""))
+        if known:
+            commands(f"pubsubctl status {batch_id} --watch")
+        raise typer.Exit(Code.INTERRUPTED) from None
+    stopped_by = coming.stopped_by
+    if stopped_by is not None:
+        raise stopped_by if coming.single else InvalidRequest(f"{stopped_by}; {_submitted(client, batch_id)}")
 
 
-def _submitted(client: Client, batch_id: str) -> str:
+def _submitted(client: Client, batch_id: str, *, refused: bool = False) -> str:
     try:
-        count = sum(client.store.counts(batch_id).values())
+        counts = client.store.counts(batch_id)
     except (Unreachable, StoreError) as error:
         return f"how many jobs were submitted is not known: {error}"
-    return f"submitted {plural(count, 'job')} as {batch_id}" if count else "no job was submitted"
+    count, failed = sum(counts.values()), counts[JobState.FAILED] if refused else 0
+    if failed and failed == count:
+        return f"{plural(count, 'job')} kept as failed in {batch_id}"
+    some = f", of which {failed:,} are kept as failed" if failed else ""
+    return f"submitted {plural(count, 'job')} as {batch_id}{some}" if count else "no job was submitted"

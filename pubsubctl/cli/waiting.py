@@ -16,7 +16,7 @@ from pubsubctl.job import Job
 from pubsubctl.render.batch import BatchView
 from pubsubctl.render.display import FRAME_S, Display
 from pubsubctl.render.job import JobView
-from pubsubctl.render.output import note
+from pubsubctl.render.output import commands, note
 from pubsubctl.store.base import Store, Watch
 
 Found = TypeVar("Found")
@@ -64,7 +64,8 @@ def coming_back(what: str, *hints: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(f"pubsubctl: interrupted; {what}: {', '.join(f'`{hint}`' for hint in hints)}")
+        note(f"pubsubctl: interrupted; {what}:")
+        commands(*hints)
         raise typer.Exit(Code.INTERRUPTED) from None
 
 
@@ -82,7 +83,7 @@ def wait_for_job(store: Store, job_id: str, surroundings: Surroundings, patience
             if view.job.finished:
                 display.clear()
                 return view.job
-            patience.check(f"job {job_id} is still {view.job.state}; it goes on: `pubsubctl result {job_id}`")
+            patience.check(f"job {job_id} is still {view.job.state}; it goes on:\n  pubsubctl result {job_id}")
             if display.due:
                 display.show(view)
             _wait(watch)
@@ -107,8 +108,8 @@ def wait_for_batch(look: Callable[[], BatchView], display: Display, patience: Pa
         if view.done:
             return view
         patience.check(
-            f"{view.submitted - view.ended:,} of {view.submitted:,} jobs have not ended yet; they go on: "
-            f"`pubsubctl status {view.batch_id} --watch`"
+            f"{view.submitted - view.ended:,} of {view.submitted:,} jobs have not ended yet; they go on:\n"
+            f"  pubsubctl status {view.batch_id} --watch"
         )
         pause(began)
 

@@ -36,6 +36,7 @@ class BatchView:
         failures: the first that failed or were cancelled.
         now: the time by the store's clock.
         notices: what keeps them from going on, a line each.
+        slots: how many jobs can run at once, on all workers that live; None where nobody knows.
     """
 
     batch_id: str
@@ -49,6 +50,7 @@ class BatchView:
     failures: Sequence[Job]
     now: float
     notices: tuple[str, ...] = ()
+    slots: int | None = None
 
     @property
     def ended(self) -> int:
@@ -108,7 +110,7 @@ class BatchView:
         return pieces
 
     def _counted(self) -> Text:
-        return counted(self.counts)
+        return counted(at_work(self.counts, self.slots))
 
     def _running(self, width: int, room: int) -> Table:
         table = grid(flexible=3, columns=4, expand=True, right=(2,))
@@ -124,6 +126,16 @@ class BatchView:
         for _ in range(room - len(self.running[:room])):
             table.add_row("", "", "", "")
         return table
+
+
+def at_work(counts: Mapping[JobState, int], slots: int | None) -> Mapping[JobState, int]:
+    """The counts as people mean them: a job that its worker holds for a slot to become free still waits."""
+    ahead = 0 if slots is None else max(0, counts[JobState.RUNNING] - slots)
+    return {
+        **counts,
+        JobState.QUEUED: counts[JobState.QUEUED] + ahead,
+        JobState.RUNNING: counts[JobState.RUNNING] - ahead,
+    }
 
 
 def counted(counts: Mapping[JobState, int]) -> Text:
@@ -175,7 +187,8 @@ def show(view: BatchView, jobs: Iterable[Job]) -> None:
 
 
 def _title(view: BatchView) -> str:
-    counts = ", ".join(f"{view.counts[name]:,} {name}" for name in JobState if view.counts[name])
+    shown = at_work(view.counts, view.slots)
+    counts = ", ".join(f"{shown[name]:,} {name}" for name in JobState if shown[name])
     took = f" in {seconds(view.elapsed_s)}" if view.elapsed_s is not None else ""
     return f"{view.batch_id}: {plural(view.submitted, 'job')}{took}: {counts}"
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -53,7 +54,26 @@ def drawn(content: RenderableType, stream: TextIO, width: int) -> list[str]:
     )
     with console.capture() as capture:
         console.print(content, no_wrap=True, overflow="ellipsis", crop=True)
-    return [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
+    lines = [line.rstrip() for line in capture.get().rstrip("\n").split("\n")]
+    return [_encodable(line, stream) for line in lines] if is_terminal(stream) else lines
+
+
+def _encodable(line: str, stream: TextIO) -> str:
+    """The line in characters that the stream can encode, each as wide as what it stands for: an escape is wider."""
+    encoding = stream.encoding or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        return "".join(_character(one, encoding) for one in line)
+    return line
+
+
+def _character(one: str, encoding: str) -> str:
+    try:
+        one.encode(encoding)
+    except UnicodeEncodeError:
+        return "~" if one == "…" else "?" * cell_len(one)
+    return one
 
 
 def printed(content: RenderableType | Callable[[int], RenderableType]) -> None:

@@ -59,6 +59,12 @@ def flush() -> None:
     sys.stdout.flush()
 
 
+def commands(*hints: str) -> None:
+    """Commands to be copied, beside the data: each on a line of its own, where no terminal breaks it in two."""
+    for hint in hints:
+        note(f"  {hint}")
+
+
 def note(text: str) -> None:
     """A line for people, beside the data."""
     sys.stderr.write(f"{clean(text)}\n")

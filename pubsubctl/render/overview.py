@@ -9,7 +9,7 @@ from rich.table import Table
 
 from pubsubctl.job import Job, JobState, rfc3339
 from pubsubctl.render.bar import bar_with_percent
-from pubsubctl.render.batch import counted
+from pubsubctl.render.batch import at_work, counted
 from pubsubctl.render.drawing import grid, printed, state, text
 from pubsubctl.render.figures import plural, seconds
 from pubsubctl.render.job import why
@@ -77,7 +77,7 @@ class Overview:
     @property
     def backlog(self) -> int:
         """How many jobs wait to be run."""
-        return self.counts[JobState.QUEUED] + self.counts[JobState.RETRYING]
+        return _backlog(self.counts)
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it; these names are stable."""
@@ -103,19 +103,23 @@ class Overview:
 
     def line(self) -> str:
         """See ``View``."""
-        counts = ", ".join(f"{self.counts[name]:,} {name}" for name in JobState if self.counts[name])
+        shown = self._at_work()
+        counts = ", ".join(f"{shown[name]:,} {name}" for name in JobState if shown[name])
         live = sum(worker.alive for worker in self.workers)
-        return f"backlog {self.backlog:,}; {plural(live, 'worker')}; {counts or 'no jobs'}"
+        return f"backlog {_backlog(shown):,}; {plural(live, 'worker')}; {counts or 'no jobs'}"
 
     def urgent(self) -> str:
         """See ``View``."""
         return f"{self.answers} {[worker.id for worker in self.workers if worker.alive]}"
 
     def _screen(self, width: int, room: int) -> RenderableType:
-        parts = [self._places(), counted(self.counts), text(""), *self._workers(width)]
+        parts = [self._places(), counted(self._at_work()), text(""), *self._workers(width)]
         if self.jobs:
             parts += [text(""), text("latest jobs", "dim"), self._jobs(room)]
         return Group(*parts)
+
+    def _at_work(self) -> Mapping[JobState, int]:
+        return at_work(self.counts, sum(worker.slots for worker in self.workers if worker.alive))
 
     def _places(self) -> Table:
         table = grid(flexible=1, columns=2, expand=False)
@@ -124,7 +128,7 @@ class Overview:
             ("topic", self.topic, ""),
             ("subscription", self.subscription, ""),
             ("store", self.store, ""),
-            ("backlog", f"{plural(self.backlog, 'job')} waiting", ""),
+            ("backlog", f"{plural(_backlog(self._at_work()), 'job')} waiting", ""),
         ):
             table.add_row(text(name, "dim"), text(value, style))
         return table
@@ -180,6 +184,10 @@ class Overview:
                 what.append(f"  {text(why(job)).plain}", "dim")
             table.add_row(text(job.id), state(job.state), text(age), what)
         return table
+
+
+def _backlog(counts: Mapping[JobState, int]) -> int:
+    return counts[JobState.QUEUED] + counts[JobState.RETRYING]
 
 
 def show(overview: Overview, form: Format) -> None:

@@ -1,12 +1,15 @@
 """A job's response."""
 
 import base64
+import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.exchange import Response
-from pubsubctl.render.output import Format, document, line, raw
+from pubsubctl.render.figures import size
+from pubsubctl.render.output import Format, document, line, note, raw
 
 
 def content(job_id: str, response: Response) -> dict[str, Any]:
@@ -41,9 +44,25 @@ def show(job_id: str, response: Response, *, form: Format, include: bool = False
             line(f"{name}: {value}")
         line()
     if output is None:
-        raw(response.body)
+        _to_terminal(response.body) if sys.stdout.isatty() else raw(response.body)
         return
     try:
         output.write_bytes(response.body)
     except OSError as error:
         raise PubsubctlError(f"cannot write {output}: {error.strerror}; the result is kept, name another -o") from error
+
+
+def _to_terminal(body: bytes) -> None:
+    """Show text as it is, and nothing that a terminal would act on."""
+    if not _is_text(body):
+        note(f"binary body of {size(len(body))}; use -o FILE, or redirect")
+        return
+    raw(body if body.endswith(b"\n") or not body else body + b"\n")
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return False
+    return all(character in "\n\t\r" or unicodedata.category(character) != "Cc" for character in text)

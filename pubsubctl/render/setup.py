@@ -50,8 +50,9 @@ class SetupResult:
                     "kind": step.kind,
                     "name": step.name,
                     "action": step.action,
+                    "done": _done(step, self),
                     "differences": {
-                        name: {"is": is_now, "should_be": wanted} for name, (is_now, wanted) in step.differences.items()
+                        name: {"was": was, "wanted": wanted} for name, (was, wanted) in step.differences.items()
                     },
                 }
                 for step in self.steps
@@ -72,6 +73,11 @@ def show(result: SetupResult, form: Format) -> None:
             arrow = "was" if _repaired(step, result) else "is"
             line(f"{'':<13}  {name} {arrow} {is_now or 'empty'}, should be {wanted or 'empty'}")
     line(f"{'store':<13}{result.store}")
+
+
+def _done(step: SetupStep, result: SetupResult) -> bool:
+    """Whether it now is as wanted."""
+    return step.action == "exists" or (step.action == "create" and result.applied) or _repaired(step, result)
 
 
 def _repaired(step: SetupStep, result: SetupResult) -> bool:

@@ -17,8 +17,8 @@ class Rig:
         self.settings = settings
         self.connection = connection
 
-    def provisioner(self, wanted: Wanted | None = None) -> Provisioner:
-        return Provisioner(self.connection, self.settings, wanted or Wanted())
+    def provisioner(self, wanted: Wanted | None = None, compared: frozenset[str] | None = None) -> Provisioner:
+        return Provisioner(self.connection, self.settings, wanted or Wanted(), compared)
 
     def apply(self, wanted: Wanted | None = None, *, repair_drift: bool = False) -> None:
         provisioner = self.provisioner(wanted)
@@ -103,3 +103,46 @@ def test_what_can_never_be_changed_is_told_and_left(rig):
     rig.apply(wanted, repair_drift=True)
     made = rig.connection.subscriber.get_subscription(subscription=rig.settings.subscription_path)
     assert not made.enable_message_ordering
+
+
+def test_only_what_is_compared_is_drift_and_the_rest_is_left_when_that_is_repaired(rig):
+    rig.apply(Wanted(ack_deadline=120, max_delivery_attempts=7, min_retry_delay=2.0, max_retry_delay=300.0))
+    assert not rig.provisioner(compared=frozenset()).plan().drift
+    few = rig.provisioner(Wanted(max_delivery_attempts=9), frozenset({"max_delivery_attempts", "min_retry_delay"}))
+    (drift,) = few.plan().drift
+    assert drift.differences["retry_policy"] == ("2s to 300s", "1s to 300s")
+    assert set(drift.differences) == {"dead_letter_policy", "retry_policy"}
+    list(few.apply(few.plan(), repair_drift=True))
+    made = rig.connection.subscriber.get_subscription(subscription=rig.settings.subscription_path)
+    assert made.ack_deadline_seconds == 120
+    assert made.retry_policy.maximum_backoff.total_seconds() == 300
+    assert made.dead_letter_policy.max_delivery_attempts == 9
+
+
+def test_what_jobs_rely_on_is_compared_in_any_case(rig):
+    rig.apply()
+    rig.connection.subscriber.delete_subscription(subscription=rig.settings.subscription_path)
+    rig.connection.subscriber.create_subscription(
+        request={
+            "name": rig.settings.subscription_path,
+            "topic": rig.settings.topic_path,
+            "expiration_policy": {"ttl": {"seconds": 31 * 86400}},
+        }
+    )
+    bare = rig.provisioner(compared=frozenset())
+    (drift,) = bare.plan().drift
+    assert drift.differences["expiration_policy"] == ("31 days", "never")
+    assert set(drift.differences) == {"expiration_policy", "dead_letter_policy"}
+    list(bare.apply(bare.plan(), repair_drift=True))
+    assert not bare.plan().drift
+    assert not rig.provisioner(compared=frozenset({"max_delivery_attempts"})).plan().drift
+
+
+def test_a_policy_that_is_missing_comes_whole(rig):
+    rig.apply()
+    rig.connection.subscriber.update_subscription(
+        subscription={"name": rig.settings.subscription_path}, update_mask={"paths": ["retry_policy"]}
+    )
+    some = rig.provisioner(Wanted(min_retry_delay=2.0), frozenset({"min_retry_delay"}))
+    (drift,) = some.plan().drift
+    assert drift.differences == {"retry_policy": ("none", "2s to 60s")}

@@ -40,6 +40,25 @@ def test_one_job(on_terminal, columns):
     lines = terminal.screen.text.splitlines()
     assert lines[0].startswith("job ")
     assert lines[1:] == ["slow"], "the display is gone, the body is there"
+    assert terminal.screen.column == 0, "the prompt comes on a line of its own"
+
+
+def test_a_binary_body_stays_off_the_terminal(on_terminal):
+    terminal = on_terminal("submit", "/bytes", "--wait")
+    assert terminal.wait() == 0
+    assert terminal.screen.text.splitlines()[1:] == ["binary body of 256 bytes; use -o FILE, or redirect"]
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_narrow_encoding_breaks_no_line(on_terminal, count):
+    narrow = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = "/slow?s=1.5&x=" + "x" * 100
+    terminal = on_terminal("submit", path, "--count", count, "--wait", environment=narrow)
+    shown = terminal.read_until(lambda text: "%" in text and "step" in text)
+    assert re.search(r"step \d+ \[bold\]of\?\[31m wide [? ]*~$", shown, re.MULTILINE), shown
+    assert re.search(r"GET /slow\?s=1.5&x=x+~", shown), shown
+    assert terminal.wait() == 0
+    assert not any("\\u" in frame for frame in terminal.frames)
 
 
 @pytest.mark.parametrize("columns", WIDTHS)
@@ -66,6 +85,7 @@ def test_counts_never_lie(project, on_terminal):
     seen = [re.search(r"(\d+) of (\d+) ended", frame) for frame in terminal.frames]
     ended = [int(match[1]) for match in seen if match]
     assert {int(match[2]) for match in seen if match} <= {400}
+    assert ended
     assert ended == sorted(ended)
     for frame in terminal.frames:
         counted = re.search(r"(\d+) of 400 ended", frame), re.search(r"succeeded (\d+)", frame)
@@ -73,12 +93,13 @@ def test_counts_never_lie(project, on_terminal):
 
 
 def test_interrupt_ends_the_waiting_and_not_the_jobs(project, on_terminal):
-    terminal = on_terminal("submit", "/slow?s=2", "--count", "2", "--wait", columns=200)
+    terminal = on_terminal("submit", "/slow?s=2", "--count", "2", "--wait")
     terminal.read_until(lambda text: "step" in text)
     terminal.interrupt()
     assert terminal.wait() == 130
-    last = terminal.screen.text.rstrip().splitlines()[-1]
-    batch_id = re.search(r"interrupted; the jobs go on: `pubsubctl status (\S+) --watch`", last)[1]
+    batch_id = re.search(
+        r"pubsubctl: interrupted; the jobs go on:\n  pubsubctl status (\S+) --watch\n$", terminal.screen.text
+    )[1]
     watching = on_terminal("status", batch_id, "--watch", columns=200)
     assert watching.wait() == 0
     assert "2 jobs: 2 succeeded" in watching.screen.text

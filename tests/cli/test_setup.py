@@ -1,11 +1,17 @@
 """setup, emulator, worker start, demo: what is started, what is said."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
+from pathlib import Path
 
-from cli_project import wait_for
+from cli_project import only_line, wait_for
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.settings import Settings
+from pubsubctl.store.opening import open_store
 
 
 def test_a_dry_run_starts_and_makes_nothing(folder):
@@ -23,7 +29,13 @@ def test_setup_may_be_repeated(folder):
     assert first.stdout.count("  created") == 4
     assert "started" not in second.stderr
     assert second.stdout.count("  exists") == 4
-    assert "next: `pubsubctl worker start APP`" in second.stderr
+    assert second.stderr.splitlines() == [
+        "next:",
+        "  pubsubctl worker start APP",
+        "and in another terminal:",
+        "  pubsubctl submit POST /path --wait",
+    ]
+    assert max(map(len, first.stderr.splitlines())) <= 80
     assert (folder.folder / ".pubsubctl" / "jobs.db").exists()
 
 
@@ -32,10 +44,35 @@ def test_drift_is_shown_and_repaired_when_asked(served):
     assert drifted.returncode == 0
     assert "ack_deadline_seconds is 60, should be 30" in drifted.stdout
     found = served.json("setup", "--ack-deadline", "30", "--apply-drift")
-    assert found["steps"][-1]["differences"] == {"ack_deadline_seconds": {"is": "60", "should_be": "30"}}
+    assert found["steps"][-1]["differences"] == {"ack_deadline_seconds": {"was": "60", "wanted": "30"}}
+    assert found["steps"][-1]["done"] is True
     assert served.run("setup", "--ack-deadline", "30").stdout.count("  exists") == 4
-    fixed = served.run("setup", "--ack-deadline", "30", "--message-filter", 'attributes.method = "GET"')
-    assert "can never be changed" in fixed.stdout
+
+
+def test_drift_that_is_left_is_not_called_done(served):
+    found = served.json("setup", "--ack-deadline", "30")
+    assert [step["done"] for step in found["steps"]] == [True, True, True, False]
+
+
+def test_what_was_once_asked_for_is_no_drift(served):
+    served.run("setup", "--ack-deadline", "120", "--max-delivery-attempts", "7", "--apply-drift")
+    assert served.run("setup").stdout.count("  exists") == 4
+    other = served.run("setup", "--max-delivery-attempts", "8")
+    assert "7 attempts" in other.stdout
+    assert "ack_deadline" not in other.stdout
+    from_environment = served.run("setup", environment={"PUBSUBCTL_ACK_DEADLINE": "60"})
+    assert "ack_deadline_seconds is 120, should be 60" in from_environment.stdout
+
+
+def test_what_can_never_be_had_is_an_error_with_a_way_out(served):
+    done = served.run("setup", "--ack-deadline", "30", "--message-filter", 'attributes.method = "GET"')
+    assert done.returncode == 1
+    assert "can never be changed" in done.stdout
+    assert re.fullmatch(
+        r"pubsubctl: subscription \S+ exists and can never become what is asked for; "
+        r"delete it, or name another with --subscription",
+        only_line(done.stderr),
+    )
 
 
 def test_every_flag_reaches_the_subscription(folder):
@@ -43,14 +80,23 @@ def test_every_flag_reaches_the_subscription(folder):
     flags += ["--dead-letter-subscription", "found", "--max-delivery-attempts", "7", "--min-retry-delay", "2s"]
     flags += ["--max-retry-delay", "5m", "--message-retention-duration", "1d", "--enable-message-ordering"]
     assert folder.run("setup", *flags).returncode == 0
-    changed = folder.json("setup", "--dry-run", "--topic", "orders", "--subscription", "order-workers")
+    other = ["--max-delivery-attempts", "8", "--min-retry-delay", "3s", "--message-retention-duration", "90000s"]
+    changed = folder.json("setup", "--dry-run", *flags[:6], *other, "--enable-exactly-once-delivery")
     differences = changed["steps"][-1]["differences"]
-    assert {name: values["is"] for name, values in differences.items()} == {
-        "dead_letter_policy": "projects/pubsubctl-local/topics/lost, 7 attempts",
-        "retry_policy": "2s to 300s",
-        "message_retention_duration": "86400s",
-        "enable_message_ordering": "True",
+    assert differences == {
+        "dead_letter_policy": {
+            "was": "projects/pubsubctl-local/topics/lost, 7 attempts",
+            "wanted": "projects/pubsubctl-local/topics/lost, 8 attempts",
+        },
+        "retry_policy": {"was": "2s to 300s", "wanted": "3s to 300s"},
+        "message_retention_duration": {"was": "1 day", "wanted": "90000s"},
+        "enable_exactly_once_delivery": {"was": "False", "wanted": "True"},
     }
+    with Connection(Settings.load({"topic": "orders"}, environ={}, start=folder.folder)) as connection:
+        made = connection.subscriber.get_subscription(
+            subscription="projects/pubsubctl-local/subscriptions/order-workers"
+        )
+    assert made.enable_message_ordering
 
 
 def test_the_emulator_is_started_found_and_stopped(folder):
@@ -103,15 +149,22 @@ def test_a_worker_says_what_it_is_and_drains(served):
 def test_a_worker_without_its_subscription_says_what_to_do(idle):
     done = idle.run("worker", "start", "--subscription", "not-there")
     assert done.returncode == 1
-    assert re.match(
-        r"pubsubctl: Subscription does not exist .*; `pubsubctl setup` creates what is missing",
+    assert re.fullmatch(
+        r"pubsubctl: there is no subscription \S+/not-there at \S+; `pubsubctl setup` creates it",
         done.stderr.splitlines()[-1],
     )
 
 
 def demo_processes(place):
+    """Those that name the folder in their arguments, and those that stand in it."""
     found = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if str(place) in line]
+    named = [line for line in found.splitlines() if str(place) in line]
+    standing = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(place):
+                standing.append((process / "cmdline").read_text())
+    return named + standing
 
 
 def test_the_demo(folder, tmp_path):
@@ -121,6 +174,9 @@ def test_the_demo(folder, tmp_path):
     assert "20 jobs" in done.stdout
     assert "20 succeeded" in done.stdout
     assert re.search(r'"sha256":\s*"[0-9a-f]{64}"', done.stdout)
+    blank, last = done.stderr.splitlines()[-2:]
+    assert blank == ""
+    assert last.startswith("the demo took ")
     assert demo_processes(place) == []
 
 
@@ -136,9 +192,36 @@ def test_the_demo_interrupted_leaves_nothing(folder, tmp_path):
     )
     wait_for(lambda: (place / "worker.log").exists() and b"Ctrl-C" in (place / "worker.log").read_bytes(), "the worker")
     os.killpg(command.pid, signal.SIGINT)  # as a terminal does
-    command.communicate(timeout=60)
+    _, err = command.communicate(timeout=60)
     assert command.returncode == 130
     assert demo_processes(place) == []
+    assert err.decode().splitlines()[-1] == "pubsubctl: interrupted; everything was taken down"
+    assert err.count(b"interrupted") == 1
+
+
+def test_the_demo_ends_when_its_worker_dies(folder, tmp_path):
+    place = tmp_path / "demo"
+    command = subprocess.Popen(
+        folder.command("demo", str(place), "--jobs", "2000"),
+        cwd=folder.folder,
+        env=folder.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    wait_for(lambda: (place / "worker.log").exists() and b"Ctrl-C" in (place / "worker.log").read_bytes(), "the worker")
+    with open_store(str(place / ".pubsubctl" / "jobs.db")) as store:
+        wait_for(lambda: any(store.counts().values()), "the first jobs")
+        os.kill(store.workers()[0].pid, signal.SIGKILL)
+    _, err = command.communicate(timeout=20)
+    assert command.returncode == 1, err
+    assert re.match(r"pubsubctl: the worker has ended; the last line of its log: \S+", err.decode().splitlines()[-1])
+    assert demo_processes(place) == []
+
+
+def test_a_demo_where_nothing_can_be_written(folder):
+    done = folder.run("demo", "/dev/null/demo")
+    assert done.returncode == 1
+    assert only_line(done.stderr).startswith("pubsubctl: cannot write to /dev/null")
 
 
 def test_a_demo_does_not_touch_a_folder_in_use(folder):

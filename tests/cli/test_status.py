@@ -5,10 +5,16 @@ import json
 import os
 import re
 import signal
+import subprocess
+from dataclasses import replace
 
 from cli_project import only_line, wait_for
 
+from pubsubctl import names
+from pubsubctl.cli.following import alive
+from pubsubctl.client import Client
 from pubsubctl.job import JobState
+from pubsubctl.settings import Settings
 
 
 def ended(project, *arguments):
@@ -120,6 +126,51 @@ def test_cancelling(idle):
     done = idle.run("cancel", job_id, "nope")
     assert done.returncode == 1
     assert job_id in done.stdout
+
+
+def test_cancelling_a_batch(idle):
+    found = idle.json("submit", "/", "--count", "3")
+    batch_id, (first, *_) = found["batch_id"], found["ids"]
+    idle.run("cancel", first)
+    other = idle.run("submit", "/").stdout.strip()
+    done = idle.run("cancel", batch_id, other)
+    assert (done.returncode, done.stdout) == (0, f"{other} cancelled (it was queued)\n{batch_id}: 2 jobs cancelled\n")
+    assert idle.store.counts(batch_id)[JobState.CANCELLED] == 3
+    assert idle.json("cancel", batch_id) == [{"batch_id": batch_id, "cancelled_jobs": 0}]
+
+
+def test_watching_a_batch_that_another_process_still_submits(idle):
+    batch_id = names.new_batch_id()
+    with Client(Settings.load({}, environ={}, start=idle.folder)) as client:
+        first = [job.id for job in client.submit_many([{"path": "/"}] * 2, batch_id=batch_id)]
+        command = subprocess.Popen(
+            idle.command("status", batch_id, "--watch", "--format", "jsonl"),
+            cwd=idle.folder,
+            env=idle.environment,
+            stdout=subprocess.PIPE,
+        )
+
+        def counts():
+            return json.loads(command.stdout.readline())["counts"]
+
+        assert counts()["queued"] == 2
+        later = [job.id for job in client.submit_many([{"path": "/"}], batch_id=batch_id)]
+        assert counts()["queued"] == 3
+        idle.store.cancel(first)
+        assert (counts() | {"running": 0})["cancelled"] == 2
+        idle.store.cancel(later)
+        assert counts()["cancelled"] == 3, "it has not ended before"
+    command.stdout.close()
+    assert command.wait(20) == 0
+
+
+def test_a_worker_that_was_killed_is_dead_at_once(served):
+    worker = served.start_worker("-p", "1")
+    assert served.json("status")["workers"][0]["alive"] is True
+    served.kill_worker(worker)
+    assert served.json("status")["workers"][0]["alive"] is False
+    (known,) = served.store.workers()
+    assert alive(replace(known, host="elsewhere"), served.store.now()), "only its own machine knows its processes"
 
 
 def test_a_cancelled_job_that_ran_is_stopped(project):

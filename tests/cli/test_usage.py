@@ -36,6 +36,8 @@ USAGE = {
     "JSON in a file": (["submit", "/", "-j", "@bad.json"], "bad.json is no JSON: line 2, column 1"),
     "a missing file": (["submit", "/", "-d", "@nowhere"], "cannot read nowhere: No such file or directory"),
     "a missing file of many": (["submit", "/", "--each", "app.py", "nowhere"], "cannot read nowhere: no such file"),
+    "a folder of many": (["submit", "/", "--each", "app.py", "."], "cannot read .: is a folder"),
+    "a constant that JSON has not": (["submit", "/", "-j", '{"a": NaN}'], "--json is no JSON: JSON has no NaN"),
     "a missing list": (["submit", "--from", "nowhere"], "cannot read nowhere: No such file or directory"),
     "two bodies": (["submit", "/", "-d", "1", "-j", "2"], "--json and --data cannot stand together"),
     "a header": (["submit", "/", "-H", "nonsense"], "write it as 'Name: value'"),
@@ -124,7 +126,15 @@ def test_help_names_every_command(folder):
     assert {command[0] for command in COMMANDS} <= {
         line.split()[0] for line in done.stdout.splitlines() if line.strip()
     }
-    assert folder.run().stdout == done.stdout
+    for also in ((), ("-h",), ("help",)):
+        assert folder.run(*also).stdout == done.stdout
+    one = folder.run("submit", "--help").stdout
+    assert folder.run("submit", "-h").stdout == folder.run("help", "submit").stdout == one
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command[0] != "emulator"], ids="-".join)
+def test_debug_may_be_asked_for_wherever_it_is_advised(folder, command):
+    assert "--debug" in folder.run(*command, "--help").stdout
 
 
 def test_the_version(folder):

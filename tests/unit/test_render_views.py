@@ -1,6 +1,7 @@
 """The views of jobs: they fit, they tell the truth, whatever users have put into them."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from rich.cells import cell_len
 
 from pubsubctl.job import Job, JobState
 from pubsubctl.render.bar import bar
-from pubsubctl.render.batch import BatchView
+from pubsubctl.render.batch import BatchView, content
 from pubsubctl.render.drawing import drawn
 from pubsubctl.render.job import JobView, why
 from pubsubctl.render.overview import Overview, WorkerRow
@@ -69,6 +70,20 @@ def test_the_time_left_is_told_only_when_all_are_submitted():
     assert "ETA 2.0 s" in batch(counts=half, per_second=1.0).line()
     assert "ETA" not in batch(counts=half, per_second=1.0, submitting=True).line()
     assert "ETA" not in batch(counts=half).line()
+
+
+def test_no_more_jobs_run_than_there_are_slots():
+    counts = NOTHING | {JobState.RUNNING: 64, JobState.QUEUED: 2}
+    worker = WorkerRow("w", "h", 1, "a", "s", 4, 4, 0.0, 0.0, True, [])
+    gone = replace(worker, alive=False)
+    seen = batch(counts=counts, slots=4)
+    everything = Overview("embedded", "p", True, "t", "s", "st", counts, [worker, gone], [], 1.0)
+    for view in (seen, everything):
+        text = "\n".join(drawn(view.frame(80, 24), io.StringIO(), 80))
+        assert "queued 62  running 4 " in text
+    assert "backlog       62 jobs waiting" in text
+    assert "62 queued, 4 running" in everything.line()
+    assert content(seen)["counts"]["running"] == everything.document()["counts"]["running"] == 64
 
 
 def test_lines_for_running_jobs_are_kept_so_that_nothing_jumps():
