@@ -1,8 +1,8 @@
 """A local emulator as a daemon of one ``.pubsubctl`` directory: start it, find it, stop it.
 
-``emulator.json`` says which process serves where. That it still does is known by the lock on its message log, which
-goes with the process however it ends: a pid alone may have been given to another process since. No gRPC in here:
-whoever asks what runs should not wait for it to be imported.
+``emulator.json`` says which process serves where; without it, the lock on the message log in its usual place does.
+That it still does is known by that lock, which goes with the process however it ends: a pid alone may have been given
+to another process since. No gRPC in here: whoever asks what runs should not wait for it to be imported.
 """
 
 import contextlib
@@ -12,12 +12,13 @@ import os
 import select
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pubsubctl.errors import EmulatorError, UsageError
 from pubsubctl.state import State
@@ -26,7 +27,6 @@ LOOPBACK = "127.0.0.1"
 LAST_PORT = 65_535
 CONNECT_TIMEOUT_S = 1.0
 POLL_S = 0.02
-READY_FD = 3
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,13 @@ def start(
             _check_same(state, running, host_port, data_dir)
             return running
         data = (data_dir or state.directory).resolve()
-        pid, address = _launch(state, data, host_port or _usual_address(data), timeout_s)
-        _record(state, pid, address, data)
-        return Running(pid=pid, address=address, started=True)
+        return _launch(state, data, host_port or _usual_address(data), timeout_s)
 
 
 def find(state: State) -> Running | None:
     """The emulator that runs for ``state``, if one does and accepts connections."""
-    known = state.read_json(state.emulator_json)
-    if known is None or not _is_held(known):
+    known = _known(state)
+    if not _is_held(known):
         return None
     running = Running(pid=known["pid"], address=known["address"], broker=known.get("broker", "embedded"))
     return running if _accepts(running.address) else None
@@ -89,9 +87,9 @@ def stop(state: State, *, timeout_s: float = 10) -> bool:
     if not state.directory.is_dir():
         return False
     with state.lock("emulator"):
-        known = state.read_json(state.emulator_json)
-        held = known is not None and _is_held(known)
-        if known is not None and held:
+        known = _known(state)
+        held = _is_held(known)
+        if held:
             _end(known, timeout_s)
         state.emulator_json.unlink(missing_ok=True)
         return held
@@ -148,7 +146,7 @@ def _check_host_port(host_port: str | None) -> None:
 
 def _check_same(state: State, running: Running, host_port: str | None, data_dir: Path | None) -> None:
     """That the emulator that runs is the one that was asked for."""
-    known = state.read_json(state.emulator_json) or {}
+    known = _known(state)
     elsewhere = host_port is not None and not host_port.endswith(":0") and host_port != running.address
     if elsewhere or (data_dir is not None and str(data_dir.resolve()) != known.get("data_dir")):
         raise EmulatorError(
@@ -157,43 +155,56 @@ def _check_same(state: State, running: Running, host_port: str | None, data_dir:
         )
 
 
-def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> tuple[int, str]:
-    """Start the process, detached, and wait until it says that it serves."""
-    reading, writing = os.pipe()
+def _launch(state: State, data: Path, host_port: str, timeout_s: float) -> Running:
+    """Start the process, detached, wait until it says that it serves, and record it; or else leave none behind."""
     printed = state.emulator_log.stat().st_size if state.emulator_log.exists() else 0
-    log = os.open(state.emulator_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        pid = _spawn(data, host_port, log=log, ready=writing)
-        os.close(writing)
-        address = _wait_ready(reading, timeout_s)
-    finally:
-        os.close(log)
-        os.close(reading)
-    if address is None:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        raise EmulatorError(f"the emulator did not start: {_last_line(state.emulator_log, printed)}")
-    return pid, address
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb", buffering=0) as ready:
+        try:
+            pid = _spawn(data, host_port, log=state.emulator_log, ready=writing)
+        finally:
+            os.close(writing)
+        try:
+            address = _wait_ready(ready, state.emulator_log, printed, timeout_s)
+            _record(state, pid, address, data)
+        except BaseException:
+            os.kill(pid, signal.SIGKILL)
+            _reap(pid)
+            raise
+    return Running(pid=pid, address=address, started=True)
 
 
-def _spawn(data: Path, host_port: str, *, log: int, ready: int) -> int:
+def _spawn(data: Path, host_port: str, *, log: Path, ready: int) -> int:
     """A process in a session of its own, which nothing here has to wait for."""
     # -P: a file of the user's that is named like a module must not be imported in its stead.
     command = [sys.executable, "-P", "-m", "pubsubctl.emulator.embedded"]
-    command += ["--data", str(data), "--host-port", host_port, "--ready-fd", str(READY_FD)]
-    files = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_DUP2, log, 1),
-        (os.POSIX_SPAWN_DUP2, log, 2),
-        (os.POSIX_SPAWN_DUP2, ready, READY_FD),
-    ]
-    return os.posix_spawn(sys.executable, command, os.environ, file_actions=files, setsid=True)
+    command += ["--data", str(data), "--host-port", host_port, "--ready-fd", str(ready)]
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            pass_fds=(ready,),
+        )
+    process.returncode = 0  # It is meant to outlive this process, which Popen would warn of.
+    return process.pid
 
 
-def _wait_ready(ready: int, timeout_s: float) -> str | None:
-    """The address that the process writes once it serves; None when it ended, or took too long."""
+def _wait_ready(ready: IO[bytes], log: Path, printed: int, timeout_s: float) -> str:
+    """The address that the process writes once it serves.
+
+    Raises:
+        EmulatorError: it ended, or took too long.
+    """
     readable, _, _ = select.select([ready], [], [], timeout_s)
-    return os.read(ready, 1_000).decode().strip() or None if readable else None
+    address = ready.read(1_000).decode().strip() if readable else ""
+    if not address:
+        happened = "it ended at once" if readable else f"it took more than {timeout_s:g} s"
+        reason = _last_line(log, printed) or f"{happened}, and printed nothing to {log}{_room(log)}"
+        raise EmulatorError(f"the emulator did not start: {reason}")
+    return address
 
 
 def _usual_address(data: Path) -> str:
@@ -215,9 +226,13 @@ def _is_free(address: str) -> bool:
 
 
 def _last_line(log: Path, start: int) -> str:
-    """The last line that was printed after the first ``start`` bytes."""
+    """The last line that was printed after the first ``start`` bytes; empty if there is none."""
     lines = log.read_bytes()[start:].decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"it took too long, and printed nothing to {log}"
+    return lines[-1] if lines else ""
+
+
+def _room(log: Path) -> str:
+    return "" if os.statvfs(log).f_bavail else "; its disk is full: make room"
 
 
 # Finding
@@ -235,19 +250,33 @@ def _lock_content(data: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _known(state: State) -> dict[str, Any]:
+    """What emulator.json says; where it is missing or damaged, what the lock of the usual message log says."""
+    known = state.read_json(state.emulator_json) or {}
+    if _is_complete(known):
+        return known
+    data = state.directory.resolve()
+    return {**_lock_content(data), "data_dir": str(data)}
+
+
+def _is_complete(known: dict[str, Any]) -> bool:
+    kinds = {"pid": int, "address": str, "data_dir": str}
+    return all(isinstance(known.get(key), kind) for key, kind in kinds.items())
+
+
 def _is_held(known: dict[str, Any]) -> bool:
-    """Whether the process that emulator.json names is there and is the emulator."""
-    pid, data = known.get("pid"), known.get("data_dir")
-    if not isinstance(pid, int) or not isinstance(data, str) or not isinstance(known.get("address"), str):
+    """Whether the process that ``known`` names is there and is the emulator."""
+    if not _is_complete(known):
         return False
+    data = Path(known["data_dir"])
     try:
-        file = os.open(_lock_path(Path(data)), os.O_RDWR | os.O_CLOEXEC)
+        file = os.open(_lock_path(data), os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _lock_content(Path(data)).get("pid") == pid
+        return bool(_lock_content(data).get("pid") == known["pid"])
     finally:
         os.close(file)
     return False

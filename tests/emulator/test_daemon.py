@@ -1,7 +1,10 @@
 """The emulator as a daemon of a state directory."""
 
+import contextlib
+import gc
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -163,6 +166,76 @@ def test_in_the_foreground_it_is_found_and_ends_at_sigterm(state: State) -> None
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
     assert not state.emulator_json.exists()
+
+
+def test_without_its_file_it_is_found_and_stopped_by_its_lock(state: State) -> None:
+    running = daemon.start(state)
+    for content in ("", "{}"):
+        state.emulator_json.write_text(content)
+        found = daemon.find(state)
+        assert found is not None
+        assert (found.pid, found.address) == (running.pid, running.address)
+    state.emulator_json.unlink()
+    assert daemon.start(state, data_dir=state.directory).pid == running.pid
+    assert daemon.stop(state)
+    assert not is_alive(running.pid)
+
+
+def test_one_that_could_not_be_recorded_does_not_stay(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    pids = []
+
+    def fail(_state: State, pid: int, *_: object) -> None:
+        pids.append(pid)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(daemon, "_record", fail)
+        with pytest.raises(KeyboardInterrupt):
+            daemon.start(state)
+    assert not is_alive(pids[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_it_inherits_no_open_file(state: State) -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    running = daemon.start(state)
+    pipe = Path(f"/proc/self/fd/{writing}").readlink()
+    assert pipe not in {file.readlink() for file in Path(f"/proc/{running.pid}/fd").iterdir()}
+    os.close(writing)
+    os.close(reading)
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_nothing_is_warned_of(state: State) -> None:
+    daemon.start(state)
+    gc.collect()
+
+
+def test_it_ends_when_its_directory_is_removed(state: State) -> None:
+    running = daemon.start(state)
+    shutil.rmtree(state.directory)
+    with contextlib.suppress(ChildProcessError):
+        eventually(lambda: os.waitpid(running.pid, os.WNOHANG)[0], "the end of the daemon")
+    assert not is_alive(running.pid)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("pass", "it ended at once, and printed nothing"),
+        ("import time; time.sleep(60)", "it took more than 0.5 s"),
+    ],
+)
+def test_an_end_is_told_from_a_wait(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable} -S\n{code}\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(EmulatorError, match=reason):
+        daemon.start(state, timeout_s=0.5)
 
 
 def test_asking_imports_no_grpc(state: State) -> None:

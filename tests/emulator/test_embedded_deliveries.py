@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet, Rules, Window
+from pubsubctl.emulator.embedded.deliveries import RESPONSE_SIZE, Deliveries, Outlet, Rules, Window
 from pubsubctl.emulator.embedded.leases import Leases
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp, varint
 from pubsubctl.emulator.embedded.protocol import PubsubMessage
@@ -13,7 +13,7 @@ MANY = 1_000
 
 
 def make(rules: Rules | None = None, *, window: Window | None = None, **more: object) -> Deliveries:
-    return Deliveries(rules or Rules(), ack_ids="1-1-", window=window, **{"position": 1, **more})
+    return Deliveries(rules or Rules(), ack_ids="1-9-1-", window=window, **{"position": 1, **more})
 
 
 def body(id_: int, key: str = "", size: int = 1) -> bytes:
@@ -63,7 +63,7 @@ def test_a_settled_message_leaves_nothing_behind() -> None:
     offer(deliveries, 1)
     [message] = take(deliveries)
     assert list(deliveries.ack([message.ack_id])) == [1]
-    assert list(deliveries.ack(["1-1-1-1"])) == []
+    assert list(deliveries.ack(["1-9-1-1-1"])) == []
     assert (deliveries.unsettled_count, deliveries.next_event()) == (0, None)
 
 
@@ -115,11 +115,61 @@ def test_after_the_last_attempt_a_message_is_dead_until_settled_or_revived() -> 
     [message] = take(deliveries)
     [dead] = deliveries.modify([message.ack_id], 0, 0)
     assert take(deliveries) == []
-    deliveries.revive([dead])
+    deliveries.revive([dead], 0)
     [message] = take(deliveries)
     assert message.attempts == 3
     deliveries.settle_dead(deliveries.modify([message.ack_id], 0, 0))
     assert deliveries.unsettled_count == 0
+
+
+def test_a_dead_message_that_is_acknowledged_after_all_is_not_revived() -> None:
+    deliveries = make(Rules(max_delivery_attempts=1))
+    offer(deliveries, 1)
+    [message] = take(deliveries)
+    ack_id = message.ack_id
+    dead = deliveries.modify([ack_id], 0, 0)
+    assert list(deliveries.ack([ack_id])) == [1]
+    deliveries.revive(dead, 0)
+    assert (deliveries.ready_count, deliveries.unsettled_count) == (0, 0)
+
+
+def test_a_revived_message_waits_for_its_back_off() -> None:
+    deliveries = make(Rules(max_delivery_attempts=1, minimum_backoff_s=5, maximum_backoff_s=5))
+    offer(deliveries, 1)
+    [message] = take(deliveries)
+    deliveries.revive(deliveries.modify([message.ack_id], 0, 0), 0)
+    assert take(deliveries) == []
+    assert deliveries.next_event() == 5
+    deliveries.expire(5)
+    assert ids_of(take(deliveries, now=5)) == [1]
+
+
+def test_a_message_larger_than_a_response_comes_beside_others_that_are_held() -> None:
+    for outlet in (Outlet(max_messages=10), Outlet(max_size=2 * RESPONSE_SIZE)):
+        deliveries = make()
+        offer(deliveries, 1)
+        assert ids_of(take(deliveries, outlet)) == [1]
+        deliveries.load([(2, body(2, size=RESPONSE_SIZE + 1)), (3, body(3))], 4)
+        assert ids_of(take(deliveries, outlet)) == [2]
+        assert ids_of(take(deliveries, outlet)) == [3]
+
+
+def test_a_takers_limit_of_bytes_holds_for_large_messages_too() -> None:
+    deliveries = make()
+    outlet = Outlet(max_size=RESPONSE_SIZE)
+    offer(deliveries, 1)
+    take(deliveries, outlet)
+    deliveries.load([(2, body(2, size=RESPONSE_SIZE + 1))], 3)
+    assert take(deliveries, outlet) == []
+
+
+def test_ack_ids_of_another_log_and_of_what_does_not_exist_yet_settle_nothing() -> None:
+    deliveries = make()
+    offer(deliveries, 1)
+    assert list(deliveries.ack(["1-8-1-1-1", "2-8-1-1-1", "1-9-1-2-1", "1-9-1-7-1"], tail=2)) == []
+    assert deliveries.modify(["1-8-1-1-1"], 0, 0) == []
+    assert list(deliveries.settled_ids()) == []
+    assert list(deliveries.ack(["1-9-1-1-1"], tail=2)) == [1]
 
 
 def test_the_window_bounds_what_is_in_memory_and_the_log_gives_the_rest() -> None:
@@ -283,7 +333,7 @@ class AnyHistory(RuleBasedStateMachine):
 
     def bury(self, dead: list[Message], *, revive: bool) -> None:
         if revive:
-            self.deliveries.revive(dead)
+            self.deliveries.revive(dead, self.now)
         else:
             self.gone.update(message.id for message in dead)
             self.deliveries.settle_dead(dead)
@@ -306,6 +356,15 @@ class AnyHistory(RuleBasedStateMachine):
         assert self.deliveries._ready.size == sum(message.size for message in ready)
 
     @invariant()
+    def what_outlets_hold_is_leased(self) -> None:
+        if not hasattr(self, "deliveries"):
+            return
+        leased = self.deliveries.leases._by_ack_id.values()
+        for outlet in self.outlets:
+            held = [message.size for message in leased if message.outlet is outlet]
+            assert (outlet.messages, outlet.size) == (len(held), sum(held))
+
+    @invariant()
     def outlets_hold_what_they_may(self) -> None:
         for outlet in getattr(self, "outlets", []):
             assert outlet.messages >= 0
@@ -325,6 +384,8 @@ class AnyHistory(RuleBasedStateMachine):
             batch = self.deliveries.take(Outlet(), MANY, self.now)
             self.gone.update(self.deliveries.ack([message.ack_id for message in batch]))
         assert self.gone == set(self.log)
+        assert all((outlet.messages, outlet.size) == (0, 0) for outlet in self.outlets)
+        assert (len(self.deliveries.leases), self.deliveries.ready_count) == (0, 0)
 
 
 TestAnyHistory = AnyHistory.TestCase

@@ -37,8 +37,11 @@ def broker(tmp_path: Path, disk: FullDisk) -> Iterator[Broker]:
         made.close()
 
 
-def publish_once(broker: Broker, topic: str, data: bytes) -> None:
-    broker.publisher.publish(topic=topic, messages=[{"data": data}], retry=None, timeout=10)
+def publish_once(broker: Broker, topic: str, data: bytes) -> str:
+    """Without trying again; the id that was answered."""
+    request = {"topic": topic, "messages": [{"data": data}]}
+    [id_] = broker.publisher.publish(request, retry=None, timeout=10).message_ids
+    return id_
 
 
 def test_a_publish_that_cannot_be_written_is_answered_so_that_clients_try_again(broker: Broker, disk: FullDisk) -> None:
@@ -88,18 +91,17 @@ def test_a_limit_on_the_file_itself(tmp_path: Path) -> None:
     try:
         broker = process.start()
         topic, subscription = broker.pair()
-        publish_once(broker, topic, b"before")
+        answered = [publish_once(broker, topic, b"before")]
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
         with refused(StatusCode.RESOURCE_EXHAUSTED):
-            for _ in range(20):
-                publish_once(broker, topic, b"x" * 400_000)
+            answered.extend(publish_once(broker, topic, b"x" * 400_000) for _ in range(20))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        publish_once(broker, topic, b"after")
+        answered.append(publish_once(broker, topic, b"after"))
         process.kill()
         broker = process.start()
-        data = data_of(broker.pull_all(subscription, 2))
-        while more := broker.pull(subscription, timeout=2):
-            data += data_of(more)
-        assert (data[0], data[-1]) == (b"before", b"after")
+        received = broker.pull_all(subscription, len(answered))
+        assert [one.message.message_id for one in received] == answered
+        assert (received[0].message.data, received[-1].message.data) == (b"before", b"after")
+        assert broker.is_empty(subscription)
     finally:
         process.close()

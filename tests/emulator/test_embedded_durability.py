@@ -138,6 +138,39 @@ def test_topics_subscriptions_and_their_changes_are_kept(process: BrokerProcess)
     assert list(drain(again, orphan).values()) == [b"of a topic that is gone"]
 
 
+def test_a_dead_letter_is_not_delivered_again_after_a_restart(process: BrokerProcess) -> None:
+    broker = process.start()
+    dead = broker.topic()
+    dead_subscription = broker.subscription(dead)
+    policy = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
+    topic, subscription = broker.pair(dead_letter_policy=policy)
+    broker.publish(topic, b"dead")
+    for _ in range(5):
+        broker.modify(subscription, 0, *broker.pull(subscription))
+    eventually(lambda: broker.pull(dead_subscription), "the dead letter")
+    process.kill()
+    broker = process.start()
+    assert drain(broker, subscription) == {}
+    assert list(drain(broker, dead_subscription).values()) == [b"dead"]
+
+
+def test_ack_ids_of_a_log_that_was_deleted_settle_nothing(process: BrokerProcess) -> None:
+    """Not even where the new log has a message and a subscription of the same numbers."""
+    broker = process.start()
+    topic, subscription = broker.pair()
+    broker.publish(topic, b"1", b"2")
+    old = broker.pull_all(subscription, 2)
+    process.kill()
+    for file in process.data.iterdir():
+        file.unlink()
+    broker = process.start()
+    topic, subscription = broker.pair()
+    broker.ack(subscription, *old)
+    broker.publish(topic, b"1", b"2")
+    broker.ack(subscription, *old)
+    assert sorted(drain(broker, subscription).values()) == [b"1", b"2"]
+
+
 def test_ids_rise_over_restarts(process: BrokerProcess) -> None:
     broker = process.start()
     topic, subscription = broker.pair()

@@ -1,11 +1,11 @@
-"""What an ack id says: the subscription, the run of the broker, the message, and which delivery of it."""
+"""What an ack id says: the subscription, the log, the run of the broker, the message, and which delivery of it."""
 
 import re
 from dataclasses import dataclass
 
 from pubsubctl.emulator.embedded.status import invalid
 
-_FORM = re.compile(r"(\d{1,18})-(\d{1,18})-(\d{1,18})-(\d{1,18})")
+_FORM = re.compile(r"(\d{1,18})-(\d{1,18})-(\d{1,18})-(\d{1,18})-(\d{1,18})")
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class AckId:
     """The parts of an ack id."""
 
     subscription: int
+    log: int
     run: int
     message_id: int
     attempt: int
@@ -27,13 +28,13 @@ class Misdirected(Exception):
         self.subscription = subscription
 
 
-def prefix(subscription: int, run: int) -> str:
+def prefix(subscription: int, log: int, run: int) -> str:
     """What every ack id given out by a subscription in one run of the broker begins with."""
-    return f"{subscription}-{run}-"
+    return f"{subscription}-{log}-{run}-"
 
 
-def parse(ack_id: str, own_prefix: str) -> AckId:
-    """Read an ack id that leases nothing now.
+def parse(ack_id: str, own_prefix: str) -> AckId | None:
+    """Read an ack id that leases nothing now; None if it is of another log, whose numbers mean nothing here.
 
     Raises:
         Refusal: INVALID_ARGUMENT: it has not the form of an ack id.
@@ -43,6 +44,9 @@ def parse(ack_id: str, own_prefix: str) -> AckId:
     if match is None:
         raise invalid(f"Invalid ack id (ack_id={ack_id})")
     parsed = AckId(*map(int, match.groups()))
-    if parsed.subscription != int(own_prefix.split("-", 1)[0]):
+    subscription, log = map(int, own_prefix.split("-")[:2])
+    if parsed.log != log:
+        return None
+    if parsed.subscription != subscription:
         raise Misdirected(ack_id, parsed.subscription)
     return parsed

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
+import itertools
+import sqlite3
 from array import array
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +57,7 @@ class Broker:
         """Write what is pending and let go of the log."""
         for task in self._tasks:
             task.cancel()
+        await self.catalogue.finish()
         await self.committer.close()
         self._reads.shutdown()
         self.log.close()
@@ -101,21 +105,28 @@ class Broker:
         self._spawn(self._bury(channel, dead))
 
     async def _bury(self, channel: Channel, dead: list[Message]) -> None:
-        topic = self.catalogue.topics.get(channel.config.dead_letter_policy.dead_letter_topic)
         try:
-            if topic is None:
-                channel.deliveries.revive(dead)
-                return
-            await self._load_bodies(channel, dead)
-            letters = [dead_letter(message, channel.name) for message in dead if message.body is not None]
-            _, group = self.publish(topic, letters)
-            group.moved.setdefault(channel.uid, array("Q")).extend(message.id for message in dead)
-            await self.committer.outcome(group.written)
-            channel.deliveries.settle_dead(dead)
-        except Refusal:
-            channel.deliveries.revive(dead)
+            while dead:
+                portion = _portion(dead)
+                await self._load_bodies(channel, portion)
+                topic = self.catalogue.topics.get(channel.config.dead_letter_policy.dead_letter_topic)
+                if topic is None:
+                    break
+                await self._move(channel, portion, topic)
+                dead = dead[len(portion) :]
+        except (Refusal, sqlite3.Error):
+            pass  # what could not be published is delivered on
         finally:
+            channel.deliveries.revive(dead, self.clock.monotonic())
             channel.pump()
+
+    async def _move(self, channel: Channel, dead: list[Message], topic: Topic) -> None:
+        letters = [dead_letter(message, channel.name) for message in dead if message.body is not None]
+        _, group = self.publish(topic, letters)
+        group.moved.setdefault(channel.uid, array("Q")).extend(message.id for message in dead)
+        # Before the next group is closed: if that one folded them as unsettled, it would undo the move.
+        group.written.append(lambda error: channel.deliveries.settle_dead(dead) if error is None else None)
+        await self.committer.outcome(group.written)
 
     async def _load_bodies(self, channel: Channel, messages: list[Message]) -> None:
         missing = {message.id: message for message in messages if message.body is None}
@@ -138,6 +149,12 @@ class Broker:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _portion(messages: list[Message]) -> list[Message]:
+    """The first messages, at least one, with not many more bytes than are read at once."""
+    sizes = itertools.accumulate(message.size for message in messages)
+    return messages[: bisect.bisect_left(list(sizes), READ_SIZE) + 1]
 
 
 def _stamped(message: Any, id_: int, time: bytes) -> bytes:

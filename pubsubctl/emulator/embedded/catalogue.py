@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from array import array
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from pubsubctl.emulator.embedded import ackid
 from pubsubctl.emulator.embedded.channel import Channel, Surroundings
@@ -17,6 +18,8 @@ from pubsubctl.emulator.embedded.settings import rules
 from pubsubctl.emulator.embedded.status import already_exists, not_found
 from pubsubctl.emulator.embedded.topic import Topic
 
+T = TypeVar("T")
+
 
 class Catalogue:
     """Changes are made one at a time, and are seen once they are in the log."""
@@ -28,9 +31,11 @@ class Catalogue:
         self._committer = committer
         self._around = around
         self._window = window
+        self._identity = log.counter("identity")
         self._run = log.begin_run()
         self._next_resource = log.counter("next_resource")
         self._changing = asyncio.Lock()
+        self._changes: set[asyncio.Task[Any]] = set()
         self._topics_by_uid: dict[int, Topic] = {}
         self._channels_by_uid: dict[int, Channel] = {}
         self._restore(log)
@@ -79,25 +84,36 @@ class Catalogue:
         Raises:
             Refusal: ALREADY_EXISTS, or the log could not be written.
         """
-        async with self._changing:
+
+        async def create() -> Topic:
             if config.name in self.topics:
                 raise already_exists("Topic already exists")
             topic = Topic(self._new_uid(), config)
             await self._write(
-                "INSERT INTO topics (uid, config) VALUES (?, ?)", (topic.uid, config.SerializeToString()), counted=True
+                "INSERT INTO topics (uid, name, config) VALUES (?, ?, ?)",
+                (topic.uid, config.name, config.SerializeToString()),
+                counted=True,
             )
             self._add_topic(topic)
             return topic
 
-    async def update_topic(self, topic: Topic, config: Any) -> None:
-        """Give a topic other settings.
+        return await self._change(create())
+
+    async def update_topic(self, name: str, changed: Callable[[Any], Any]) -> Any:
+        """Give a topic the settings that ``changed`` makes of those it has, and return them.
 
         Raises:
-            Refusal: the log could not be written.
+            Refusal: NOT_FOUND, what ``changed`` raises, or the log could not be written.
         """
-        async with self._changing:
+
+        async def update() -> Any:
+            topic = self.find_topic(name, "Topic not found.")
+            config = changed(topic.config)
             await self._write("UPDATE topics SET config = ? WHERE uid = ?", (config.SerializeToString(), topic.uid))
             topic.config = config
+            return config
+
+        return await self._change(update())
 
     async def delete_topic(self, name: str) -> Topic:
         """Delete a topic; its subscriptions stay, with what they have not delivered.
@@ -105,12 +121,15 @@ class Catalogue:
         Raises:
             Refusal: NOT_FOUND, or the log could not be written.
         """
-        async with self._changing:
+
+        async def delete() -> Topic:
             topic = self.find_topic(name)
             await self._write("UPDATE topics SET deleted = 1 WHERE uid = ?", (topic.uid,))
             topic.deleted = True
             del self.topics[name]
             return topic
+
+        return await self._change(delete())
 
     async def create_subscription(self, config: Any) -> Channel:
         """Add a subscription, which gets what is published from now on.
@@ -118,28 +137,37 @@ class Catalogue:
         Raises:
             Refusal: ALREADY_EXISTS, NOT_FOUND for its topic, or the log could not be written.
         """
-        async with self._changing:
+
+        async def create() -> Channel:
             if config.name in self.channels:
                 raise already_exists("Subscription already exists")
             topic = self.find_topic(config.topic, "Subscription topic does not exist")
             uid, position = self._new_uid(), self.next_message
             await self._write(
-                "INSERT INTO subscriptions VALUES (?, ?, ?, ?, x'')",
-                (uid, topic.uid, config.SerializeToString(), position),
+                "INSERT INTO subscriptions (uid, name, topic, config, position, unsettled) VALUES (?, ?, ?, ?, ?, x'')",
+                (uid, config.name, topic.uid, config.SerializeToString(), position),
                 counted=True,
             )
             return self._add_channel(uid, config, topic, position=position, unsettled=array("Q"), settled=set())
 
-    async def update_subscription(self, channel: Channel, config: Any) -> None:
-        """Give a subscription other settings.
+        return await self._change(create())
+
+    async def update_subscription(self, name: str, changed: Callable[[Any], Any]) -> Channel:
+        """Give a subscription the settings that ``changed`` makes of those it has.
 
         Raises:
-            Refusal: the log could not be written.
+            Refusal: NOT_FOUND, what ``changed`` raises, or the log could not be written.
         """
-        async with self._changing:
+
+        async def update() -> Channel:
+            channel = self.find_channel(name, "Subscription not found.")
+            config = changed(channel.config)
             statement = "UPDATE subscriptions SET config = ? WHERE uid = ?"
             await self._write(statement, (config.SerializeToString(), channel.uid))
             channel.reconfigure(config)
+            return channel
+
+        return await self._change(update())
 
     async def delete_subscription(self, name: str) -> Channel:
         """Delete a subscription.
@@ -147,7 +175,8 @@ class Catalogue:
         Raises:
             Refusal: NOT_FOUND, or the log could not be written.
         """
-        async with self._changing:
+
+        async def delete() -> Channel:
             channel = self.find_channel(name)
             group = self._committer.open()
             group.statements.append(("DELETE FROM acks WHERE subscription = ?", (channel.uid,)))
@@ -158,12 +187,30 @@ class Catalogue:
             channel.close(not_found(f"Subscription does not exist (resource={name.rsplit('/', 1)[1]})"))
             return channel
 
+        return await self._change(delete())
+
+    async def finish(self) -> None:
+        """Wait until the changes that were begun are made."""
+        await asyncio.gather(*self._changes, return_exceptions=True)
+
     def forget(self, topic: Topic) -> None:
         """Drop a deleted topic of which nothing is left."""
         self._topics_by_uid.pop(topic.uid, None)
         self._committer.open().statements.append(("DELETE FROM topics WHERE uid = ?", (topic.uid,)))
 
     # Inside
+
+    async def _change(self, change: Coroutine[Any, Any, T]) -> T:
+        """Make a change in its turn, in the log and in memory, even if whoever asked for it goes away meanwhile."""
+
+        async def in_turn() -> T:
+            async with self._changing:
+                return await change
+
+        task = asyncio.create_task(in_turn())
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return await asyncio.shield(task)
 
     async def _write(self, statement: str, parameters: tuple[object, ...], *, counted: bool = False) -> None:
         if counted:
@@ -186,7 +233,7 @@ class Catalogue:
     ) -> Channel:
         deliveries = Deliveries(
             rules(config),
-            ack_ids=ackid.prefix(uid, self._run),
+            ack_ids=ackid.prefix(uid, self._identity, self._run),
             position=position,
             unsettled=[id_ for id_ in unsettled if id_ not in settled],
             settled=[id_ for id_ in settled if id_ >= position],
@@ -204,6 +251,8 @@ class Catalogue:
         for uid, topic, content, position, unsettled in log.subscriptions():
             settled = set().union(*log.acks(uid))
             config = SubscriptionConfig.FromString(content)
+            if topic not in self._topics_by_uid:
+                self._add_topic(Topic(topic, TopicConfig(name=config.topic), deleted=True))
             self._add_channel(
                 uid, config, self._topics_by_uid[topic], position=position, unsettled=unsettled, settled=settled
             )

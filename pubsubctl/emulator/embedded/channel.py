@@ -57,7 +57,6 @@ class Channel:
         self.config = config
         self.topic = topic
         self.deliveries = deliveries
-        self.unfolded = 0
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._takers: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
@@ -73,17 +72,27 @@ class Channel:
 
     # Giving messages away
 
-    async def take(self, outlet: Outlet) -> list[Message]:
+    async def take(self, outlet: Outlet, *, wait: bool = True) -> list[Message]:
         """Wait until there are messages for ``outlet`` and lease them to it; none when it was ``dismiss``-ed.
 
+        Args:
+            outlet: who takes.
+            wait: for what will come too, not only for what is being loaded.
+
         Raises:
-            Refusal: the subscription is gone.
+            Refusal: the subscription is gone, or its messages cannot be read.
         """
         if self._closed:
             raise self._closed
+        if outlet.closed:
+            return []
         future: asyncio.Future[list[Message]] = self._loop.create_future()
         self._takers.append((outlet, future))
         self.pump()
+        if not wait and self._reading:
+            self._reading.add_done_callback(lambda _: self.dismiss(outlet))
+        elif not wait:
+            self.dismiss(outlet)
         try:
             return await future
         except asyncio.CancelledError:
@@ -94,15 +103,13 @@ class Channel:
             self.pump()
             raise
 
-    def take_now(self, outlet: Outlet) -> list[Message]:
-        """Lease to ``outlet`` what is ready."""
-        return self.deliveries.take(outlet, outlet.max_messages, self._around.clock.monotonic())
-
     def dismiss(self, outlet: Outlet) -> None:
-        """Let ``outlet`` wait no longer."""
+        """Give ``outlet`` nothing more, and let it wait no longer."""
+        outlet.closed = True
         for waiting, future in self._takers:
             if waiting is outlet and not future.done():
                 future.set_result([])
+        self._takers = deque(taker for taker in self._takers if taker[0] is not outlet)
 
     def response(self, batch: list[Message]) -> bytes:
         """A response that carries ``batch``; to be called once, just before it is sent."""
@@ -137,9 +144,8 @@ class Channel:
         Raises:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
         """
-        settled = self._directed(lambda: self.deliveries.ack(ack_ids))
+        settled = self._directed(lambda: self.deliveries.ack(ack_ids, tail=self.topic.tail))
         if settled:
-            self.unfolded += len(settled)
             self._around.acknowledged(self, settled)
         self.pump()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from array import array
 from collections import deque
 from collections.abc import Iterable
@@ -49,7 +50,7 @@ class Window:
 
 
 class Outlet:
-    """One taker of messages, a stream or a pull: what it may hold, and what it holds."""
+    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more."""
 
     def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
         """Zero for a limit means none."""
@@ -58,16 +59,15 @@ class Outlet:
         self.ack_deadline_s = ack_deadline_s
         self.messages = 0
         self.size = 0
+        self.closed = False
 
     def room(self, share: int) -> Room:
         """What it accepts now, of ``share`` messages that it may have in one response."""
         messages = min(share, RESPONSE_MESSAGES)
         if self.max_messages > 0:
             messages = min(messages, self.max_messages - self.messages)
-        size = RESPONSE_SIZE
-        if self.max_size > 0:
-            size = min(size, self.max_size - self.size)
-        return Room(messages, size, empty=not self.messages or self.max_size <= 0)
+        size = self.max_size - self.size if self.max_size > 0 else math.inf
+        return Room(messages, size, response_size=RESPONSE_SIZE, empty=not self.messages)
 
 
 class Deliveries:
@@ -192,10 +192,14 @@ class Deliveries:
 
     # Acknowledging
 
-    def ack(self, ack_ids: Iterable[str]) -> array[int]:
+    def ack(self, ack_ids: Iterable[str], *, tail: float = math.inf) -> array[int]:
         """Settle messages and return the ids of those that were not settled before.
 
         A late ack, of a lease that has ended, settles the message unless it is leased again.
+
+        Args:
+            ack_ids: what was acknowledged.
+            tail: one more than the id of the topic's last message; from there on nothing can have been delivered.
 
         Raises:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription; none is settled.
@@ -203,8 +207,9 @@ class Deliveries:
         settled = array("Q")
         for ack_id, message in self._resolve(ack_ids):
             if isinstance(message, AckId):
-                self._ack_late(message, settled)
-            elif message.ack_id == ack_id:
+                if message.message_id < tail:
+                    self._ack_late(message, settled)
+            elif message is not None and message.ack_id == ack_id:
                 self._release(message)
                 self._settle(message)
                 settled.append(message.id)
@@ -222,7 +227,7 @@ class Deliveries:
         """
         refused = []
         for _, message in self._resolve(ack_ids):
-            if isinstance(message, AckId):
+            if not isinstance(message, Message):
                 continue
             if seconds > 0:
                 self.leases.renew(message, now + seconds)
@@ -253,9 +258,11 @@ class Deliveries:
         for message in messages:
             self._settle(message)
 
-    def revive(self, messages: list[Message]) -> None:
+    def revive(self, messages: list[Message], now: float) -> None:
         """The dead letters of these messages could not be published: they are delivered on."""
-        self._return(messages)
+        for message in messages:
+            if not message.done:
+                self._retry(message, now)
 
     # What is kept over a restart
 
@@ -288,8 +295,8 @@ class Deliveries:
             message.key = ordering_key(body) if self.rules.ordered else ""
             self._make_ready(message)
 
-    def _resolve(self, ack_ids: Iterable[str]) -> list[tuple[str, Message | AckId]]:
-        """Each ack id with the message it leases now, or else what it says about itself."""
+    def _resolve(self, ack_ids: Iterable[str]) -> list[tuple[str, Message | AckId | None]]:
+        """Each ack id with the message it leases now, or else what it says about itself, if it is of this log."""
         get = self.leases.get
         return [(ack_id, get(ack_id) or parse(ack_id, self._ack_ids)) for ack_id in ack_ids]
 
@@ -331,14 +338,19 @@ class Deliveries:
             for other in behind:
                 self._release(other)
             self._return(behind)
-            backoff_s = self.rules.backoff_s(message.attempts)
             if 0 < self.rules.max_delivery_attempts <= message.attempts:
                 dead.append(message)
-            elif backoff_s > 0:
-                heapq.heappush(self._delayed, (now + backoff_s, next(self._delays), message))
             else:
-                self._return([message])
+                self._retry(message, now)
         return dead
+
+    def _retry(self, message: Message, now: float) -> None:
+        """Make a message whose delivery failed ready again, after its back-off."""
+        backoff_s = self.rules.backoff_s(message.attempts)
+        if backoff_s > 0:
+            heapq.heappush(self._delayed, (now + backoff_s, next(self._delays), message))
+        else:
+            self._return([message])
 
     def _return(self, messages: list[Message]) -> None:
         """Make messages ready again, once their bodies are here."""

@@ -24,9 +24,6 @@ class Leases:
     def __len__(self) -> int:
         return len(self._by_ack_id)
 
-    def __contains__(self, ack_id: str) -> bool:
-        return ack_id in self._by_ack_id
-
     def get(self, ack_id: str) -> Message | None:
         """The message that ``ack_id`` leases now."""
         return self._by_ack_id.get(ack_id)

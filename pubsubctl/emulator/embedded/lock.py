@@ -38,6 +38,14 @@ class DataLock:
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, content, 0)
 
+    def is_in_place(self) -> bool:
+        """Whether the file is still where it was: without it another process may take the same directory."""
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(self._file))
+
     def release(self) -> None:
         """Let go of it; the file stays, as it tells the next one which address was in use."""
         os.close(self._file)

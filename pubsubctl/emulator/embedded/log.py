@@ -20,17 +20,25 @@ from pubsubctl.emulator.embedded.group import Group, Sweep
 from pubsubctl.errors import EmulatorError
 
 APPLICATION_ID = 0x70736374
-VERSION = 1
+VERSION = 2
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "memory": "OFF"}
 ROW_SIZE = 2**20
 ROW_MESSAGES = 2_000
 
 _SCHEMA = """
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counters VALUES ('next_message', 1), ('next_resource', 1), ('runs', 0);
-CREATE TABLE topics (uid INTEGER PRIMARY KEY, deleted INTEGER NOT NULL DEFAULT 0, config BLOB NOT NULL);
+INSERT INTO counters VALUES
+    ('next_message', 1), ('next_resource', 1), ('runs', 0), ('identity', random() & 0x7fffffffffff);
+CREATE TABLE topics (
+    uid INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    config BLOB NOT NULL
+);
+CREATE UNIQUE INDEX topics_by_name ON topics (name) WHERE NOT deleted;
 CREATE TABLE subscriptions (
     uid INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
     topic INTEGER NOT NULL,
     config BLOB NOT NULL,
     position INTEGER NOT NULL,
@@ -66,6 +74,7 @@ class Log:
         self.path = path
         with _explained(path):
             _check(path)
+            path.touch(mode=0o600)
             self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare(SYNCHRONOUS[durability])
@@ -103,7 +112,7 @@ class Log:
     # What the broker starts from
 
     def counter(self, name: str) -> int:
-        """The value of ``next_message``, ``next_resource`` or ``runs``."""
+        """The value of ``next_message``, ``next_resource``, ``runs``, or ``identity``: the file's own, at random."""
         value: int = self._writer.execute("SELECT value FROM counters WHERE name = ?", (name,)).fetchone()[0]
         return value
 
@@ -249,13 +258,20 @@ def _check(path: Path) -> None:
         raise EmulatorError(f"{path} is the database of another program; name another --data-dir")
 
 
+def unusable(path: Path, verb: str, error: sqlite3.DatabaseError) -> EmulatorError:
+    """What to say when one cannot ``verb`` the log at ``path``."""
+    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+        return EmulatorError(f"cannot {verb} the message log {path}: the disk is full; make room on it")
+    return EmulatorError(
+        f"cannot {verb} the message log {path}: {error}; move it away to start anew, or name another --data-dir"
+    )
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        raise EmulatorError(
-            f"cannot open the message log {path}: {error}; move it away to start anew, or name another --data-dir"
-        ) from error
+        raise unusable(path, "open", error) from error
     except OSError as error:
         raise EmulatorError(f"cannot open the message log {path}: {error.strerror}; name another --data-dir") from error

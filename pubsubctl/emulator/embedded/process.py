@@ -1,6 +1,7 @@
 """The broker as what a process does until it is told to end."""
 
 import asyncio
+import contextlib
 import gc
 import signal
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from pubsubctl.emulator.embedded.serve import Serving
 
 SWITCH_INTERVAL_S = 0.0005
+WATCH_S = 2.0
 
 
 def serve_process(data_dir: Path, *, host_port: str, durability: str = "full", on_ready: Callable[[str], None]) -> None:
@@ -22,7 +24,7 @@ def serve_process(data_dir: Path, *, host_port: str, durability: str = "full", o
         on_ready: called with the address once RPCs are answered.
 
     Raises:
-        EmulatorError: it cannot be started.
+        EmulatorError: it cannot be started, or its data directory was removed.
     """
     _tune()
     asyncio.run(_serve(data_dir, host_port, durability, on_ready))
@@ -34,8 +36,13 @@ async def _serve(data_dir: Path, host_port: str, durability: str, on_ready: Call
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     serving = await Serving.start(data_dir, host_port=host_port, durability=durability)
     on_ready(serving.address)
-    await stop.wait()
-    await serving.stop()
+    try:
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), WATCH_S)
+            serving.check_files()
+    finally:
+        await serving.stop()
 
 
 def _tune() -> None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from pubsubctl.emulator.embedded.status import invalid
 
 PACKAGE = "google.pubsub.v1"
 
@@ -28,6 +31,18 @@ def message_class(full_name: str) -> Any:
     return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(full_name))
 
 
+def parsed(kind: Any, content: bytes) -> Any:
+    """The message of class ``kind`` that ``content`` is.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT: it is none.
+    """
+    try:
+        return kind.FromString(content)
+    except DecodeError as error:
+        raise invalid(f"The request is no valid {kind.DESCRIPTOR.full_name}: {error}") from error
+
+
 Empty = message_class("google.protobuf.Empty")
 FieldMask = message_class("google.protobuf.FieldMask")
 Topic = message_class(f"{PACKAGE}.Topic")
@@ -36,4 +51,5 @@ PubsubMessage = message_class(f"{PACKAGE}.PubsubMessage")
 PublishResponse = message_class(f"{PACKAGE}.PublishResponse")
 ListTopicsResponse = message_class(f"{PACKAGE}.ListTopicsResponse")
 ListSubscriptionsResponse = message_class(f"{PACKAGE}.ListSubscriptionsResponse")
+StreamingPullRequest = message_class(f"{PACKAGE}.StreamingPullRequest")
 ListTopicSubscriptionsResponse = message_class(f"{PACKAGE}.ListTopicSubscriptionsResponse")

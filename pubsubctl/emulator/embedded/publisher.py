@@ -31,10 +31,7 @@ class Publisher:
         """Change what the mask names."""
         settings.check_mask(request.update_mask, "Topic")
         name = check("topics", request.topic.name)
-        topic = self._catalogue.find_topic(name, "Topic not found.")
-        config = settings.updated_topic(topic.config, request)
-        await self._catalogue.update_topic(topic, config)
-        return config
+        return await self._catalogue.update_topic(name, lambda config: settings.updated_topic(config, request))
 
     async def publish(self, request: Any, _context: Any) -> Any:
         """Answered once the messages are in the log."""

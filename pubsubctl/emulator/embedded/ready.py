@@ -9,23 +9,37 @@ from pubsubctl.emulator.embedded.message import Message
 class Room:
     """How much one taker still accepts; counts down as messages are put in."""
 
-    __slots__ = ("_empty", "messages", "size")
+    __slots__ = ("_empty", "_first", "messages", "response_size", "size")
 
-    def __init__(self, messages: int, size: int, *, empty: bool = True) -> None:
-        """Room for ``messages`` with ``size`` bytes in all; an ``empty`` taker accepts one message of any size."""
+    def __init__(self, messages: int, size: float, *, response_size: float, empty: bool) -> None:
+        """Start to count.
+
+        Args:
+            messages: how many it accepts.
+            size: how many bytes it accepts.
+            response_size: how many bytes one response may have, unless its first message alone is larger.
+            empty: it holds nothing, and so accepts one message of any size.
+        """
         self.messages = messages
         self.size = size
+        self.response_size = response_size
         self._empty = empty
+        self._first = True
 
     def accepts(self, message: Message) -> bool:
         """Whether ``message`` fits."""
-        return self.messages > 0 and (message.size <= self.size or self._empty)
+        return (
+            self.messages > 0
+            and (message.size <= self.size or self._empty)
+            and (message.size <= self.response_size or self._first)
+        )
 
     def put(self, message: Message) -> None:
         """Count ``message``."""
         self.messages -= 1
         self.size -= message.size
-        self._empty = False
+        self.response_size -= message.size
+        self._empty = self._first = False
 
 
 class Ready(Protocol):

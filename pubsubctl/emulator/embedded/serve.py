@@ -1,5 +1,8 @@
 """A broker with its server, from opening the data directory to closing it."""
 
+import errno
+import os
+import socket
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.deliveries import Window
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.lock import DataLock
-from pubsubctl.emulator.embedded.log import Log
+from pubsubctl.emulator.embedded.log import Log, unusable
 from pubsubctl.emulator.embedded.server import make_server
 from pubsubctl.errors import EmulatorError
 
@@ -60,6 +63,15 @@ class Serving:
         lock.tell(serving.address)
         return serving
 
+    def check_files(self) -> None:
+        """See that what is written still goes where the next run looks for it.
+
+        Raises:
+            EmulatorError: the data directory was removed, or its lock.
+        """
+        if not self._lock.is_in_place():
+            raise EmulatorError(f"{self._lock.path} was removed: what would be published now would be lost; start anew")
+
     async def stop(self) -> None:
         """End streams and calls, write what is pending, and let go of the directory."""
         # Streams end first, or the server would wait for them; then no call comes in, so the log gets no more.
@@ -75,9 +87,7 @@ def _open(database: Path, durability: str, **options: Any) -> Broker:
         return Broker(log, **options)
     except sqlite3.DatabaseError as error:
         log.close()
-        raise EmulatorError(
-            f"cannot read the message log {database}: {error}; move it away to start anew, or name another --data-dir"
-        ) from error
+        raise unusable(database, "read", error) from error
 
 
 def _lock(database: Path) -> DataLock:
@@ -95,5 +105,26 @@ def _bind(server: grpc.aio.Server, host_port: str) -> str:
     except RuntimeError:
         port = 0
     if not port:
-        raise EmulatorError(f"cannot listen at {host_port}: the port is taken, or not ours; name another --host-port")
+        raise EmulatorError(f"cannot listen at {host_port}: {_obstacle(host_port)}; name another --host-port")
     return f"{host}:{port}"
+
+
+def _obstacle(host_port: str) -> str:
+    """Why one cannot listen there, which gRPC does not tell."""
+    host, _, port = host_port.rpartition(":")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        return f"{host} is no host that is known here ({error.strerror})"
+    try:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return "the port is taken"
+        if error.errno == errno.EADDRNOTAVAIL:
+            return f"{host} is no address of this machine"
+        return os.strerror(error.errno or 0)
+    return "the port is taken, or not ours"

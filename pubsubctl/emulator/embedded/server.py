@@ -9,10 +9,10 @@ import grpc.aio
 
 from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.names import check
-from pubsubctl.emulator.embedded.protocol import PACKAGE, message_class
+from pubsubctl.emulator.embedded.protocol import PACKAGE, message_class, parsed
 from pubsubctl.emulator.embedded.publisher import Publisher
 from pubsubctl.emulator.embedded.status import Refusal, internal, unimplemented
-from pubsubctl.emulator.embedded.stream import Stream
+from pubsubctl.emulator.embedded.stream import Stream, read_request
 from pubsubctl.emulator.embedded.subscriber import Subscriber
 
 Rpc = Callable[[Any, Any], Awaitable[Any]]
@@ -96,8 +96,14 @@ def _service(name: str, handlers: dict[str, Any]) -> Any:
 def _handlers(service: str, rpcs: dict[str, str], servicer: object, broker: Broker) -> dict[str, Any]:
     return {
         name: grpc.unary_unary_rpc_method_handler(
-            _guarded(name, getattr(servicer, _snake(name), None) or _missing(service, name), broker),
-            request_deserializer=message_class(f"{PACKAGE}.{request}").FromString,
+            _guarded(
+                name,
+                _reading(
+                    message_class(f"{PACKAGE}.{request}"),
+                    getattr(servicer, _snake(name), None) or _missing(service, name),
+                ),
+                broker,
+            ),
             response_serializer=_serialized,
         )
         for name, request in rpcs.items()
@@ -106,8 +112,8 @@ def _handlers(service: str, rpcs: dict[str, str], servicer: object, broker: Brok
 
 def _stream_handler(broker: Broker) -> Any:
     async def streaming_pull(_requests: Any, context: Any) -> None:
-        first = await context.read()
-        if first is grpc.aio.EOF:  # type: ignore[attr-defined]
+        first = await read_request(context)
+        if first is None:
             return
         name = check("subscriptions", first.subscription)
         channel = broker.catalogue.find_channel(
@@ -117,9 +123,17 @@ def _stream_handler(broker: Broker) -> Any:
 
     return grpc.stream_stream_rpc_method_handler(
         _guarded("StreamingPull", streaming_pull, broker),
-        request_deserializer=message_class(f"{PACKAGE}.StreamingPullRequest").FromString,
         response_serializer=_serialized,
     )
+
+
+def _reading(kind: Any, rpc: Rpc) -> Rpc:
+    """Read the request here, as gRPC would answer UNKNOWN to one that is none."""
+
+    async def reading(request: bytes, context: Any) -> Any:
+        return await rpc(parsed(kind, request), context)
+
+    return reading
 
 
 def _guarded(name: str, rpc: Rpc, broker: Broker) -> Rpc:

@@ -8,6 +8,7 @@ import grpc
 from pubsubctl.emulator.embedded import limits
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.deliveries import Outlet
+from pubsubctl.emulator.embedded.protocol import StreamingPullRequest, parsed
 from pubsubctl.emulator.embedded.status import invalid
 
 
@@ -58,7 +59,7 @@ class Stream:
                 raise result
 
     async def _read(self) -> None:
-        while (request := await self._context.read()) is not grpc.aio.EOF:  # type: ignore[attr-defined]
+        while (request := await read_request(self._context)) is not None:
             if request.subscription:
                 raise invalid("subscription may only be set in first message")
             if request.stream_ack_deadline_seconds:
@@ -77,6 +78,16 @@ class Stream:
             self._channel.ack(request.ack_ids)
         for seconds, ack_ids in _by_deadline(request).items():
             self._channel.modify(ack_ids, limits.lease(seconds))
+
+
+async def read_request(context: Any) -> Any:
+    """The next request of a stream; None when the client has closed its side.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT: it is none.
+    """
+    content = await context.read()
+    return None if content is grpc.aio.EOF else parsed(StreamingPullRequest, content)  # type: ignore[attr-defined]
 
 
 def _by_deadline(request: Any) -> dict[int, list[str]]:

@@ -38,12 +38,14 @@ class Subscriber:
         """Change what the mask names."""
         settings.check_mask(request.update_mask, "Subscription")
         name = check("subscriptions", request.subscription.name)
-        channel = self._catalogue.find_channel(name, "Subscription not found.")
-        config = settings.updated_subscription(channel.config, request)
-        if any(path.startswith("dead_letter_policy") for path in request.update_mask.paths):
-            self._check_dead_letter_topic(config)
-        await self._catalogue.update_subscription(channel, config)
-        return described(channel)
+
+        def changed(old: Any) -> Any:
+            config = settings.updated_subscription(old, request)
+            if any(path.startswith("dead_letter_policy") for path in request.update_mask.paths):
+                self._check_dead_letter_topic(config)
+            return config
+
+        return described(await self._catalogue.update_subscription(name, changed))
 
     async def list_subscriptions(self, request: Any, _context: Any) -> Any:
         """A project's subscriptions."""
@@ -71,8 +73,9 @@ class Subscriber:
         if request.max_messages <= 0:
             raise invalid("No max_messages specified")
         outlet = Outlet(max_messages=request.max_messages, ack_deadline_s=channel.config.ack_deadline_seconds)
-        batch = channel.take_now(outlet)
-        if not batch and not request.return_immediately:
+        if request.return_immediately:
+            batch = await channel.take(outlet, wait=False)
+        else:
             batch = await _within(channel, outlet, _patience_s(context.time_remaining()))
         return channel.response(batch)
 
