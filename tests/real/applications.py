@@ -45,12 +45,16 @@ class Published:
 
 @contextmanager
 def _own_imports() -> Iterator[None]:
-    """Keep what an application does to the import system (bottle adds a finder of its own) from the tests after it."""
-    finders, path = list(sys.meta_path), list(sys.path)
+    """Take back what an application does to the import system: its path, and the finder that bottle adds.
+
+    Others' finders stay: six's, once added, serves all who import from six.moves later.
+    """
+    path = list(sys.path)
     try:
         yield
     finally:
-        sys.meta_path[:], sys.path[:] = finders, path
+        sys.path[:] = path
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "bottle"]
 
 
 HTTPBIN = Published("httpbin", requests_httpbin.CASES, target="httpbin:app")
