@@ -54,7 +54,7 @@ def _own_imports() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = path
-        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "bottle"]
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "_ImportRedirect"]
 
 
 HTTPBIN = Published("httpbin", requests_httpbin.CASES, target="httpbin:app")
