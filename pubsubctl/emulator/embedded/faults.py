@@ -9,7 +9,3 @@ class Faults:
 
     def before_commit(self) -> None:
         """A group is about to be committed, in the log's thread; raise ``sqlite3.Error`` to fail it."""
-
-    def drop_ack(self) -> bool:
-        """Whether the ack at hand is to be forgotten."""
-        return False

@@ -32,11 +32,6 @@ def already_exists(text: str) -> Refusal:
     return Refusal(grpc.StatusCode.ALREADY_EXISTS, text)
 
 
-def precondition(text: str) -> Refusal:
-    """FAILED_PRECONDITION: the resource is not in a state that allows it."""
-    return Refusal(grpc.StatusCode.FAILED_PRECONDITION, text)
-
-
 def unimplemented(text: str) -> Refusal:
     """UNIMPLEMENTED: Pub/Sub can do it, this emulator cannot."""
     return Refusal(grpc.StatusCode.UNIMPLEMENTED, text)
