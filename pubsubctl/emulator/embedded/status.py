@@ -4,12 +4,20 @@ import grpc
 
 
 class Refusal(Exception):
-    """Ends an RPC with ``code`` and ``text``."""
+    """Ends an RPC with ``code`` and ``text``.
 
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+    ``reason`` and ``metadata``, where given, are those of the google.rpc.ErrorInfo that goes with the status; its
+    domain is pubsub.googleapis.com.
+    """
+
+    def __init__(
+        self, code: grpc.StatusCode, text: str, *, reason: str = "", metadata: dict[str, str] | None = None
+    ) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.reason = reason
+        self.metadata = metadata or {}
 
 
 def invalid(text: str) -> Refusal:
@@ -30,6 +38,11 @@ def not_found(text: str) -> Refusal:
 def already_exists(text: str) -> Refusal:
     """ALREADY_EXISTS: a resource of that name is there."""
     return Refusal(grpc.StatusCode.ALREADY_EXISTS, text)
+
+
+def failed_precondition(text: str) -> Refusal:
+    """FAILED_PRECONDITION: not in the state that things are in."""
+    return Refusal(grpc.StatusCode.FAILED_PRECONDITION, text)
 
 
 def unimplemented(text: str) -> Refusal:
