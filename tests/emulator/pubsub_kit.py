@@ -134,6 +134,7 @@ class Stream:
 
     def __init__(self, channel: grpc.Channel, **first: Any) -> None:
         self.received: list[Any] = []
+        self.responses: list[StreamingPullResponse] = []
         self.error: grpc.RpcError | None = None
         self._requests: queue.SimpleQueue[StreamingPullRequest | None] = queue.SimpleQueue()
         self.send(**first)
@@ -172,6 +173,11 @@ class Stream:
         assert len(self.received) >= count, self.error
         return self.received
 
+    def confirmed(self, what: str) -> list[Any]:
+        """The confirmations of ``acknowledge`` or ``modify_ack_deadline`` that came."""
+        confirmations = [getattr(response, f"{what}_confirmation") for response in list(self.responses)]
+        return [one for one in confirmations if one]
+
     def wait_end(self) -> grpc.StatusCode:
         """How the stream ended."""
         eventually(lambda: not self._thread.is_alive(), "the end of the stream")
@@ -180,6 +186,7 @@ class Stream:
     def _collect(self) -> None:
         try:
             for response in self._call:
+                self.responses.append(response)
                 self.received.extend(response.received_messages)
         except grpc.RpcError as error:
             self.error = error

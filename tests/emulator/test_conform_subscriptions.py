@@ -236,24 +236,7 @@ def test_the_topics_retention_is_shown(broker: Broker) -> None:
     assert got.topic_message_retention_duration.total_seconds() == 3600
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"filter": 'attributes.a = "b"'},
-        {"push_config": {"push_endpoint": "https://127.0.0.1:1/x"}},
-        {"bigquery_config": {"table": "p.d.t"}},
-    ],
-    ids=["filter", "push", "bigquery"],
-)
-def test_what_is_not_acted_on_is_refused(embedded: Broker, settings: dict[str, Any]) -> None:
+def test_what_is_not_acted_on_is_refused(embedded: Broker) -> None:
     topic = embedded.topic()
     with refused(StatusCode.UNIMPLEMENTED, "not implemented by the embedded emulator"):
-        embedded.subscription(topic, **settings)
-
-
-def test_rpcs_that_are_not_implemented_say_so(embedded: Broker) -> None:
-    _, name = embedded.pair()
-    with refused(StatusCode.UNIMPLEMENTED, "google.pubsub.v1.Subscriber/CreateSnapshot"):
-        embedded.subscriber.create_snapshot(name=embedded.name("snapshots"), subscription=name)
-    with refused(StatusCode.UNIMPLEMENTED, "google.pubsub.v1.Publisher/DetachSubscription"):
-        embedded.publisher.detach_subscription({"subscription": name})
+        embedded.subscription(topic, bigquery_config={"table": "p.d.t"})

@@ -12,6 +12,7 @@ from grpc import StatusCode
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.clock import SystemClock
 from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet, Rules
+from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.protocol import StreamingPullRequest, Subscription
 from pubsubctl.emulator.embedded.protocol import Topic as TopicConfig
 from pubsubctl.emulator.embedded.status import Refusal
@@ -37,6 +38,7 @@ class Around:
 
     def __init__(self) -> None:
         self.clock = SystemClock()
+        self.faults = Faults()
         self.log = Log()
 
     async def read(self, function: Callable[[], Any]) -> Any:
@@ -109,9 +111,10 @@ class Context:
 
 def test_a_stream_that_is_closed_while_it_writes_ends_after_that() -> None:
     async def scenario() -> None:
-        channel, context = make_channel(Around(), tail=1), Context()
+        around = Around()
+        channel, context = make_channel(around, tail=1), Context()
         first = StreamingPullRequest(subscription="s", stream_ack_deadline_seconds=10)
-        running = asyncio.create_task(Stream(channel, first, context).run())
+        running = asyncio.create_task(Stream(around, channel, first, context).run())
         channel.topic.channels[1] = channel
         channel.topic.written([(1, BODY)])
         await context.writing.wait()

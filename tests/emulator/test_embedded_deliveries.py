@@ -168,7 +168,7 @@ def test_ack_ids_of_another_log_and_of_what_does_not_exist_yet_settle_nothing() 
     offer(deliveries, 1)
     assert list(deliveries.ack(["1-8-1-1-1", "2-8-1-1-1", "1-9-1-2-1", "1-9-1-7-1"], tail=2)) == []
     assert deliveries.modify(["1-8-1-1-1"], 0, 0) == []
-    assert list(deliveries.settled_ids()) == []
+    assert list(deliveries.backlog().settled) == []
     assert list(deliveries.ack(["1-9-1-1-1"], tail=2)) == [1]
 
 
@@ -210,7 +210,7 @@ def test_after_a_restart_only_what_was_not_settled_comes() -> None:
     deliveries.load_bodies({3: body(3), 5: None})
     deliveries.load([(10, body(10)), (11, body(11)), (12, body(12))], 13)
     assert ids_of(take(deliveries)) == [3, 10, 12]
-    assert list(deliveries.unsettled_ids()) == [3, 10, 12]
+    assert list(deliveries.backlog().unsettled) == [3, 10, 12]
 
 
 def test_a_key_is_out_once_and_in_order() -> None:
@@ -342,7 +342,7 @@ class AnyHistory(RuleBasedStateMachine):
     def nothing_is_lost_or_doubled(self) -> None:
         if not hasattr(self, "deliveries"):
             return
-        known = list(self.deliveries.unsettled_ids())
+        known = list(self.deliveries.backlog().unsettled)
         assert len(known) == len(set(known))
         below = {id_ for id_ in self.log if id_ < self.deliveries.position}
         assert set(known) == below - self.gone

@@ -10,7 +10,8 @@ from broker_process import BrokerProcess
 from pubsub_kit import Broker
 
 from pubsubctl.emulator.embedded import EmbeddedBroker
-from pubsubctl.emulator.embedded.log import Log, unusable
+from pubsubctl.emulator.embedded.layout import unusable
+from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.errors import EmulatorError
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pubsubctl.emulator.embedded.catalogue import Catalogue
+from pubsubctl.emulator.embedded.changes import Changes
 from pubsubctl.emulator.embedded.channel import READ_SIZE, Channel
 from pubsubctl.emulator.embedded.clock import Clock, SystemClock
 from pubsubctl.emulator.embedded.committer import Committer
@@ -22,6 +23,8 @@ from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.group import Group
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp
+from pubsubctl.emulator.embedded.retention import Retention
+from pubsubctl.emulator.embedded.snapshots import Snapshots
 from pubsubctl.emulator.embedded.status import Refusal, unavailable
 from pubsubctl.emulator.embedded.topic import Topic
 from pubsubctl.emulator.embedded.upkeep import Upkeep
@@ -41,10 +44,14 @@ class Broker:
         self.faults = faults or Faults()
         self._reads = ThreadPoolExecutor(1, "broker-reads")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._time_ns = 0
         self.committer = Committer(log, clock=self.clock, faults=self.faults, before=self._complete)
-        self.catalogue = Catalogue(log, self.committer, self, window or Window())
-        self.upkeep = Upkeep(self.catalogue)
+        self._changes = Changes(log, self.committer)
+        self.catalogue = Catalogue(log, self._changes, self, window or Window())
+        self.snapshots = Snapshots(log, self._changes, self.catalogue)
+        self.upkeep = Upkeep(self.catalogue, self.clock)
         self.committer.start()
+        self.retention = Retention(self)
         loop = asyncio.get_running_loop()
         self.clock.on_jump(lambda: loop.call_soon_threadsafe(self._jump))
 
@@ -55,9 +62,10 @@ class Broker:
 
     async def close(self) -> None:
         """Write what is pending and let go of the log."""
+        await self.retention.close()
         for task in self._tasks:
             task.cancel()
-        await self.catalogue.finish()
+        await self._changes.finish()
         await self.committer.close()
         self._reads.shutdown()
         self.log.close()
@@ -72,10 +80,12 @@ class Broker:
         """
         group = self.committer.open()
         first = self.catalogue.next_message
-        time = timestamp(self.clock.time_ns())
+        # Never less than before, whatever becomes of the clock: a seek to a time parts the messages by their ids.
+        self._time_ns = max(self._time_ns, self.clock.time_ns())
+        time = timestamp(self._time_ns)
         entries = [(id_, _stamped(message, id_, time)) for id_, message in enumerate(messages, first)]
         group.next_message = self.catalogue.next_message = first + len(entries)
-        if topic.channels:
+        if topic.is_kept:
             group.messages.setdefault(topic.uid, []).extend(entries)
             group.written.append(lambda error: topic.written(entries) if error is None else None)
         return [id_ for id_, _ in entries], group
@@ -95,6 +105,16 @@ class Broker:
         """Write that these messages are settled."""
         self.committer.ack(channel.uid, ids)
 
+    async def settled_down(self) -> int:
+        """Wait until what was published is in the log; the id that the next message gets.
+
+        Raises:
+            Refusal: the log could not be written.
+        """
+        following = self.catalogue.next_message
+        await self.committer.outcome(self.committer.open().written)
+        return following
+
     def subscription_name(self, uid: int) -> str | None:
         """The name of a subscription."""
         channel = self.catalogue.channel(uid)
@@ -105,27 +125,30 @@ class Broker:
         self._spawn(self._bury(channel, dead))
 
     async def _bury(self, channel: Channel, dead: list[Message]) -> None:
+        deliveries = channel.deliveries
         try:
             while dead:
                 portion = _portion(dead)
                 await self._load_bodies(channel, portion)
                 topic = self.catalogue.topics.get(channel.config.dead_letter_policy.dead_letter_topic)
-                if topic is None:
+                # After a seek these messages are to be delivered again, or were done with: no longer from here.
+                if topic is None or channel.is_held or channel.deliveries is not deliveries:
                     break
                 await self._move(channel, portion, topic)
                 dead = dead[len(portion) :]
         except (Refusal, sqlite3.Error):
             pass  # what could not be published is delivered on
         finally:
-            channel.deliveries.revive(dead, self.clock.monotonic())
+            deliveries.revive(dead, self.clock.monotonic())
             channel.pump()
 
     async def _move(self, channel: Channel, dead: list[Message], topic: Topic) -> None:
         letters = [dead_letter(message, channel.name) for message in dead if message.body is not None]
         _, group = self.publish(topic, letters)
+        deliveries = channel.deliveries
         group.moved.setdefault(channel.uid, array("Q")).extend(message.id for message in dead)
         # Before the next group is closed: if that one folded them as unsettled, it would undo the move.
-        group.written.append(lambda error: channel.deliveries.settle_dead(dead) if error is None else None)
+        group.written.append(lambda error: deliveries.settle_dead(dead) if error is None else None)
         await self.committer.outcome(group.written)
 
     async def _load_bodies(self, channel: Channel, messages: list[Message]) -> None:
@@ -144,6 +167,7 @@ class Broker:
     def _jump(self) -> None:
         for channel in self.catalogue.channels.values():
             channel.tick()
+        self.retention.look()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

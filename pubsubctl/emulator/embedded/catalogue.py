@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import asyncio
 from array import array
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from pubsubctl.emulator.embedded import ackid
+from pubsubctl.emulator.embedded.acceptance import acceptance
+from pubsubctl.emulator.embedded.backlog import Backlog
+from pubsubctl.emulator.embedded.changes import Changes
 from pubsubctl.emulator.embedded.channel import Channel, Surroundings
-from pubsubctl.emulator.embedded.committer import Committer
 from pubsubctl.emulator.embedded.deliveries import Deliveries, Window
+from pubsubctl.emulator.embedded.frames import pack_ids
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.protocol import Subscription as SubscriptionConfig
 from pubsubctl.emulator.embedded.protocol import Topic as TopicConfig
 from pubsubctl.emulator.embedded.settings import rules
-from pubsubctl.emulator.embedded.status import already_exists, not_found
+from pubsubctl.emulator.embedded.status import already_exists, failed_precondition, not_found
 from pubsubctl.emulator.embedded.topic import Topic
 
-T = TypeVar("T")
+_NEW_SUBSCRIPTION = (
+    "INSERT INTO subscriptions (uid, name, topic, config, position, unsettled, origin, epoch, active_at) "
+    "VALUES (?, ?, ?, ?, ?, x'', ?, 0, ?)"
+)
 
 
 class Catalogue:
     """Changes are made one at a time, and are seen once they are in the log."""
 
-    def __init__(self, log: Log, committer: Committer, around: Surroundings, window: Window) -> None:
+    def __init__(self, log: Log, changes: Changes, around: Surroundings, window: Window) -> None:
         self.next_message = log.counter("next_message")
         self.topics: dict[str, Topic] = {}
         self.channels: dict[str, Channel] = {}
-        self._committer = committer
+        self._changes = changes
         self._around = around
         self._window = window
         self._identity = log.counter("identity")
         self._run = log.begin_run()
-        self._next_resource = log.counter("next_resource")
-        self._changing = asyncio.Lock()
-        self._changes: set[asyncio.Task[Any]] = set()
         self._topics_by_uid: dict[int, Topic] = {}
         self._channels_by_uid: dict[int, Channel] = {}
         self._restore(log)
@@ -45,6 +47,10 @@ class Catalogue:
     def topic(self, uid: int) -> Topic | None:
         """The topic of that uid, deleted or not."""
         return self._topics_by_uid.get(uid)
+
+    def all_topics(self) -> list[Topic]:
+        """Every topic, also those that were deleted and of which somebody still wants messages."""
+        return list(self._topics_by_uid.values())
 
     def channel(self, uid: int) -> Channel | None:
         """The subscription of that uid."""
@@ -73,10 +79,10 @@ class Catalogue:
         return channel
 
     def orphans(self) -> list[int]:
-        """Topics that were deleted and have no subscription left."""
-        return [topic.uid for topic in self._topics_by_uid.values() if topic.deleted and not topic.channels]
+        """Topics that were deleted and of which nobody wants messages any more."""
+        return [topic.uid for topic in self._topics_by_uid.values() if topic.deleted and not topic.is_kept]
 
-    # Changing
+    # Changing topics
 
     async def create_topic(self, config: Any) -> Topic:
         """Add a topic.
@@ -88,32 +94,32 @@ class Catalogue:
         async def create() -> Topic:
             if config.name in self.topics:
                 raise already_exists("Topic already exists")
-            topic = Topic(self._new_uid(), config)
-            await self._write(
+            topic = Topic(self._changes.new_uid(), config)
+            await self._changes.write(
                 "INSERT INTO topics (uid, name, config) VALUES (?, ?, ?)",
                 (topic.uid, config.name, config.SerializeToString()),
-                counted=True,
             )
             self._add_topic(topic)
             return topic
 
-        return await self._change(create())
+        return await self._changes.make(create())
 
-    async def update_topic(self, name: str, changed: Callable[[Any], Any]) -> Any:
-        """Give a topic the settings that ``changed`` makes of those it has, and return them.
+    async def update_topic(self, name: str, changed: Callable[[Any], Any]) -> Topic:
+        """Give a topic the settings that ``changed`` makes of those it has.
 
         Raises:
             Refusal: NOT_FOUND, what ``changed`` raises, or the log could not be written.
         """
 
-        async def update() -> Any:
+        async def update() -> Topic:
             topic = self.find_topic(name, "Topic not found.")
             config = changed(topic.config)
-            await self._write("UPDATE topics SET config = ? WHERE uid = ?", (config.SerializeToString(), topic.uid))
+            statement = "UPDATE topics SET config = ? WHERE uid = ?"
+            await self._changes.write(statement, (config.SerializeToString(), topic.uid))
             topic.config = config
-            return config
+            return topic
 
-        return await self._change(update())
+        return await self._changes.make(update())
 
     async def delete_topic(self, name: str) -> Topic:
         """Delete a topic; its subscriptions stay, with what they have not delivered.
@@ -124,12 +130,19 @@ class Catalogue:
 
         async def delete() -> Topic:
             topic = self.find_topic(name)
-            await self._write("UPDATE topics SET deleted = 1 WHERE uid = ?", (topic.uid,))
+            await self._changes.write("UPDATE topics SET deleted = 1 WHERE uid = ?", (topic.uid,))
             topic.deleted = True
             del self.topics[name]
             return topic
 
-        return await self._change(delete())
+        return await self._changes.make(delete())
+
+    def forget(self, topic: Topic) -> None:
+        """Drop a deleted topic of which nothing is left."""
+        self._topics_by_uid.pop(topic.uid, None)
+        self._changes.also("DELETE FROM topics WHERE uid = ?", (topic.uid,))
+
+    # Changing subscriptions
 
     async def create_subscription(self, config: Any) -> Channel:
         """Add a subscription, which gets what is published from now on.
@@ -142,15 +155,15 @@ class Catalogue:
             if config.name in self.channels:
                 raise already_exists("Subscription already exists")
             topic = self.find_topic(config.topic, "Subscription topic does not exist")
-            uid, position = self._new_uid(), self.next_message
-            await self._write(
-                "INSERT INTO subscriptions (uid, name, topic, config, position, unsettled) VALUES (?, ?, ?, ?, ?, x'')",
-                (uid, config.name, topic.uid, config.SerializeToString(), position),
-                counted=True,
+            uid, position = self._changes.new_uid(), self.next_message
+            now = self._around.clock.time_ns() // 1_000_000_000
+            await self._changes.write(
+                _NEW_SUBSCRIPTION,
+                (uid, config.name, topic.uid, config.SerializeToString(), position, position, now),
             )
-            return self._add_channel(uid, config, topic, position=position, unsettled=array("Q"), settled=set())
+            return self._add_channel(uid, config, topic, Backlog(position), origin=position, active_at=now)
 
-        return await self._change(create())
+        return await self._changes.make(create())
 
     async def update_subscription(self, name: str, changed: Callable[[Any], Any]) -> Channel:
         """Give a subscription the settings that ``changed`` makes of those it has.
@@ -163,11 +176,37 @@ class Catalogue:
             channel = self.find_channel(name, "Subscription not found.")
             config = changed(channel.config)
             statement = "UPDATE subscriptions SET config = ? WHERE uid = ?"
-            await self._write(statement, (config.SerializeToString(), channel.uid))
+            await self._changes.write(statement, (config.SerializeToString(), channel.uid))
             channel.reconfigure(config)
             return channel
 
-        return await self._change(update())
+        return await self._changes.make(update())
+
+    async def detach_subscription(self, name: str) -> Channel:
+        """Part a subscription from its topic and drop what it has not delivered.
+
+        Raises:
+            Refusal: NOT_FOUND, or the log could not be written.
+        """
+
+        async def detach() -> Channel:
+            channel = self.find_channel(name)
+            config = type(channel.config)()
+            config.CopyFrom(channel.config)
+            config.detached = True
+            await self._changes.write_last(
+                ("DELETE FROM acks WHERE subscription = ?", (channel.uid,)),
+                (
+                    "UPDATE subscriptions SET config = ?, position = ?, unsettled = x'' WHERE uid = ?",
+                    (config.SerializeToString(), self.next_message, channel.uid),
+                ),
+            )
+            channel.config = config
+            channel.replace(self._deliveries(channel.uid, config, Backlog(self.next_message), epoch=0))
+            self._detach(channel)
+            return channel
+
+        return await self._changes.make(detach())
 
     async def delete_subscription(self, name: str) -> Channel:
         """Delete a subscription.
@@ -178,50 +217,50 @@ class Catalogue:
 
         async def delete() -> Channel:
             channel = self.find_channel(name)
-            group = self._committer.open()
-            group.statements.append(("DELETE FROM acks WHERE subscription = ?", (channel.uid,)))
-            await self._write("DELETE FROM subscriptions WHERE uid = ?", (channel.uid,))
+            self._changes.also("DELETE FROM acks WHERE subscription = ?", (channel.uid,))
+            await self._changes.write("DELETE FROM subscriptions WHERE uid = ?", (channel.uid,))
             del self.channels[name]
             del self._channels_by_uid[channel.uid]
-            del channel.topic.channels[channel.uid]
+            channel.topic.channels.pop(channel.uid, None)
             channel.close(not_found(f"Subscription does not exist (resource={name.rsplit('/', 1)[1]})"))
             return channel
 
-        return await self._change(delete())
+        return await self._changes.make(delete())
 
-    async def finish(self) -> None:
-        """Wait until the changes that were begun are made."""
-        await asyncio.gather(*self._changes, return_exceptions=True)
+    async def rewind(self, name: str, backlog: Callable[[Channel], Awaitable[Backlog]]) -> Channel:
+        """Let a subscription deliver ``backlog`` from now on; acks of earlier deliveries mean nothing any more.
 
-    def forget(self, topic: Topic) -> None:
-        """Drop a deleted topic of which nothing is left."""
-        self._topics_by_uid.pop(topic.uid, None)
-        self._committer.open().statements.append(("DELETE FROM topics WHERE uid = ?", (topic.uid,)))
+        Raises:
+            Refusal: NOT_FOUND, what ``backlog`` raises, or the log could not be written.
+        """
+
+        async def rewind() -> Channel:
+            channel = self.find_channel(name)
+            self._run += 1
+            channel.hold()
+            try:
+                wanted = await backlog(channel)
+                await self._changes.write_last(*self._rewinding(channel.uid, wanted))
+            except BaseException:
+                channel.resume()
+                raise
+            channel.replace(self._deliveries(channel.uid, channel.config, wanted, epoch=self._run))
+            return channel
+
+        return await self._changes.make(rewind())
 
     # Inside
 
-    async def _change(self, change: Coroutine[Any, Any, T]) -> T:
-        """Make a change in its turn, in the log and in memory, even if whoever asked for it goes away meanwhile."""
-
-        async def in_turn() -> T:
-            async with self._changing:
-                return await change
-
-        task = asyncio.create_task(in_turn())
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
-        return await asyncio.shield(task)
-
-    async def _write(self, statement: str, parameters: tuple[object, ...], *, counted: bool = False) -> None:
-        if counted:
-            count = "UPDATE counters SET value = ? WHERE name = 'next_resource'"
-            self._committer.open().statements.append((count, (self._next_resource,)))
-        await self._committer.write(statement, parameters)
-
-    def _new_uid(self) -> int:
-        uid = self._next_resource
-        self._next_resource += 1
-        return uid
+    def _rewinding(self, uid: int, backlog: Backlog) -> list[tuple[str, tuple[object, ...]]]:
+        return [
+            ("UPDATE counters SET value = ? WHERE name = 'runs'", (self._run,)),
+            ("DELETE FROM acks WHERE subscription = ?", (uid,)),
+            ("INSERT INTO acks VALUES (?, ?)", (uid, pack_ids(backlog.settled))),
+            (
+                "UPDATE subscriptions SET position = ?, unsettled = ?, epoch = ? WHERE uid = ?",
+                (backlog.position, pack_ids(backlog.unsettled), self._run, uid),
+            ),
+        ]
 
     def _add_topic(self, topic: Topic) -> None:
         self._topics_by_uid[topic.uid] = topic
@@ -229,30 +268,56 @@ class Catalogue:
             self.topics[topic.name] = topic
 
     def _add_channel(
-        self, uid: int, config: Any, topic: Topic, *, position: int, unsettled: array[int], settled: set[int]
+        self, uid: int, config: Any, topic: Topic, backlog: Backlog, *, origin: int, epoch: int = 0, active_at: int
     ) -> Channel:
-        deliveries = Deliveries(
-            rules(config),
-            ack_ids=ackid.prefix(uid, self._identity, self._run),
-            position=position,
-            unsettled=[id_ for id_ in unsettled if id_ not in settled],
-            settled=[id_ for id_ in settled if id_ >= position],
-            window=self._window,
-        )
-        channel = Channel(uid, config, topic, deliveries, self._around)
+        deliveries = self._deliveries(uid, config, backlog, epoch=epoch)
+        channel = Channel(uid, config, topic, deliveries, self._around, origin=origin, active_at=active_at)
         topic.channels[uid] = channel
         self.channels[channel.name] = channel
         self._channels_by_uid[uid] = channel
+        if config.detached:
+            self._detach(channel)
         return channel
+
+    def _detach(self, channel: Channel) -> None:
+        del channel.topic.channels[channel.uid]
+        channel.close(failed_precondition("Subscription is detached."))
+
+    def _deliveries(self, uid: int, config: Any, backlog: Backlog, *, epoch: int) -> Deliveries:
+        return Deliveries(
+            rules(config),
+            ack_ids=ackid.prefix(uid, self._identity, self._run),
+            position=backlog.position,
+            unsettled=backlog.unsettled,
+            settled=backlog.settled,
+            epoch=epoch,
+            accepts=acceptance(config.filter),
+            window=self._window,
+        )
 
     def _restore(self, log: Log) -> None:
         for uid, deleted, content, tail in log.topics():
             self._add_topic(Topic(uid, TopicConfig.FromString(content), tail=tail, deleted=deleted))
-        for uid, topic, content, position, unsettled in log.subscriptions():
-            settled = set().union(*log.acks(uid))
-            config = SubscriptionConfig.FromString(content)
-            if topic not in self._topics_by_uid:
-                self._add_topic(Topic(topic, TopicConfig(name=config.topic), deleted=True))
+        for stored in log.subscriptions():
+            config = SubscriptionConfig.FromString(stored.config)
+            if stored.topic not in self._topics_by_uid:
+                self._add_topic(Topic(stored.topic, TopicConfig(name=config.topic), deleted=True))
+            settled = set().union(*log.acks(stored.uid))
             self._add_channel(
-                uid, config, self._topics_by_uid[topic], position=position, unsettled=unsettled, settled=settled
+                stored.uid,
+                config,
+                self._topics_by_uid[stored.topic],
+                _without(stored.position, stored.unsettled, settled),
+                origin=stored.origin,
+                epoch=stored.epoch,
+                active_at=stored.active_at,
             )
+
+
+def _without(position: int, unsettled: array[int], settled: set[int]) -> Backlog:
+    """What is left of a stored backlog after the acks that were not folded into it."""
+    return Backlog(
+        position,
+        array("Q", [id_ for id_ in unsettled if id_ not in settled]),
+        array("Q", [id_ for id_ in settled if id_ >= position]),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import sqlite3
 from array import array
@@ -13,15 +14,19 @@ from typing import Any, Protocol, TypeVar
 from pubsubctl.emulator.embedded.ackid import Misdirected
 from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet
+from pubsubctl.emulator.embedded.faults import Faults
+from pubsubctl.emulator.embedded.limits import seconds
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, pull_response
 from pubsubctl.emulator.embedded.settings import rules
-from pubsubctl.emulator.embedded.status import Refusal, internal, invalid
+from pubsubctl.emulator.embedded.status import Refusal, failed_precondition, internal, invalid
 from pubsubctl.emulator.embedded.topic import Topic
 
 READ_MESSAGES = 4_000
 READ_SIZE = 4 * 2**20
 READ_BODIES = 500
+INVALID_ACK_ID = "PERMANENT_FAILURE_INVALID_ACK_ID"
+TRANSIENT_FAILURE = "TRANSIENT_FAILURE_ACK_DROPPED"
 
 T = TypeVar("T")
 
@@ -30,6 +35,7 @@ class Surroundings(Protocol):
     """What a channel needs of its broker."""
 
     clock: Clock
+    faults: Faults
     log: Log
 
     async def read(self, function: Callable[[], Any]) -> Any:
@@ -52,17 +58,68 @@ class Channel:
     the log for more, and sets the one timer.
     """
 
-    def __init__(self, uid: int, config: Any, topic: Topic, deliveries: Deliveries, around: Surroundings) -> None:
+    def __init__(
+        self,
+        uid: int,
+        config: Any,
+        topic: Topic,
+        deliveries: Deliveries,
+        around: Surroundings,
+        *,
+        origin: int = 0,
+        active_at: int = 0,
+    ) -> None:
+        """Begin to deliver.
+
+        Args:
+            uid: its number.
+            config: the Subscription message.
+            topic: what it is subscribed to.
+            deliveries: what is to be delivered.
+            around: the broker.
+            origin: the id of the first message that was published after it was made.
+            active_at: when it was last in use, in seconds since 1970.
+        """
         self.uid = uid
         self.config = config
         self.topic = topic
         self.deliveries = deliveries
+        self.origin = origin
+        self.active_at = self.noted_at = active_at
         self._around = around
         self._loop = asyncio.get_running_loop()
         self._takers: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._reading: asyncio.Task[None] | None = None
         self._closed: Refusal | None = None
+        self._held_acks: list[list[str]] | None = None
+
+    @property
+    def is_push(self) -> bool:
+        """Whether messages are pushed rather than pulled."""
+        return bool(self.config.push_config.push_endpoint)
+
+    @property
+    def retention_s(self) -> float:
+        """For how many seconds messages that are not acknowledged are kept."""
+        return seconds(self.config.message_retention_duration)
+
+    @property
+    def replayable_s(self) -> float:
+        """For how many seconds acknowledged messages can be had again by a seek."""
+        own = self.retention_s if self.config.retain_acked_messages else 0.0
+        return max(own, self.topic.retention_s)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether other deliveries are about to take over."""
+        return self._held_acks is not None
+
+    def used_at(self, now_s: int) -> int:
+        """When it was last in use, which it is while somebody waits for messages, in seconds since 1970."""
+        if self._takers:
+            self.active_at = now_s
+        return self.active_at
 
     @property
     def name(self) -> str:
@@ -86,6 +143,7 @@ class Channel:
             raise self._closed
         if outlet.closed:
             return []
+        self.active_at = self._around.clock.time_ns() // 1_000_000_000
         future: asyncio.Future[list[Message]] = self._loop.create_future()
         self._takers.append((outlet, future))
         self.pump()
@@ -94,7 +152,10 @@ class Channel:
         elif not wait:
             self.dismiss(outlet)
         try:
-            return await future
+            batch = await future
+            if self._around.faults.delay_s:
+                await asyncio.sleep(self._around.faults.delay_s)
+            return batch
         except asyncio.CancelledError:
             # The taker went away between being given messages and hearing of it: nobody ever had them.
             if future.done() and not future.cancelled() and not future.exception():
@@ -112,13 +173,22 @@ class Channel:
         self._takers = deque(taker for taker in self._takers if taker[0] is not outlet)
 
     def response(self, batch: list[Message]) -> bytes:
-        """A response that carries ``batch``; to be called once, just before it is sent."""
-        response = pull_response(batch, with_attempts=self.deliveries.rules.max_delivery_attempts > 0)
-        self.deliveries.sent(batch)
+        """A response that carries what of ``batch`` is still leased; to be called once, just before it is sent."""
+        leased = [message for message in batch if message.ack_id]
+        response = pull_response(leased, with_attempts=self.deliveries.rules.max_delivery_attempts > 0)
+        self.sent(leased)
         return response
+
+    def sent(self, batch: list[Message]) -> None:
+        """A batch is on its way to whom it was given; what can go wrong with it may do so from now on."""
+        if self._around.faults.active:
+            self._loop.call_soon(self._disturb, [(message, message.ack_id) for message in batch])
+        self.deliveries.sent(batch)
 
     def pump(self) -> None:
         """Give away what can be given, and see that this is called again in time."""
+        if self._held_acks is not None:
+            return
         now = self._around.clock.monotonic()
         blocked: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
         while self._takers and (ready := self.deliveries.ready_count):
@@ -138,34 +208,117 @@ class Channel:
 
     # Acknowledging
 
-    def ack(self, ack_ids: Iterable[str]) -> None:
+    def ack(self, ack_ids: Iterable[str]) -> dict[str, str]:
         """Settle messages; the ids are on their way into the log when this returns.
+
+        Returns:
+            The ack ids that did nothing, where delivery is exactly once, each with what the service calls the failure.
 
         Raises:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
         """
+        if self._held_acks is not None:
+            self._held_acks.append(list(ack_ids))
+            return {}
+        failures: dict[str, str] = {}
+        if self._around.faults.active:
+            ack_ids = self._not_dropped(ack_ids, failures)
+        failures |= self._stale(ack_ids)
         settled = self._directed(lambda: self.deliveries.ack(ack_ids, tail=self.topic.tail))
         if settled:
             self._around.acknowledged(self, settled)
         self.pump()
+        return failures
 
-    def modify(self, ack_ids: Iterable[str], seconds: float) -> None:
+    def modify(self, ack_ids: Iterable[str], seconds: float) -> dict[str, str]:
         """Let leases end ``seconds`` from now, zero meaning that the messages are refused.
+
+        Returns:
+            As ``ack`` does.
 
         Raises:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
         """
+        if self._held_acks is not None:
+            return {}
+        failures = self._stale(ack_ids)
         now = self._around.clock.monotonic()
         self._bury(self._directed(lambda: self.deliveries.modify(ack_ids, seconds, now)))
+        self.pump()
+        return failures
+
+    def _stale(self, ack_ids: Iterable[str]) -> dict[str, str]:
+        if not self.deliveries.rules.exactly_once:
+            return {}
+        return dict.fromkeys(self.deliveries.stale(ack_ids), INVALID_ACK_ID)
+
+    def _not_dropped(self, ack_ids: Iterable[str], failures: dict[str, str]) -> list[str]:
+        """Leave out the acks that a fault drops; where these are confirmed, they are not."""
+        kept = list(ack_ids)
+        dropped = {ack_id for ack_id in kept if self._around.faults.drops_ack()}
+        if self.deliveries.rules.exactly_once:
+            failures.update(dict.fromkeys(dropped, TRANSIENT_FAILURE))
+        return [ack_id for ack_id in kept if ack_id not in dropped]
+
+    def _disturb(self, batch: list[tuple[Message, str]]) -> None:
+        """Refuse, or deliver a second time, what a fault picks of a batch that has just been sent."""
+        faults = self._around.faults
+        for message, ack_id in batch:
+            if message.ack_id != ack_id:
+                continue
+            if faults.nacks():
+                self.modify([ack_id], 0)
+            elif not self.deliveries.rules.exactly_once and faults.duplicates():
+                self.deliveries.free([message])
         self.pump()
 
     # Changing
 
     def reconfigure(self, config: Any) -> None:
         """Follow new settings."""
+        becomes_push = bool(config.push_config.push_endpoint) and not self.is_push
         self.config = config
         self.deliveries.rules = rules(config)
+        if becomes_push:
+            self._refuse_takers(failed_precondition(f"{self.name} has become a push subscription"))
         self.pump()
+
+    def hold(self) -> None:
+        """Give nothing away, and note what is acknowledged, until ``replace`` or ``resume``."""
+        self._held_acks = []
+
+    def replace(self, deliveries: Deliveries) -> None:
+        """Deliver what ``deliveries`` has instead; what is out now was never delivered, and its acks mean nothing."""
+        self.deliveries.abandon()
+        self.deliveries = deliveries
+        self._held_acks = None
+        self.pump()
+
+    def resume(self) -> None:
+        """Go on as before ``hold``."""
+        held, self._held_acks = self._held_acks or [], None
+        for ack_ids in held:
+            with contextlib.suppress(Refusal):
+                self.ack(ack_ids)
+        self.pump()
+
+    def check_attached(self) -> None:
+        """Refuse what makes no sense without a topic.
+
+        Raises:
+            Refusal: FAILED_PRECONDITION: this subscription was detached.
+        """
+        if self.config.detached:
+            raise failed_precondition("Subscription is detached.")
+
+    def check_pullable(self) -> None:
+        """Refuse to let anybody but the push endpoint have the messages.
+
+        Raises:
+            Refusal: FAILED_PRECONDITION: this is a push subscription.
+        """
+        if self.is_push:
+            raise failed_precondition(f"{self.name} is a push subscription; its messages cannot be pulled")
 
     def close(self, refusal: Refusal) -> None:
         """Give nothing more away; who waits, or comes, is told ``refusal``."""
@@ -221,7 +374,7 @@ class Channel:
         self._timer = self._loop.call_at(due, self.tick)
 
     def _load_more(self) -> None:
-        if self._reading is None and not self._closed and self._has_more():
+        if self._reading is None and not self._closed and self._held_acks is None and self._has_more():
             self._reading = self._loop.create_task(self._load())
 
     def _has_more(self) -> bool:

@@ -40,6 +40,7 @@ class Committer:
         self._before = before
         self._loop = asyncio.get_running_loop()
         self._open = Group()
+        self._time_s = 0
         self._unwritten: dict[int, array[int]] = {}
         self._writing = False
         self._scheduled = False
@@ -84,7 +85,7 @@ class Committer:
     def ack(self, subscription: int, ids: array[int]) -> Group:
         """Write that these messages are acknowledged; however often it takes."""
         group = self.open()
-        _add(group.acks, subscription, ids)
+        group.add_acks(subscription, ids)
         return group
 
     async def close(self) -> None:
@@ -97,9 +98,10 @@ class Committer:
         self._scheduled = False
         group, self._open = self._open, Group()
         for subscription, ids in self._unwritten.items():
-            _add(group.acks, subscription, ids)
+            group.add_acks(subscription, ids)
         self._unwritten = {}
-        group.time_s = self._clock.time_ns() // 1_000_000_000
+        # Never less than before, whatever becomes of the clock: messages are looked for by time.
+        self._time_s = group.time_s = max(self._time_s, self._clock.time_ns() // 1_000_000_000)
         self._before(group)
         self._writing = True
         self._queue.put(group)
@@ -120,6 +122,8 @@ class Committer:
         try:
             self._faults.before_commit()
             self._log.commit(group)
+            if group.shrink:
+                group.shrink = self._log.shrink()
         except sqlite3.OperationalError as error:
             return exhausted(f"The message log could not be written: {error}. Make room for {self._log.path}.")
         except Exception as error:  # noqa: BLE001 - the thread lives on; whoever waits is told
@@ -142,16 +146,8 @@ class Committer:
     def _keep(self, acks: dict[int, array[int]]) -> None:
         """Acks are facts: they go into the next group, at the latest after a while."""
         for subscription, ids in acks.items():
-            _add(self._unwritten, subscription, ids)
+            self._unwritten.setdefault(subscription, array("Q")).extend(ids)
         self._loop.call_later(RETRY_S, self.open)
-
-
-def _add(acks: dict[int, array[int]], subscription: int, ids: array[int]) -> None:
-    known = acks.get(subscription)
-    if known is None:
-        acks[subscription] = ids
-    else:
-        known.extend(ids)
 
 
 def _settle(future: asyncio.Future[None], error: BaseException | None) -> None:

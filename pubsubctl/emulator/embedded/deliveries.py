@@ -12,10 +12,11 @@ import itertools
 import math
 from array import array
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pubsubctl.emulator.embedded.ackid import AckId, parse
+from pubsubctl.emulator.embedded.backlog import Backlog
 from pubsubctl.emulator.embedded.leases import Leases
 from pubsubctl.emulator.embedded.message import Message, ordering_key
 from pubsubctl.emulator.embedded.ordered import Ordered
@@ -34,6 +35,7 @@ class Rules:
     maximum_backoff_s: float = 0.0
     max_delivery_attempts: int = 0
     ordered: bool = False
+    exactly_once: bool = False
 
     def backoff_s(self, attempts: int) -> float:
         """How long a message waits after its ``attempts``-th delivery failed."""
@@ -81,6 +83,8 @@ class Deliveries:
         position: int,
         unsettled: Iterable[int] = (),
         settled: Iterable[int] = (),
+        epoch: int = 0,
+        accepts: Callable[[bytes], bool] | None = None,
         window: Window | None = None,
     ) -> None:
         """Start with nothing loaded.
@@ -91,6 +95,8 @@ class Deliveries:
             position: the id of the first message that is neither in ``unsettled`` nor acknowledged.
             unsettled: ids below ``position`` that were not acknowledged.
             settled: ids at or above ``position`` that were.
+            epoch: the first run of the broker whose ack ids count.
+            accepts: tells by its body whether a message is for this subscription; all are, unless given.
             window: bounds of what is in memory.
         """
         self.rules = rules
@@ -98,6 +104,8 @@ class Deliveries:
         self.leases = Leases()
         self._window = window or Window()
         self._ack_ids = ack_ids
+        self._epoch = epoch
+        self._accepts = accepts
         self._ready: Ready = Ordered() if rules.ordered else Unordered()
         self._unsettled = {id_: Message(id_, None) for id_ in unsettled}
         self._bodiless = deque(self._unsettled.values())
@@ -129,9 +137,12 @@ class Deliveries:
 
     def load(self, messages: list[tuple[int, bytes]], position: int) -> None:
         """Add messages from the log; everything below ``position`` has now been loaded."""
+        accepts = self._accepts
         for id_, body in messages:
             if id_ < self.position or id_ in self._settled_ahead:
                 self._settled_ahead.discard(id_)
+                continue
+            if accepts is not None and not accepts(body):
                 continue
             message = Message(id_, body, ordering_key(body) if self.rules.ordered else "")
             self._unsettled[id_] = message
@@ -190,12 +201,21 @@ class Deliveries:
             message.attempts -= 1
         self._return(held)
 
+    def free(self, messages: Iterable[Message]) -> None:
+        """Make leased messages, and those behind them, ready again; no delivery counts as failed."""
+        for message in messages:
+            if message.ack_id:
+                self._release_behind(message)
+                self._release(message)
+                self._return([message])
+
     # Acknowledging
 
     def ack(self, ack_ids: Iterable[str], *, tail: float = math.inf) -> array[int]:
         """Settle messages and return the ids of those that were not settled before.
 
-        A late ack, of a lease that has ended, settles the message unless it is leased again.
+        A late ack, of a lease that has ended, settles the message unless it is leased again; where delivery is exactly
+        once it does nothing.
 
         Args:
             ack_ids: what was acknowledged.
@@ -207,13 +227,18 @@ class Deliveries:
         settled = array("Q")
         for ack_id, message in self._resolve(ack_ids):
             if isinstance(message, AckId):
-                if message.message_id < tail:
+                if message.message_id < tail and not self.rules.exactly_once:
                     self._ack_late(message, settled)
             elif message is not None and message.ack_id == ack_id:
                 self._release(message)
                 self._settle(message)
                 settled.append(message.id)
         return settled
+
+    def stale(self, ack_ids: Iterable[str]) -> list[str]:
+        """Those of ``ack_ids`` that lease nothing."""
+        get = self.leases.get
+        return [ack_id for ack_id in ack_ids if get(ack_id) is None]
 
     def modify(self, ack_ids: Iterable[str], seconds: float, now: float) -> list[Message]:
         """Let leases end ``seconds`` from now; zero refuses the message. Ended leases are left as they are.
@@ -264,15 +289,31 @@ class Deliveries:
             if not message.done:
                 self._retry(message, now)
 
+    # Changing the backlog
+
+    def drop_below(self, position: int) -> bool:
+        """Settle every message with an id below ``position``, leased or not; whether that changed anything."""
+        old = [message for id_, message in self._unsettled.items() if id_ < position]
+        for message in old:
+            if message.ack_id:
+                self._release(message)
+            self._settle(message)
+        moved = position > self.position
+        if moved:
+            self.position = position
+            self._settled_ahead = {id_ for id_ in self._settled_ahead if id_ >= position}
+        return moved or bool(old)
+
+    def abandon(self) -> None:
+        """End all leases, as other deliveries take over."""
+        for message in self.leases.messages():
+            self._release(message)
+
     # What is kept over a restart
 
-    def unsettled_ids(self) -> array[int]:
-        """The ids below ``position`` that nobody acknowledged."""
-        return array("Q", self._unsettled)
-
-    def settled_ids(self) -> array[int]:
-        """The ids from ``position`` on that were acknowledged."""
-        return array("Q", self._settled_ahead)
+    def backlog(self) -> Backlog:
+        """What nobody has acknowledged."""
+        return Backlog(self.position, array("Q", self._unsettled), array("Q", self._settled_ahead))
 
     # Inside
 
@@ -291,14 +332,20 @@ class Deliveries:
         message.size = len(body)
         if message.attempts:
             self._return([message])
+        elif self._accepts is not None and not self._accepts(body):
+            self._settle(message)
         else:
             message.key = ordering_key(body) if self.rules.ordered else ""
             self._make_ready(message)
 
     def _resolve(self, ack_ids: Iterable[str]) -> list[tuple[str, Message | AckId | None]]:
-        """Each ack id with the message it leases now, or else what it says about itself, if it is of this log."""
+        """Each ack id with the message it leases now, or else what it says about itself, if that counts here."""
         get = self.leases.get
-        return [(ack_id, get(ack_id) or parse(ack_id, self._ack_ids)) for ack_id in ack_ids]
+        return [(ack_id, get(ack_id) or self._parsed(ack_id)) for ack_id in ack_ids]
+
+    def _parsed(self, ack_id: str) -> AckId | None:
+        parsed = parse(ack_id, self._ack_ids)
+        return parsed if parsed is not None and parsed.run >= self._epoch else None
 
     def _release(self, message: Message) -> None:
         self.leases.remove(message)
@@ -334,15 +381,19 @@ class Deliveries:
         """Delay or return messages whose deliveries failed, and return those behind them; the dead are the answer."""
         dead: list[Message] = []
         for message in messages:
-            behind = [other for other in self._ready.held_behind(message) if other.ack_id]
-            for other in behind:
-                self._release(other)
-            self._return(behind)
+            self._release_behind(message)
             if 0 < self.rules.max_delivery_attempts <= message.attempts:
                 dead.append(message)
             else:
                 self._retry(message, now)
         return dead
+
+    def _release_behind(self, message: Message) -> None:
+        """Make ready again what follows ``message`` in its key and is leased."""
+        behind = [other for other in self._ready.held_behind(message) if other.ack_id]
+        for other in behind:
+            self._release(other)
+        self._return(behind)
 
     def _retry(self, message: Message, now: float) -> None:
         """Make a message whose delivery failed ready again, after its back-off."""

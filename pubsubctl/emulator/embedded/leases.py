@@ -28,6 +28,10 @@ class Leases:
         """The message that ``ack_id`` leases now."""
         return self._by_ack_id.get(ack_id)
 
+    def messages(self) -> list[Message]:
+        """All that are leased."""
+        return list(self._by_ack_id.values())
+
     def add(self, message: Message, deadline: float) -> None:
         """Lease ``message`` under its ack id until ``deadline``."""
         self._by_ack_id[message.ack_id] = message

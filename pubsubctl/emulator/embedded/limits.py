@@ -5,7 +5,7 @@ From cloud.google.com/pubsub/quotas and the API reference of google.pubsub.v1.
 
 from typing import Any
 
-from pubsubctl.emulator.embedded.status import invalid, out_of_range
+from pubsubctl.emulator.embedded.status import failed_precondition, invalid, out_of_range
 
 PUBLISH_MESSAGES = 1_000
 PUBLISH_SIZE = 10_000_000
@@ -18,6 +18,8 @@ RETENTION_S = (600, 2_678_400)
 BACKOFF_S = 600
 DELIVERY_ATTEMPTS = (5, 100)
 EXPIRATION_S = 86_400
+SNAPSHOT_S = 604_800
+SNAPSHOT_LEAST_S = 3_600
 
 
 def check_message(message: Any) -> None:
@@ -129,6 +131,30 @@ def seconds(duration: Any) -> float:
     """A protobuf Duration in seconds."""
     value: float = duration.seconds + duration.nanos / 1e9
     return value
+
+
+def snapshot_expiry(oldest_s: int, now_s: int) -> int:
+    """When a snapshot ends whose oldest message was published at ``oldest_s``, in seconds since 1970.
+
+    Raises:
+        Refusal: FAILED_PRECONDITION: that is too soon for it to be of use.
+    """
+    expiry_s = oldest_s + SNAPSHOT_S
+    if expiry_s - now_s < SNAPSHOT_LEAST_S:
+        raise failed_precondition(
+            "The snapshot would expire in less than 1 hour: its oldest unacknowledged message is almost 7 days old"
+        )
+    return expiry_s
+
+
+def check_expire_time(expire_s: int, now_s: int) -> None:
+    """Refuse an end of a snapshot's life that is over, or more than a week away.
+
+    Raises:
+        Refusal: INVALID_ARGUMENT.
+    """
+    if not now_s < expire_s <= now_s + SNAPSHOT_S:
+        raise invalid("expire_time out of bounds: it must be in the future, by at most 7 days (snapshot.expire_time)")
 
 
 def lease(seconds: int) -> int:

@@ -9,52 +9,47 @@ of them gives up the interpreter's lock and has to get it back.
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from pubsubctl.emulator.embedded.frames import pack, pack_ids, unpack, unpack_ids
 from pubsubctl.emulator.embedded.group import Group, Sweep
-from pubsubctl.errors import EmulatorError
+from pubsubctl.emulator.embedded.layout import check, explained, prepare
+from pubsubctl.emulator.embedded.message import publish_time_ns
 
-APPLICATION_ID = 0x70736374
-VERSION = 2
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "memory": "OFF"}
 ROW_SIZE = 2**20
 ROW_MESSAGES = 2_000
+SPARE_PAGES = 4_096
+SHRINK_PAGES = 1_024
 
-_SCHEMA = """
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counters VALUES
-    ('next_message', 1), ('next_resource', 1), ('runs', 0), ('identity', random() & 0x7fffffffffff);
-CREATE TABLE topics (
-    uid INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,
-    deleted INTEGER NOT NULL DEFAULT 0,
-    config BLOB NOT NULL
-);
-CREATE UNIQUE INDEX topics_by_name ON topics (name) WHERE NOT deleted;
-CREATE TABLE subscriptions (
-    uid INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
-    topic INTEGER NOT NULL,
-    config BLOB NOT NULL,
-    position INTEGER NOT NULL,
-    unsettled BLOB NOT NULL
-);
-CREATE TABLE messages (
-    topic INTEGER NOT NULL,
-    last_id INTEGER NOT NULL,
-    first_id INTEGER NOT NULL,
-    published_at INTEGER NOT NULL,
-    frame BLOB NOT NULL
-);
-CREATE UNIQUE INDEX messages_by_topic ON messages (topic, last_id, first_id);
-CREATE TABLE acks (subscription INTEGER NOT NULL, ids BLOB NOT NULL);
-CREATE INDEX acks_by_subscription ON acks (subscription);
-"""
+
+class StoredSubscription(NamedTuple):
+    """A row of ``subscriptions``."""
+
+    uid: int
+    topic: int
+    config: bytes
+    position: int
+    unsettled: array[int]
+    origin: int
+    epoch: int
+    active_at: int
+
+
+class StoredSnapshot(NamedTuple):
+    """A row of ``snapshots``."""
+
+    uid: int
+    topic: int
+    config: bytes
+    position: int
+    unsettled: array[int]
+    settled: array[int]
 
 
 class Log:
@@ -72,37 +67,20 @@ class Log:
             EmulatorError: it is no message log, a newer one, or damaged; it is left as it is.
         """
         self.path = path
-        with _explained(path):
-            _check(path)
+        with explained(path):
+            check(path)
             path.touch(mode=0o600)
             self._writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             try:
-                self._prepare(SYNCHRONOUS[durability])
+                prepare(self._writer, path)
+                self._writer.execute("PRAGMA journal_mode = WAL")
+                self._writer.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+                self._writer.execute("PRAGMA wal_autocheckpoint = 2000")
             except BaseException:
                 self._writer.close()
                 raise
             self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._reader.execute("PRAGMA query_only = ON")
-
-    def _prepare(self, synchronous: str) -> None:
-        if not self._writer.execute("PRAGMA application_id").fetchone()[0]:
-            self._create()
-        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if version != VERSION:
-            raise EmulatorError(
-                f"{self.path} was written by another version (file format {version}, this one reads {VERSION}); "
-                "use that version, or name another --data-dir"
-            )
-        self._writer.execute("PRAGMA journal_mode = WAL")
-        self._writer.execute(f"PRAGMA synchronous = {synchronous}")
-        self._writer.execute("PRAGMA wal_autocheckpoint = 2000")
-
-    def _create(self) -> None:
-        """Without a write-ahead log yet, so that the file itself says from the start what it is."""
-        self._writer.execute("PRAGMA page_size = 8192")
-        self._writer.executescript(
-            f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; PRAGMA application_id = {APPLICATION_ID}; COMMIT;"
-        )
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
@@ -129,15 +107,34 @@ class Log:
         )
         return [(uid, bool(deleted), config, (last or 0) + 1) for uid, deleted, config, last in rows]
 
-    def subscriptions(self) -> list[tuple[int, int, bytes, int, array[int]]]:
-        """Each subscription: uid, topic, config, position, unsettled ids."""
-        rows = self._writer.execute("SELECT uid, topic, config, position, unsettled FROM subscriptions ORDER BY uid")
-        return [(uid, topic, config, position, unpack_ids(ids)) for uid, topic, config, position, ids in rows]
+    def subscriptions(self) -> list[StoredSubscription]:
+        """Every subscription, by rising uid."""
+        rows = self._writer.execute(
+            "SELECT uid, topic, config, position, unsettled, origin, epoch, active_at FROM subscriptions ORDER BY uid"
+        )
+        return [
+            StoredSubscription(uid, topic, config, position, unpack_ids(ids), *more)
+            for uid, topic, config, position, ids, *more in rows
+        ]
+
+    def snapshots(self) -> list[StoredSnapshot]:
+        """Every snapshot, by rising uid."""
+        rows = self._writer.execute(
+            "SELECT uid, topic, config, position, unsettled, settled FROM snapshots ORDER BY uid"
+        )
+        return [
+            StoredSnapshot(uid, topic, config, position, unpack_ids(unsettled), unpack_ids(settled))
+            for uid, topic, config, position, unsettled, settled in rows
+        ]
 
     def acks(self, subscription: int) -> list[array[int]]:
         """The acknowledged ids that are not yet folded into the subscription's row."""
         rows = self._writer.execute("SELECT ids FROM acks WHERE subscription = ?", (subscription,))
         return [unpack_ids(ids) for (ids,) in rows]
+
+    def rows(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """What a query finds, for parts of the broker that keep a table of their own."""
+        return self._writer.execute(statement, parameters).fetchall()
 
     # Reading messages
 
@@ -182,6 +179,42 @@ class Log:
         ).fetchone()
         return (dict(unpack(row[0])), row[1]) if row else ({}, id_)
 
+    def published_at(self, topic: int, id_: int) -> int | None:
+        """When the first message from id ``id_`` on was written, in seconds since 1970; None if there is none."""
+        row = self._row_from(topic, id_)
+        return row[1] if row else None
+
+    def first_since(self, topic: int, seconds: int, tail: int) -> int:
+        """The id of the first message written at ``seconds`` since 1970 or later; ``tail`` if there is none."""
+        low, high = 0, tail
+        while low < high:
+            middle = (low + high) // 2
+            row = self._row_from(topic, middle)
+            if row is None or row[1] >= seconds:
+                high = middle
+            else:
+                low = row[0] + 1
+        return min(low, tail)
+
+    def first_published(self, topic: int, time_ns: int, tail: int) -> int:
+        """The id of the first message whose publish time is ``time_ns`` since 1970 or later; ``tail`` if none is."""
+        start = self.first_since(topic, time_ns // 1_000_000_000, tail)
+        rows = self._reader.execute(
+            "SELECT frame FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id", (topic, start)
+        )
+        ids = (id_ for (frame,) in rows for id_, body in unpack(frame) if publish_time_ns(body) >= time_ns)
+        first = next(ids, tail)
+        rows.close()
+        return first
+
+    def _row_from(self, topic: int, id_: int) -> tuple[int, int] | None:
+        """The last id of the row that has the first message from ``id_`` on, and when that row was written."""
+        row: tuple[int, int] | None = self._reader.execute(
+            "SELECT last_id, published_at FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id LIMIT 1",
+            (topic, id_),
+        ).fetchone()
+        return row
+
     # Writing
 
     def commit(self, group: Group) -> None:
@@ -198,6 +231,18 @@ class Log:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             raise
+
+    def shrink(self) -> bool:
+        """Give back to the disk some of what is free in the file, if that is much; whether there is more."""
+        free = self._count("freelist_count")
+        if free < SPARE_PAGES or free * 2 < self._count("page_count"):
+            return False
+        self._writer.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()
+        return self._count("freelist_count") < free
+
+    def _count(self, pragma: str) -> int:
+        count: int = self._writer.execute(f"PRAGMA {pragma}").fetchone()[0]
+        return count
 
     def _write(self, group: Group) -> None:
         for statement, parameters in group.statements:
@@ -219,18 +264,21 @@ class Log:
         for acks in (group.acks, group.moved):
             for uid, ids in acks.items():
                 self._writer.execute("INSERT INTO acks VALUES (?, ?)", (uid, pack_ids(ids)))
+        for statement, parameters in group.last:
+            self._writer.execute(statement, parameters)
         for sweep in group.sweeps:
             self._sweep(sweep)
 
     def _sweep(self, sweep: Sweep) -> None:
         rows = self._writer.execute(
-            "SELECT rowid, first_id, last_id FROM messages INDEXED BY messages_by_topic "
+            "SELECT rowid, first_id, last_id, published_at FROM messages INDEXED BY messages_by_topic "
             "WHERE topic = ? AND last_id >= ? AND last_id < ? ORDER BY last_id LIMIT ?",
             (sweep.topic, sweep.start, sweep.below, sweep.limit),
         ).fetchall()
-        settled = [(rowid,) for rowid, first, last in rows if not sweep.keeps(first, last)]
+        old = list(itertools.takewhile(lambda row: row[3] < sweep.before_s, rows))
+        settled = [(rowid,) for rowid, first, last, _ in old if not sweep.keeps(first, last)]
         self._writer.executemany("DELETE FROM messages WHERE rowid = ?", settled)
-        sweep.start = rows[-1][2] + 1 if len(rows) == sweep.limit else None
+        sweep.start = rows[-1][2] + 1 if len(old) == sweep.limit else None
 
 
 def _rows(messages: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:
@@ -244,34 +292,3 @@ def _rows(messages: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]
         row.append(message)
         size += len(message[1])
     yield row
-
-
-def _check(path: Path) -> None:
-    """Refuse a file that is no message log, before anything could change it."""
-    if not path.exists() or not path.stat().st_size:
-        return
-    with path.open("rb") as file:
-        header = file.read(72)
-    if not header.startswith(b"SQLite format 3\0"):
-        raise EmulatorError(f"{path} is no message log of the embedded emulator; name another --data-dir")
-    if int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise EmulatorError(f"{path} is the database of another program; name another --data-dir")
-
-
-def unusable(path: Path, verb: str, error: sqlite3.DatabaseError) -> EmulatorError:
-    """What to say when one cannot ``verb`` the log at ``path``."""
-    if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-        return EmulatorError(f"cannot {verb} the message log {path}: the disk is full; make room on it")
-    return EmulatorError(
-        f"cannot {verb} the message log {path}: {error}; move it away to start anew, or name another --data-dir"
-    )
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        raise unusable(path, "open", error) from error
-    except OSError as error:
-        raise EmulatorError(f"cannot open the message log {path}: {error.strerror}; name another --data-dir") from error

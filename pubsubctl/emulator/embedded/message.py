@@ -73,6 +73,13 @@ def ordering_key(body: bytes) -> str:
     return key
 
 
+def publish_time_ns(body: bytes) -> int:
+    """When a serialized message was published, in nanoseconds since 1970."""
+    time = PubsubMessage.FromString(body).publish_time
+    nanoseconds: int = time.seconds * 1_000_000_000 + time.nanos
+    return nanoseconds
+
+
 def pull_response(messages: Iterable[Message], *, with_attempts: bool) -> bytes:
     """A PullResponse, or equally a StreamingPullResponse, with these messages.
 

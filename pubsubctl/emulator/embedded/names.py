@@ -1,6 +1,7 @@
 """The rules for resource names of google.pubsub.v1 (cloud.google.com/pubsub/docs/pubsub-basics#resource_names)."""
 
 import re
+import uuid
 
 from pubsubctl.emulator.embedded.status import invalid
 
@@ -24,6 +25,11 @@ def check(collection: str, name: str) -> str:
     if not _NAMES[collection].fullmatch(name):
         raise invalid(f"Invalid [{collection}] name: (name={name})")
     return name
+
+
+def generated(collection: str, project: str) -> str:
+    """A name for a member of ``collection`` that came without one."""
+    return f"projects/{project}/{collection}/{collection[:-1]}-{uuid.uuid4().hex}"
 
 
 def check_project(name: str) -> str:

@@ -8,7 +8,9 @@ from pubsubctl.emulator.embedded.limits import check_message, check_publish
 from pubsubctl.emulator.embedded.names import check, check_project
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import (
+    DetachSubscriptionResponse,
     Empty,
+    ListTopicSnapshotsResponse,
     ListTopicsResponse,
     ListTopicSubscriptionsResponse,
     PublishResponse,
@@ -31,7 +33,8 @@ class Publisher:
         """Change what the mask names."""
         settings.check_mask(request.update_mask, "Topic")
         name = check("topics", request.topic.name)
-        return await self._catalogue.update_topic(name, lambda config: settings.updated_topic(config, request))
+        changed = await self._catalogue.update_topic(name, lambda config: settings.updated_topic(config, request))
+        return changed.config
 
     async def publish(self, request: Any, _context: Any) -> Any:
         """Answered once the messages are in the log."""
@@ -64,6 +67,19 @@ class Publisher:
         names = {channel.name: channel.name for channel in topic.channels.values()}
         found, token = page(names, request.page_size, request.page_token)
         return ListTopicSubscriptionsResponse(subscriptions=found, next_page_token=token)
+
+    async def list_topic_snapshots(self, request: Any, _context: Any) -> Any:
+        """The names of a topic's snapshots."""
+        topic = self._catalogue.find_topic(check("topics", request.topic))
+        names = {snapshot.name: snapshot.name for snapshot in topic.snapshots.values()}
+        found, token = page(names, request.page_size, request.page_token)
+        return ListTopicSnapshotsResponse(snapshots=found, next_page_token=token)
+
+    async def detach_subscription(self, request: Any, _context: Any) -> Any:
+        """Part a subscription from its topic."""
+        channel = await self._catalogue.detach_subscription(check("subscriptions", request.subscription))
+        self._broker.sweep(channel.topic)
+        return DetachSubscriptionResponse()
 
     async def delete_topic(self, request: Any, _context: Any) -> Any:
         """Delete a topic."""

@@ -119,7 +119,7 @@ def _stream_handler(broker: Broker) -> Any:
         channel = broker.catalogue.find_channel(
             name, f"Subscription does not exist (resource={name.rsplit('/', 1)[1]})"
         )
-        await Stream(channel, first, context).run()
+        await Stream(broker, channel, first, context).run()
 
     return grpc.stream_stream_rpc_method_handler(
         _guarded("StreamingPull", streaming_pull, broker),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pubsubctl.emulator.embedded import limits
+from pubsubctl.emulator.embedded.acceptance import acceptance
 from pubsubctl.emulator.embedded.deliveries import Rules
 from pubsubctl.emulator.embedded.names import check
 from pubsubctl.emulator.embedded.status import invalid, unimplemented
@@ -13,6 +14,7 @@ EXPIRATION_DEFAULT_S = 2_678_400
 BACKOFF_DEFAULT_S = (10, 600)
 
 _TOPIC_FIXED = {"name", "state"}
+_SNAPSHOT_FIXED = {"name", "topic"}
 _SUBSCRIPTION_FIXED = {
     "name",
     "topic",
@@ -23,16 +25,8 @@ _SUBSCRIPTION_FIXED = {
     "topic_message_retention_duration",
     "analytics_hub_subscription_info",
 }
-_TOPIC_LATER = {"ingestion_data_source_settings", "message_transforms", "schema_settings"}
-_SUBSCRIPTION_LATER = {
-    "filter",
-    "push_config.push_endpoint",
-    "bigquery_config",
-    "bigtable_config",
-    "cloud_storage_config",
-    "message_transforms",
-    "detached",
-}
+_TOPIC_LATER = {"ingestion_data_source_settings", "message_transforms"}
+_SUBSCRIPTION_LATER = {"bigquery_config", "bigtable_config", "cloud_storage_config", "message_transforms"}
 
 
 def complete_topic(topic: Any) -> Any:
@@ -70,6 +64,7 @@ def complete_subscription(subscription: Any) -> Any:
         policy.max_delivery_attempts = policy.max_delivery_attempts or limits.DELIVERY_ATTEMPTS[0]
         limits.check_delivery_attempts(policy.max_delivery_attempts)
     subscription.push_config.SetInParent()
+    acceptance(subscription.filter)
     subscription.ClearField("topic_message_retention_duration")
     subscription.state = ACTIVE
     return subscription
@@ -84,6 +79,7 @@ def rules(subscription: Any) -> Rules:
         maximum_backoff_s=limits.seconds(retry.maximum_backoff),
         max_delivery_attempts=subscription.dead_letter_policy.max_delivery_attempts,
         ordered=subscription.enable_message_ordering,
+        exactly_once=subscription.enable_exactly_once_delivery,
     )
 
 
@@ -106,6 +102,28 @@ def updated_subscription(current: Any, request: Any) -> Any:
     return complete_subscription(new)
 
 
+def with_push(current: Any, push_config: Any) -> Any:
+    """The subscription's settings with another push config; an empty one means that messages are pulled.
+
+    Raises:
+        Refusal: its endpoint cannot be.
+    """
+    new = type(current).FromString(current.SerializeToString())
+    new.push_config.CopyFrom(push_config)
+    return complete_subscription(new)
+
+
+def updated_snapshot(current: Any, request: Any, now_s: int) -> Any:
+    """The snapshot's settings with what the mask of an UpdateSnapshotRequest names replaced.
+
+    Raises:
+        Refusal: the mask names what cannot be changed, or a value cannot be.
+    """
+    new = _updated(current, request.snapshot, request.update_mask, "Snapshot", _SNAPSHOT_FIXED)
+    limits.check_expire_time(new.expire_time.seconds, now_s)
+    return new
+
+
 def check_mask(mask: Any, kind: str) -> None:
     """Refuse an update that names no field.
 
@@ -123,7 +141,7 @@ def _updated(current: Any, wanted: Any, mask: Any, kind: str, fixed: set[str]) -
     for path in mask.paths:
         if not _is_field(current.DESCRIPTOR, path):
             raise invalid(f"{prefix} {path} is not a known {kind} field. Note that field paths are in snake_case.")
-        if path.split(".")[0] in fixed:
+        if path.split(".")[0] in fixed and not (path == "filter" and wanted.filter == current.filter):
             raise invalid(f"{prefix} the {path} field in the {kind} is not mutable.")
     new = type(current).FromString(current.SerializeToString())
     for path in mask.paths:

@@ -4,28 +4,25 @@ import asyncio
 from typing import Any
 
 from pubsubctl.emulator.embedded import limits, settings
-from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.deliveries import Outlet
-from pubsubctl.emulator.embedded.names import DELETED_TOPIC, check, check_project
+from pubsubctl.emulator.embedded.names import DELETED_TOPIC, check, check_project, generated, project_of
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import Empty, ListSubscriptionsResponse
-from pubsubctl.emulator.embedded.status import invalid, not_found, unimplemented
+from pubsubctl.emulator.embedded.replay import Replay
+from pubsubctl.emulator.embedded.status import failed_acks, invalid, not_found
 
 POLL_S = 90.0
 ANSWER_BEFORE_S = 1.0
 
 
-class Subscriber:
+class Subscriber(Replay):
     """The RPCs, named as in the API in snake case; each takes a request and returns a response, or raises Refusal."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._broker = broker
-        self._catalogue = broker.catalogue
 
     async def create_subscription(self, request: Any, _context: Any) -> Any:
         """Add a subscription."""
         check("topics", request.topic)
+        request.name = request.name or generated("subscriptions", project_of(request.topic))
         config = settings.complete_subscription(request)
         self._check_dead_letter_topic(config)
         return described(await self._catalogue.create_subscription(config))
@@ -61,10 +58,10 @@ class Subscriber:
         return Empty()
 
     async def modify_push_config(self, request: Any, _context: Any) -> Any:
-        """Only to pull, which is what every subscription here does already."""
-        self._channel(request.subscription)
-        if request.push_config.push_endpoint:
-            raise unimplemented("push_config.push_endpoint is not implemented by the embedded emulator")
+        """Push to another endpoint, or let the messages be pulled."""
+        name = check("subscriptions", request.subscription)
+        self._catalogue.find_channel(name)
+        await self._catalogue.update_subscription(name, lambda old: settings.with_push(old, request.push_config))
         return Empty()
 
     async def pull(self, request: Any, context: Any) -> Any:
@@ -72,6 +69,7 @@ class Subscriber:
         channel = self._channel(request.subscription)
         if request.max_messages <= 0:
             raise invalid("No max_messages specified")
+        channel.check_pullable()
         outlet = Outlet(max_messages=request.max_messages, ack_deadline_s=channel.config.ack_deadline_seconds)
         if request.return_immediately:
             batch = await channel.take(outlet, wait=False)
@@ -84,8 +82,9 @@ class Subscriber:
         channel = self._channel(request.subscription)
         if not request.ack_ids:
             raise invalid("No ack ids specified.")
-        channel.ack(request.ack_ids)
+        failures = channel.ack(request.ack_ids)
         await self._broker.committer.outcome(self._broker.committer.open().acknowledged)
+        _confirm(failures)
         return Empty()
 
     async def modify_ack_deadline(self, request: Any, _context: Any) -> Any:
@@ -93,12 +92,8 @@ class Subscriber:
         channel = self._channel(request.subscription)
         if not request.ack_ids:
             raise invalid("No ack ids specified")
-        channel.modify(request.ack_ids, limits.lease(request.ack_deadline_seconds))
+        _confirm(channel.modify(request.ack_ids, limits.lease(request.ack_deadline_seconds)))
         return Empty()
-
-    def _channel(self, name: str) -> Channel:
-        channel = self._catalogue.channels.get(name)
-        return channel or self._catalogue.find_channel(check("subscriptions", name))
 
     def _check_dead_letter_topic(self, config: Any) -> None:
         policy = config.dead_letter_policy
@@ -116,6 +111,12 @@ def described(channel: Channel) -> Any:
     elif topic.config.HasField("message_retention_duration"):
         config.topic_message_retention_duration.CopyFrom(topic.config.message_retention_duration)
     return config
+
+
+def _confirm(failures: dict[str, str]) -> None:
+    """Say which acks did nothing, as is told where delivery is exactly once."""
+    if failures:
+        raise failed_acks(failures)
 
 
 def _patience_s(remaining_s: float | None) -> float:
