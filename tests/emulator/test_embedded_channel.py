@@ -11,10 +11,12 @@ from grpc import StatusCode
 
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.clock import SystemClock
-from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet, Rules
+from pubsubctl.emulator.embedded.deliveries import Deliveries
 from pubsubctl.emulator.embedded.faults import Faults
+from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.protocol import StreamingPullRequest, Subscription
 from pubsubctl.emulator.embedded.protocol import Topic as TopicConfig
+from pubsubctl.emulator.embedded.rules import Rules
 from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.emulator.embedded.stream import Stream
 from pubsubctl.emulator.embedded.topic import Topic

@@ -4,10 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from pubsubctl.emulator.embedded.deliveries import RESPONSE_SIZE, Deliveries, Outlet, Rules, Window
+from pubsubctl.emulator.embedded.deliveries import Deliveries, Window
 from pubsubctl.emulator.embedded.leases import Leases
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp, varint
+from pubsubctl.emulator.embedded.outlet import RESPONSE_SIZE, Outlet
 from pubsubctl.emulator.embedded.protocol import PubsubMessage
+from pubsubctl.emulator.embedded.rules import Rules
 
 MANY = 1_000
 

@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from pubsubctl.emulator.embedded.catalogue import Catalogue
 from pubsubctl.emulator.embedded.changes import Changes
-from pubsubctl.emulator.embedded.channel import READ_SIZE, Channel
+from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.clock import Clock, SystemClock
 from pubsubctl.emulator.embedded.committer import Committer
 from pubsubctl.emulator.embedded.deadletter import dead_letter
 from pubsubctl.emulator.embedded.deliveries import Window
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.group import Group
+from pubsubctl.emulator.embedded.loading import READ_SIZE
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp
 from pubsubctl.emulator.embedded.retention import Retention

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import sqlite3
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from pubsubctl.emulator.embedded.ackid import Misdirected
 from pubsubctl.emulator.embedded.clock import Clock
-from pubsubctl.emulator.embedded.deliveries import Deliveries, Outlet
+from pubsubctl.emulator.embedded.deliveries import Deliveries
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.limits import seconds
+from pubsubctl.emulator.embedded.loading import Loading
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, pull_response
+from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.settings import rules
 from pubsubctl.emulator.embedded.status import Refusal, failed_precondition, internal, invalid
+from pubsubctl.emulator.embedded.takers import Takers
 from pubsubctl.emulator.embedded.topic import Topic
 
-READ_MESSAGES = 4_000
-READ_SIZE = 4 * 2**20
-READ_BODIES = 500
 INVALID_ACK_ID = "PERMANENT_FAILURE_INVALID_ACK_ID"
 TRANSIENT_FAILURE = "TRANSIENT_FAILURE_ACK_DROPPED"
 
@@ -88,9 +86,9 @@ class Channel:
         self.active_at = self.noted_at = active_at
         self._around = around
         self._loop = asyncio.get_running_loop()
-        self._takers: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
+        self._takers = Takers()
+        self._loading = Loading(topic, around, loaded=self.pump, failed=self._unreadable)
         self._timer: asyncio.TimerHandle | None = None
-        self._reading: asyncio.Task[None] | None = None
         self._closed: Refusal | None = None
         self._held_acks: list[list[str]] | None = None
 
@@ -144,33 +142,30 @@ class Channel:
         if outlet.closed:
             return []
         self.active_at = self._around.clock.time_ns() // 1_000_000_000
-        future: asyncio.Future[list[Message]] = self._loop.create_future()
-        self._takers.append((outlet, future))
+        future = self._takers.add(outlet)
         self.pump()
-        if not wait and self._reading:
-            self._reading.add_done_callback(lambda _: self.dismiss(outlet))
-        elif not wait:
-            self.dismiss(outlet)
+        if not wait:
+            self._loading.then(lambda: self.dismiss(outlet))
         try:
-            batch = await future
-            if self._around.faults.delay_s:
-                await asyncio.sleep(self._around.faults.delay_s)
-            return batch
+            return await self._delayed(outlet, await future)
         except asyncio.CancelledError:
             # The taker went away between being given messages and hearing of it: nobody ever had them.
             if future.done() and not future.cancelled() and not future.exception():
                 self.deliveries.unsend(future.result())
-            self._takers = deque(taker for taker in self._takers if taker[1] is not future)
+            self._takers.withdraw(future)
             self.pump()
             raise
 
+    async def _delayed(self, outlet: Outlet, batch: list[Message]) -> list[Message]:
+        """What of ``batch`` is still leased to ``outlet`` when a fault has held it back."""
+        if not self._around.faults.delay_s:
+            return batch
+        await asyncio.sleep(self._around.faults.delay_s)
+        return [message for message in batch if message.outlet is outlet]
+
     def dismiss(self, outlet: Outlet) -> None:
         """Give ``outlet`` nothing more, and let it wait no longer."""
-        outlet.closed = True
-        for waiting, future in self._takers:
-            if waiting is outlet and not future.done():
-                future.set_result([])
-        self._takers = deque(taker for taker in self._takers if taker[0] is not outlet)
+        self._takers.dismiss(outlet)
 
     def response(self, batch: list[Message]) -> bytes:
         """A response that carries what of ``batch`` is still leased; to be called once, just before it is sent."""
@@ -190,21 +185,10 @@ class Channel:
         if self._held_acks is not None:
             return
         now = self._around.clock.monotonic()
-        blocked: deque[tuple[Outlet, asyncio.Future[list[Message]]]] = deque()
-        while self._takers and (ready := self.deliveries.ready_count):
-            taker = self._takers.popleft()
-            outlet, future = taker
-            if future.done():
-                continue
-            share = math.ceil(ready / (len(self._takers) + 1))
-            batch = self.deliveries.take(outlet, share, now)
-            if batch:
-                future.set_result(batch)
-            else:
-                blocked.append(taker)
-        self._takers.extendleft(reversed(blocked))
+        self._takers.give(self.deliveries, now)
         self._arm(now)
-        self._load_more()
+        if not self._closed:
+            self._loading.start(lambda: self.deliveries)
 
     # Acknowledging
 
@@ -280,7 +264,7 @@ class Channel:
         self.config = config
         self.deliveries.rules = rules(config)
         if becomes_push:
-            self._refuse_takers(failed_precondition(f"{self.name} has become a push subscription"))
+            self._takers.refuse(failed_precondition(f"{self.name} has become a push subscription"))
         self.pump()
 
     def hold(self) -> None:
@@ -323,11 +307,10 @@ class Channel:
     def close(self, refusal: Refusal) -> None:
         """Give nothing more away; who waits, or comes, is told ``refusal``."""
         self._closed = refusal
-        self._refuse_takers(refusal)
+        self._takers.refuse(refusal)
         if self._timer:
             self._timer.cancel()
-        if self._reading:
-            self._reading.cancel()
+        self._loading.cancel()
 
     def tick(self) -> None:
         """Time has passed."""
@@ -352,12 +335,6 @@ class Channel:
                 f"Subscription {self.name} received an invalid ack ID {error.ack_id}, meant for subscription: {owner}"
             ) from error
 
-    def _refuse_takers(self, refusal: Refusal) -> None:
-        for _, future in self._takers:
-            if not future.done():
-                future.set_exception(refusal)
-        self._takers.clear()
-
     def _bury(self, dead: list[Message]) -> None:
         if dead:
             self._around.bury(self, dead)
@@ -373,33 +350,6 @@ class Channel:
             self._timer.cancel()
         self._timer = self._loop.call_at(due, self.tick)
 
-    def _load_more(self) -> None:
-        if self._reading is None and not self._closed and self._held_acks is None and self._has_more():
-            self._reading = self._loop.create_task(self._load())
-
-    def _has_more(self) -> bool:
-        deliveries = self.deliveries
-        return bool(deliveries.wants() and (deliveries.bodiless(1) or deliveries.position < self.topic.tail))
-
-    async def _load(self) -> None:
-        """Fill the window from the log; if it cannot be read, those who wait are told, and may try again."""
-        try:
-            while self._has_more():
-                await self._load_some()
-                self.pump()
-        except sqlite3.Error as error:
-            self._refuse_takers(internal(f"The message log could not be read: {error}."))
-        finally:
-            self._reading = None
-
-    async def _load_some(self) -> None:
-        log, topic, deliveries = self._around.log, self.topic, self.deliveries
-        if ids := deliveries.bodiless(READ_BODIES):
-            deliveries.load_bodies(await self._around.read(lambda: log.bodies(topic.uid, ids, size=READ_SIZE)))
-            return
-        tail, start = topic.tail, deliveries.position
-        wanted = min(deliveries.wants(), READ_MESSAGES)
-        messages, position = await self._around.read(
-            lambda: log.read(topic.uid, start, messages=wanted, size=READ_SIZE)
-        )
-        deliveries.load(messages, position if messages else tail)
+    def _unreadable(self, error: sqlite3.Error) -> None:
+        """Those who wait are told, and may try again."""
+        self._takers.refuse(internal(f"The message log could not be read: {error}."))

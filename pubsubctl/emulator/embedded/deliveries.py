@@ -20,26 +20,9 @@ from pubsubctl.emulator.embedded.backlog import Backlog
 from pubsubctl.emulator.embedded.leases import Leases
 from pubsubctl.emulator.embedded.message import Message, ordering_key
 from pubsubctl.emulator.embedded.ordered import Ordered
-from pubsubctl.emulator.embedded.ready import Ready, Room, Unordered
-
-RESPONSE_SIZE = 3_500_000
-RESPONSE_MESSAGES = 1_000
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What of a subscription's settings decides about deliveries; times in seconds."""
-
-    ack_deadline_s: int = 10
-    minimum_backoff_s: float = 0.0
-    maximum_backoff_s: float = 0.0
-    max_delivery_attempts: int = 0
-    ordered: bool = False
-    exactly_once: bool = False
-
-    def backoff_s(self, attempts: int) -> float:
-        """How long a message waits after its ``attempts``-th delivery failed."""
-        return min(self.minimum_backoff_s * 2.0 ** min(attempts - 1, 32), self.maximum_backoff_s)
+from pubsubctl.emulator.embedded.outlet import Outlet
+from pubsubctl.emulator.embedded.ready import Ready, Unordered
+from pubsubctl.emulator.embedded.rules import Rules
 
 
 @dataclass(frozen=True)
@@ -49,27 +32,6 @@ class Window:
     messages: int = 10_000
     size: int = 8 * 2**20
     leased_size: int = 32 * 2**20
-
-
-class Outlet:
-    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more."""
-
-    def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
-        """Zero for a limit means none."""
-        self.max_messages = max_messages
-        self.max_size = max_size
-        self.ack_deadline_s = ack_deadline_s
-        self.messages = 0
-        self.size = 0
-        self.closed = False
-
-    def room(self, share: int) -> Room:
-        """What it accepts now, of ``share`` messages that it may have in one response."""
-        messages = min(share, RESPONSE_MESSAGES)
-        if self.max_messages > 0:
-            messages = min(messages, self.max_messages - self.messages)
-        size = self.max_size - self.size if self.max_size > 0 else math.inf
-        return Room(messages, size, response_size=RESPONSE_SIZE, empty=not self.messages)
 
 
 class Deliveries:

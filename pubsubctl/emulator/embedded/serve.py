@@ -13,8 +13,8 @@ from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.deliveries import Window
 from pubsubctl.emulator.embedded.faults import Faults
-from pubsubctl.emulator.embedded.lock import DataLock
 from pubsubctl.emulator.embedded.layout import unusable
+from pubsubctl.emulator.embedded.lock import DataLock
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.server import make_server
 from pubsubctl.errors import EmulatorError

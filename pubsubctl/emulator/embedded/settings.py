@@ -4,8 +4,8 @@ from typing import Any
 
 from pubsubctl.emulator.embedded import limits
 from pubsubctl.emulator.embedded.acceptance import acceptance
-from pubsubctl.emulator.embedded.deliveries import Rules
 from pubsubctl.emulator.embedded.names import check
+from pubsubctl.emulator.embedded.rules import Rules
 from pubsubctl.emulator.embedded.status import invalid, unimplemented
 
 ACTIVE = 1

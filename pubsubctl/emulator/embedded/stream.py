@@ -9,7 +9,7 @@ import grpc
 from pubsubctl.emulator.embedded import limits
 from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.channel import INVALID_ACK_ID, Channel
-from pubsubctl.emulator.embedded.deliveries import Outlet
+from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.protocol import StreamingPullRequest, StreamingPullResponse, parsed
 from pubsubctl.emulator.embedded.status import Refusal, invalid, unavailable
 

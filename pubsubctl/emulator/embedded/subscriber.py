@@ -5,8 +5,8 @@ from typing import Any
 
 from pubsubctl.emulator.embedded import limits, settings
 from pubsubctl.emulator.embedded.channel import Channel
-from pubsubctl.emulator.embedded.deliveries import Outlet
 from pubsubctl.emulator.embedded.names import DELETED_TOPIC, check, check_project, generated, project_of
+from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import Empty, ListSubscriptionsResponse
 from pubsubctl.emulator.embedded.replay import Replay

@@ -1,0 +1,31 @@
+"""Who takes messages of a subscription: a stream, a pull, or a push endpoint."""
+
+from __future__ import annotations
+
+import math
+
+from pubsubctl.emulator.embedded.ready import Room
+
+RESPONSE_SIZE = 3_500_000
+RESPONSE_MESSAGES = 1_000
+
+
+class Outlet:
+    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more."""
+
+    def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
+        """Zero for a limit means none."""
+        self.max_messages = max_messages
+        self.max_size = max_size
+        self.ack_deadline_s = ack_deadline_s
+        self.messages = 0
+        self.size = 0
+        self.closed = False
+
+    def room(self, share: int) -> Room:
+        """What it accepts now, of ``share`` messages that it may have in one response."""
+        messages = min(share, RESPONSE_MESSAGES)
+        if self.max_messages > 0:
+            messages = min(messages, self.max_messages - self.messages)
+        size = self.max_size - self.size if self.max_size > 0 else math.inf
+        return Room(messages, size, response_size=RESPONSE_SIZE, empty=not self.messages)
