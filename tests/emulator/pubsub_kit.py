@@ -20,7 +20,12 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
 
-UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+# Each channel has connections of its own: a shared one would still be in its back-off when a killed broker is there again.
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),
+]
 PATIENCE_S = 15.0
 
 
@@ -64,7 +69,7 @@ class Broker:
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
-        self._channel = grpc.insecure_channel(self.address, options=UNLIMITED)
+        self._channel = grpc.insecure_channel(self.address, options=OPTIONS)
         self.publisher = PublisherClient(transport=PublisherGrpcTransport(channel=self._channel))
         self.subscriber = SubscriberClient(transport=SubscriberGrpcTransport(channel=self._channel))
         self._streams: list[Stream] = []

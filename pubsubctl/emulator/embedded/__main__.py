@@ -5,8 +5,9 @@ import os
 import sys
 from pathlib import Path
 
+from pubsubctl.emulator.embedded.chaos import EXAMPLE, Plan
 from pubsubctl.emulator.embedded.process import serve_process
-from pubsubctl.errors import EmulatorError
+from pubsubctl.errors import EmulatorError, UsageError
 
 
 def main() -> int:
@@ -15,6 +16,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="directory of the message log")
     parser.add_argument("--host-port", default="127.0.0.1:0", help="where to listen; port 0 takes a free one")
     parser.add_argument("--durability", choices=("full", "normal", "memory"), default="full")
+    parser.add_argument("--chaos", default="off", metavar="FAULTS", help=f"faults to make, such as {EXAMPLE}")
     parser.add_argument("--ready-fd", type=int, help="file descriptor to write the address to, once RPCs are answered")
     given = parser.parse_args()
     try:
@@ -22,9 +24,10 @@ def main() -> int:
             given.data,
             host_port=given.host_port,
             durability=given.durability,
+            chaos=Plan.parse(given.chaos),
             on_ready=lambda address: _announce(address, given.ready_fd),
         )
-    except EmulatorError as error:
+    except (EmulatorError, UsageError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - this process has no other renderer
         return 1
     return 0

@@ -8,33 +8,44 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from pubsubctl.emulator.embedded.chaos import Chaos, Plan
 from pubsubctl.emulator.embedded.serve import Serving
 
 SWITCH_INTERVAL_S = 0.0005
 WATCH_S = 2.0
 
 
-def serve_process(data_dir: Path, *, host_port: str, durability: str = "full", on_ready: Callable[[str], None]) -> None:
+def serve_process(
+    data_dir: Path,
+    *,
+    host_port: str,
+    durability: str = "full",
+    chaos: Plan | None = None,
+    on_ready: Callable[[str], None],
+) -> None:
     """Serve until SIGTERM or SIGINT; to be called from the main thread.
 
     Args:
         data_dir: where the message log is, or will be.
         host_port: where to listen; port 0 takes a free one.
         durability: ``full``, ``normal`` or ``memory``.
+        chaos: faults to begin with.
         on_ready: called with the address once RPCs are answered.
 
     Raises:
         EmulatorError: it cannot be started, or its data directory was removed.
     """
     _tune()
-    asyncio.run(_serve(data_dir, host_port, durability, on_ready))
+    asyncio.run(_serve(data_dir, host_port, durability, Chaos(chaos), on_ready))
 
 
-async def _serve(data_dir: Path, host_port: str, durability: str, on_ready: Callable[[str], None]) -> None:
+async def _serve(
+    data_dir: Path, host_port: str, durability: str, faults: Chaos, on_ready: Callable[[str], None]
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    serving = await Serving.start(data_dir, host_port=host_port, durability=durability)
+    serving = await Serving.start(data_dir, host_port=host_port, durability=durability, faults=faults)
     on_ready(serving.address)
     try:
         while not stop.is_set():
