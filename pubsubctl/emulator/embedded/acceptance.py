@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pubsubctl.emulator.embedded.filters import compile_filter
 from pubsubctl.emulator.embedded.protocol import PubsubMessage
 
 
@@ -15,7 +16,5 @@ def acceptance(filter_text: str) -> Callable[[bytes], bool] | None:
     """
     if not filter_text:
         return None
-    from pubsubctl.emulator.embedded.filters import compile_filter
-
     matches = compile_filter(filter_text)
-    return lambda body: matches(dict(PubsubMessage.FromString(body).attributes))
+    return lambda body: matches(PubsubMessage.FromString(body).attributes)

@@ -24,6 +24,7 @@ from pubsubctl.emulator.embedded.group import Group
 from pubsubctl.emulator.embedded.loading import READ_SIZE
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp
+from pubsubctl.emulator.embedded.push import Pushing
 from pubsubctl.emulator.embedded.retention import Retention
 from pubsubctl.emulator.embedded.snapshots import Snapshots
 from pubsubctl.emulator.embedded.status import Refusal, unavailable
@@ -48,7 +49,8 @@ class Broker:
         self._time_ns = 0
         self.committer = Committer(log, clock=self.clock, faults=self.faults, before=self._complete)
         self._changes = Changes(log, self.committer)
-        self.catalogue = Catalogue(log, self._changes, self, window or Window())
+        self._pushing = Pushing(self.clock)
+        self.catalogue = Catalogue(log, self._changes, self, self._pushing, window or Window())
         self.snapshots = Snapshots(log, self._changes, self.catalogue)
         self.upkeep = Upkeep(self.catalogue, self.clock)
         self.committer.start()
@@ -64,6 +66,7 @@ class Broker:
     async def close(self) -> None:
         """Write what is pending and let go of the log."""
         await self.retention.close()
+        await self._pushing.close()
         for task in self._tasks:
             task.cancel()
         await self._changes.finish()

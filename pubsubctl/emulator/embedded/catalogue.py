@@ -16,7 +16,8 @@ from pubsubctl.emulator.embedded.frames import pack_ids
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.protocol import Subscription as SubscriptionConfig
 from pubsubctl.emulator.embedded.protocol import Topic as TopicConfig
-from pubsubctl.emulator.embedded.settings import rules
+from pubsubctl.emulator.embedded.push import Pushing
+from pubsubctl.emulator.embedded.rules import Rules
 from pubsubctl.emulator.embedded.status import already_exists, failed_precondition, not_found
 from pubsubctl.emulator.embedded.topic import Topic
 
@@ -29,12 +30,13 @@ _NEW_SUBSCRIPTION = (
 class Catalogue:
     """Changes are made one at a time, and are seen once they are in the log."""
 
-    def __init__(self, log: Log, changes: Changes, around: Surroundings, window: Window) -> None:
+    def __init__(self, log: Log, changes: Changes, around: Surroundings, pushing: Pushing, window: Window) -> None:
         self.next_message = log.counter("next_message")
         self.topics: dict[str, Topic] = {}
         self.channels: dict[str, Channel] = {}
         self._changes = changes
         self._around = around
+        self._pushing = pushing
         self._window = window
         self._identity = log.counter("identity")
         self._run = log.begin_run()
@@ -178,6 +180,7 @@ class Catalogue:
             statement = "UPDATE subscriptions SET config = ? WHERE uid = ?"
             await self._changes.write(statement, (config.SerializeToString(), channel.uid))
             channel.reconfigure(config)
+            self._pushing.follow(channel)
             return channel
 
         return await self._changes.make(update())
@@ -222,6 +225,7 @@ class Catalogue:
             del self.channels[name]
             del self._channels_by_uid[channel.uid]
             channel.topic.channels.pop(channel.uid, None)
+            self._pushing.forget(channel)
             channel.close(not_found(f"Subscription does not exist (resource={name.rsplit('/', 1)[1]})"))
             return channel
 
@@ -277,15 +281,17 @@ class Catalogue:
         self._channels_by_uid[uid] = channel
         if config.detached:
             self._detach(channel)
+        self._pushing.follow(channel)
         return channel
 
     def _detach(self, channel: Channel) -> None:
         del channel.topic.channels[channel.uid]
+        self._pushing.forget(channel)
         channel.close(failed_precondition("Subscription is detached."))
 
     def _deliveries(self, uid: int, config: Any, backlog: Backlog, *, epoch: int) -> Deliveries:
         return Deliveries(
-            rules(config),
+            Rules.of(config),
             ack_ids=ackid.prefix(uid, self._identity, self._run),
             position=backlog.position,
             unsettled=backlog.unsettled,

@@ -18,7 +18,7 @@ from pubsubctl.emulator.embedded.loading import Loading
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, pull_response
 from pubsubctl.emulator.embedded.outlet import Outlet
-from pubsubctl.emulator.embedded.settings import rules
+from pubsubctl.emulator.embedded.rules import Rules
 from pubsubctl.emulator.embedded.status import Refusal, failed_precondition, internal, invalid
 from pubsubctl.emulator.embedded.takers import Takers
 from pubsubctl.emulator.embedded.topic import Topic
@@ -262,7 +262,7 @@ class Channel:
         """Follow new settings."""
         becomes_push = bool(config.push_config.push_endpoint) and not self.is_push
         self.config = config
-        self.deliveries.rules = rules(config)
+        self.deliveries.rules = Rules.of(config)
         if becomes_push:
             self._takers.refuse(failed_precondition(f"{self.name} has become a push subscription"))
         self.pump()

@@ -5,6 +5,7 @@ by hand, byte for byte as protobuf would, which is several times quicker than fi
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from pubsubctl.emulator.embedded.protocol import PubsubMessage
@@ -78,6 +79,12 @@ def publish_time_ns(body: bytes) -> int:
     time = PubsubMessage.FromString(body).publish_time
     nanoseconds: int = time.seconds * 1_000_000_000 + time.nanos
     return nanoseconds
+
+
+def publish_time(message: Any) -> str:
+    """When a PubsubMessage was published, as RFC 3339 writes it, in milliseconds."""
+    moment = datetime.fromtimestamp(message.publish_time.seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{message.publish_time.nanos // 1_000_000:03d}Z"
 
 
 def pull_response(messages: Iterable[Message], *, with_attempts: bool) -> bytes:

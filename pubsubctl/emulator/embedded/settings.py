@@ -5,7 +5,7 @@ from typing import Any
 from pubsubctl.emulator.embedded import limits
 from pubsubctl.emulator.embedded.acceptance import acceptance
 from pubsubctl.emulator.embedded.names import check
-from pubsubctl.emulator.embedded.rules import Rules
+from pubsubctl.emulator.embedded.push import check_push_config
 from pubsubctl.emulator.embedded.status import invalid, unimplemented
 
 ACTIVE = 1
@@ -64,23 +64,11 @@ def complete_subscription(subscription: Any) -> Any:
         policy.max_delivery_attempts = policy.max_delivery_attempts or limits.DELIVERY_ATTEMPTS[0]
         limits.check_delivery_attempts(policy.max_delivery_attempts)
     subscription.push_config.SetInParent()
+    check_push_config(subscription.push_config)
     acceptance(subscription.filter)
     subscription.ClearField("topic_message_retention_duration")
     subscription.state = ACTIVE
     return subscription
-
-
-def rules(subscription: Any) -> Rules:
-    """What of a complete subscription decides about deliveries."""
-    retry = subscription.retry_policy
-    return Rules(
-        ack_deadline_s=subscription.ack_deadline_seconds,
-        minimum_backoff_s=limits.seconds(retry.minimum_backoff),
-        maximum_backoff_s=limits.seconds(retry.maximum_backoff),
-        max_delivery_attempts=subscription.dead_letter_policy.max_delivery_attempts,
-        ordered=subscription.enable_message_ordering,
-        exactly_once=subscription.enable_exactly_once_delivery,
-    )
 
 
 def updated_topic(current: Any, request: Any) -> Any:
