@@ -22,31 +22,38 @@ _AWAY = (
 
 
 @contextmanager
-def translated(place: str) -> Iterator[None]:
+def translated(place: str, subject: str = "") -> Iterator[None]:
     """Raise our errors for Google's.
 
     Args:
         place: the broker's address, as people know it.
+        subject: what the call is about, such as ``topic projects/p/topics/orders``. Unless given, it is about what
+            ``pubsubctl setup`` makes.
 
     Raises:
         BrokerUnreachable: it did not answer, or answered that trying again may help: a write may have happened.
-        ResourceNotFound: it knows no such topic or subscription.
+        ResourceNotFound: it knows no such topic, subscription, snapshot or schema.
         BrokerError: it refused: nothing has happened.
     """
+    about = f"{subject}: " if subject else ""
     try:
         yield
+    except api.MethodNotImplemented as error:
+        raise BrokerError(f"{about}the broker at {place} cannot do this: {_first_line(error)}") from error
     except _AWAY as error:
         raise BrokerUnreachable(f"the broker at {place} does not answer: {_first_line(error)}") from error
     except api.NotFound as error:
-        raise ResourceNotFound(
-            f"{_first_line(error)} (at {place}); `pubsubctl setup` creates what is missing"
-        ) from error
+        hint = "" if subject else "; `pubsubctl setup` creates what is missing"
+        raise ResourceNotFound(f"{about}{_first_line(error)} (at {place}){hint}") from error
     except (api.Unauthenticated, api.PermissionDenied) as error:
         raise BrokerError(
-            f"the broker at {place} denies access: {_first_line(error)}; check --credentials-file and its roles"
+            f"{about}the broker at {place} denies access: {_first_line(error)}; check --credentials-file and its roles"
         ) from error
     except api.GoogleAPICallError as error:
-        raise BrokerError(f"the broker at {place} refused: {_first_line(error)}") from error
+        words = _first_line(error)
+        raise BrokerError(
+            f"{about}{words} (at {place})" if subject else f"the broker at {place} refused: {words}"
+        ) from error
     except auth.GoogleAuthError as error:
         raise BrokerError(
             f"no usable credentials for {place}: {_first_line(error)}; give --credentials-file, "
@@ -56,4 +63,4 @@ def translated(place: str) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error)
-    return text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    return text.strip().splitlines()[0].rstrip(".") if text.strip() else type(error).__name__

@@ -10,7 +10,20 @@ from typer.main import get_command
 
 from pubsubctl.errors import UsageError
 
-_COMMANDS = ("setup", "worker", "submit", "status", "result", "cancel", "emulator", "demo", "bench")
+_COMMANDS = (
+    "setup",
+    "worker",
+    "submit",
+    "status",
+    "result",
+    "cancel",
+    "topics",
+    "subscriptions",
+    "snapshots",
+    "emulator",
+    "demo",
+    "bench",
+)
 """In the order that people meet them. Each is the module of that name, with its ``app``."""
 
 

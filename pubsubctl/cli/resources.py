@@ -1,0 +1,128 @@
+"""What the commands on topics, subscriptions and snapshots have in common."""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from pubsubctl.broker.naming import Kind, path
+from pubsubctl.cli.entry import PROGRAM
+from pubsubctl.cli.options import with_settings
+from pubsubctl.errors import UsageError
+from pubsubctl.render.output import note
+
+if TYPE_CHECKING:
+    from pubsubctl.broker.change import Change
+    from pubsubctl.broker.connection import Connection
+    from pubsubctl.broker.resources import Tried
+    from pubsubctl.settings import Settings
+
+T = TypeVar("T")
+
+MOST = 2**31 - 1
+"""The largest number that a page size or a limit can be: an int32 of the API."""
+
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", show_default=False, help="Show at most so many.")
+]
+PageSizeOption = Annotated[
+    int,
+    typer.Option("--page-size", min=0, max=MOST, metavar="N", show_default=False, help="Ask for so many at a time."),
+]
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", "--quiet", "-q", help="Do not ask; needed where there is no terminal.")
+]
+
+_OF_JOBS = {"topic": None, "subscription": None, "store": "sqlite:///:memory:"}
+"""The settings of jobs, which mean nothing here: no store is opened, so the cloud needs none to be named."""
+
+
+def on_broker(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say which broker and which project.
+
+    Args:
+        function: takes ``settings``, loaded, beside its own parameters; these may be called as a setting of jobs is.
+
+    Returns:
+        What Typer makes a command of.
+    """
+    own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
+
+    def call(settings: "Settings", mine: dict[str, Any]) -> None:
+        function(settings=settings, **mine)
+
+    load = with_settings()(call)
+
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        mine = {part.name: given.pop(part.name) for part in own}
+        load(mine=mine, **given, **_OF_JOBS)
+
+    options = [part for name, part in inspect.signature(load).parameters.items() if name not in {"mine", *_OF_JOBS}]
+    parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in own] + options
+    run.__signature__ = inspect.Signature(parts)  # type: ignore[attr-defined]
+    run.__annotations__ = {part.name: part.annotation for part in parts}
+    return run
+
+
+def paths(kind: Kind, names: Sequence[str], settings: "Settings") -> list[str]:
+    """The full names of what was named, each once.
+
+    Raises:
+        InvalidName: one of them names nothing of that kind.
+    """
+    return list(dict.fromkeys(path(kind, name, settings.project) for name in names))
+
+
+def one_path(kind: Kind, name: str, settings: "Settings") -> str:
+    """The full name of what was named.
+
+    Raises:
+        InvalidName: it names nothing of that kind.
+    """
+    return path(kind, name, settings.project)
+
+
+def first(limit: int | None, found: Iterator[T]) -> Iterator[T]:
+    """At most ``limit`` of them, all without one."""
+    return islice(found, limit)
+
+
+@contextmanager
+def connected(settings: "Settings") -> "Iterator[Connection]":
+    """The broker, which answers.
+
+    Raises:
+        BrokerUnreachable: it does not.
+    """
+    from pubsubctl.broker.connection import Connection
+
+    with Connection(settings) as connection:
+        connection.check()
+        yield connection
+
+
+def report(tried: "Tried") -> None:
+    """Let what was not done be known, a line each.
+
+    Raises:
+        PubsubctlError: something was not done.
+    """
+    for failure in tried.failures[:-1]:
+        note(f"{PROGRAM}: {failure}")
+    if tried.failures:
+        raise tried.failures[-1]
+
+
+def check_asked(change: "Change") -> None:
+    """Refuse an update of nothing.
+
+    Raises:
+        UsageError: no flag was given.
+    """
+    if not change.fields:
+        raise UsageError("nothing to update: name what to change; --help lists the flags")
