@@ -65,7 +65,7 @@ def topic_path(project: str, topic: str) -> str:
     Raises:
         InvalidName: it breaks the rules for names.
     """
-    return _path(project, "topics", topic)
+    return resource_path(project, "topics", topic)
 
 
 def subscription_path(project: str, subscription: str) -> str:
@@ -74,7 +74,7 @@ def subscription_path(project: str, subscription: str) -> str:
     Raises:
         InvalidName: it breaks the rules for names.
     """
-    return _path(project, "subscriptions", subscription)
+    return resource_path(project, "subscriptions", subscription)
 
 
 def short(path: str) -> str:
@@ -82,7 +82,12 @@ def short(path: str) -> str:
     return path.rsplit("/", 1)[-1]
 
 
-def _path(project: str, collection: str, name: str) -> str:
+def resource_path(project: str, collection: str, name: str) -> str:
+    """The full name of a resource in ``collection``, given by its id or its full name.
+
+    Raises:
+        InvalidName: it cannot be one.
+    """
     kind = collection.removesuffix("s")
     match = re.fullmatch(rf"projects/([^/]+)/{collection}/([^/]+)", name)
     owner, resource = match.groups() if match else (project, name)

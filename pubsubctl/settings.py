@@ -147,6 +147,7 @@ class Settings:
         profile: str | None = None,
         environ: Mapping[str, str] | None = None,
         start: Path | None = None,
+        of_jobs: bool = True,
     ) -> "Settings":
         """Read them all.
 
@@ -155,6 +156,7 @@ class Settings:
             profile: the table of pubsubctl.toml to use; ``PUBSUBCTL_PROFILE`` unless given.
             environ: the environment; the process's own unless given.
             start: where to look for the file and the state directory; the working directory unless given.
+            of_jobs: whether they are for jobs, which the cloud needs a store named for.
 
         Raises:
             InvalidSetting: a value cannot be used, a key is unknown, or two settings contradict each other; the
@@ -169,7 +171,7 @@ class Settings:
                 raw[key] = (value, "--" + key.replace("_", "-"))
         values = {key: _parse(key, value, source) for key, (value, source) in raw.items()}
         settings = cls(**values, state=State.find(start), sources={key: source for key, (_, source) in raw.items()})
-        _check_together(settings)
+        _check_together(settings, of_jobs=of_jobs)
         return settings
 
     @property
@@ -282,7 +284,7 @@ def _parse(key: str, value: Any, source: str) -> Any:
         raise InvalidSetting(f"{key} {error}, not {value!r} (from {source})") from error
 
 
-def _check_together(settings: Settings) -> None:
+def _check_together(settings: Settings, *, of_jobs: bool) -> None:
     for path in ("topic_path", "subscription_path", "dead_letter_topic_path", "dead_letter_subscription_path"):
         getattr(settings, path)
     if settings.broker != "cloud":
@@ -292,6 +294,6 @@ def _check_together(settings: Settings) -> None:
             f"broker is cloud (from {settings.sources['broker']}) and an emulator's address is set "
             f"(from {settings.sources['emulator_host']}); unset one of them"
         )
-    for key, flag in (("project", "--project"), ("store", "--store")):
+    for key, flag in (("project", "--project"), ("store", "--store"))[: 1 + of_jobs]:
         if key not in settings.sources:
             raise InvalidSetting(f"broker is cloud, so {key} must be named too; add {flag}, or {key} to {FILE}")

@@ -35,16 +35,10 @@ def path(kind: Kind, name: str, project: str) -> str:
         InvalidName: it names nothing, or something of another kind.
     """
     bare = _URL.sub("", name)
-    full = re.fullmatch(r"projects/([^/]+)/([a-z]+)/([^/]+)", bare)
-    owner, collection, resource = full.groups() if full else (project, kind.collection, bare)
-    if collection in {other.collection for other in Kind if other is not kind}:
-        raise InvalidName(f"{name!r} is a {collection.removesuffix('s')}; a {kind} is asked for here")
-    if collection != kind.collection or not _is_id(resource):
-        raise InvalidName(
-            f"{name!r} is no {kind} name: 3 to 255 letters, digits and '-_.~+%', a letter first, "
-            f"not beginning with 'goog' (or projects/PROJECT/{kind.collection}/NAME)"
-        )
-    return f"projects/{names.check_project(owner)}/{kind.collection}/{resource}"
+    collection = bare.split("/")[2:3]
+    if collection and collection[0] in {other.collection for other in Kind if other is not kind}:
+        raise InvalidName(f"{name!r} is a {collection[0].removesuffix('s')}; a {kind} is asked for here")
+    return names.resource_path(project, kind.collection, bare)
 
 
 def project_path(project: str) -> str:
@@ -54,11 +48,3 @@ def project_path(project: str) -> str:
         InvalidName: it cannot be one.
     """
     return f"projects/{names.check_project(project.removeprefix('projects/'))}"
-
-
-def _is_id(resource: str) -> bool:
-    try:
-        names.topic_path("any", resource)  # one rule for the ids of all kinds
-    except InvalidName:
-        return False
-    return "/" not in resource

@@ -105,4 +105,6 @@ def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     if near:
         return f"{text}; did you mean {near[0]}?"
+    if text.endswith("?"):
+        return text  # typer has asked already what was meant
     return f"{text}; see `{context.command_path} --help`" if context else text

@@ -16,15 +16,8 @@ from pubsubctl.render.output import Format
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to show it.")]
 
-_EVERYWHERE = (
-    "project",
-    "broker",
-    "topic",
-    "subscription",
-    "store",
-    "credentials_file",
-    "impersonate_service_account",
-)
+_EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account")
+_OF_JOBS = ("topic", "subscription", "store")
 
 _HELP = {
     "project": ("PROJECT", "Project of topics and subscriptions."),
@@ -49,16 +42,17 @@ _HELP = {
 }
 
 
-def with_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(*more: str, of_jobs: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of every command, and of the settings named.
 
     Args:
         more: keys of ``Settings`` beside those that every command has.
+        of_jobs: whether the command is about jobs, and so about their topic, subscription and store.
 
     Returns:
         A decorator for a function that takes ``settings``, loaded, beside its own parameters.
     """
-    keys = dict.fromkeys((*more, *_EVERYWHERE))
+    keys = dict.fromkeys((*more, *(_OF_JOBS if of_jobs else ()), *_EVERYWHERE))
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -67,7 +61,7 @@ def with_settings(*more: str) -> Callable[[Callable[..., None]], Callable[..., N
 
             flags = {key: given.pop(key) for key in keys}
             given.pop("debug")  # ``entry`` looks for it itself: an error knows no options
-            function(settings=Settings.load(flags, profile=given.pop("profile")), **given)
+            function(settings=Settings.load(flags, profile=given.pop("profile"), of_jobs=of_jobs), **given)
 
         own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
         parts = [*own, *map(_parameter, keys), _PROFILE, _DEBUG]

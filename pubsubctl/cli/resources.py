@@ -1,11 +1,9 @@
 """What the commands on topics, subscriptions and snapshots have in common."""
 
-import functools
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -37,36 +35,8 @@ YesOption = Annotated[
     bool, typer.Option("--yes", "-y", "--quiet", "-q", help="Do not ask; needed where there is no terminal.")
 ]
 
-_OF_JOBS = {"topic": None, "subscription": None, "store": "sqlite:///:memory:"}
-"""The settings of jobs, which mean nothing here: no store is opened, so the cloud needs none to be named."""
-
-
-def on_broker(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say which broker and which project.
-
-    Args:
-        function: takes ``settings``, loaded, beside its own parameters; these may be called as a setting of jobs is.
-
-    Returns:
-        What Typer makes a command of.
-    """
-    own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
-
-    def call(settings: "Settings", mine: dict[str, Any]) -> None:
-        function(settings=settings, **mine)
-
-    load = with_settings()(call)
-
-    @functools.wraps(function)
-    def run(**given: Any) -> None:
-        mine = {part.name: given.pop(part.name) for part in own}
-        load(mine=mine, **given, **_OF_JOBS)
-
-    options = [part for name, part in inspect.signature(load).parameters.items() if name not in {"mine", *_OF_JOBS}]
-    parts = [part.replace(kind=inspect.Parameter.KEYWORD_ONLY) for part in own] + options
-    run.__signature__ = inspect.Signature(parts)  # type: ignore[attr-defined]
-    run.__annotations__ = {part.name: part.annotation for part in parts}
-    return run
+on_broker = with_settings(of_jobs=False)
+"""Give a command the options that say which broker and which project."""
 
 
 def paths(kind: Kind, names: Sequence[str], settings: "Settings") -> list[str]:

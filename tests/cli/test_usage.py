@@ -18,6 +18,9 @@ COMMANDS = (
     ("emulator", "stop"),
     ("emulator", "status"),
     ("emulator", "env"),
+    ("topics", "list"),
+    ("subscriptions", "list"),
+    ("snapshots", "list"),
     ("demo",),
     ("bench",),
 )
