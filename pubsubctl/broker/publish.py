@@ -80,11 +80,12 @@ class Publisher:
 
 
 def in_calls(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
-    """Messages in parts that one call can take, in order."""
+    """Messages in parts that one call can take, in order: no call may have two ordering keys."""
     part: list[Outgoing] = []
     size = 0
     for message in messages:
-        if part and (len(part) == MAX_MESSAGES or size + message.size > MAX_BYTES):
+        is_full = len(part) == MAX_MESSAGES or size + message.size > MAX_BYTES
+        if part and (is_full or message.ordering_key != part[0].ordering_key):
             yield part
             part, size = [], 0
         part.append(message)

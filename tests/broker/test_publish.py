@@ -31,6 +31,16 @@ def test_a_part_has_at_most_a_thousand_messages():
     assert [len(part) for part in in_calls([Outgoing(b"x")] * 2500)] == [1000, 1000, 500]
 
 
+def test_a_part_has_one_ordering_key():
+    keyed = [Outgoing(b"x", ordering_key=key) for key in ("a", "a", "b", "", "", "a")]
+    assert [[message.ordering_key for message in part] for part in in_calls(keyed)] == [
+        ["a", "a"],
+        ["b"],
+        ["", ""],
+        ["a"],
+    ]
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.load({"emulator_host": "127.0.0.1:1"}, environ={}, start=tmp_path)

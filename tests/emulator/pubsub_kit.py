@@ -20,7 +20,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
 
-# Each channel has connections of its own: a shared one would still be in its back-off when a killed broker is there again.
+# Each channel has connections of its own: a shared one is still in its back-off when a killed broker is there again.
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),

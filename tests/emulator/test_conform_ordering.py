@@ -7,9 +7,9 @@ NACK = "after a nack of a key's first message, what was out of the key does not 
 
 
 def publish_keyed(broker: Broker, topic: str, *names: str) -> None:
-    """Messages whose key is the first letter of their name."""
-    messages = [{"data": name.encode(), "ordering_key": name[0]} for name in names]
-    broker.publisher.publish(topic=topic, messages=messages)
+    """Messages whose key is the first letter of their name; no request may have two keys."""
+    for name in names:
+        broker.publish(topic, name.encode(), ordering_key=name[0])
 
 
 def of_key(received: list[object], key: str) -> list[str]:

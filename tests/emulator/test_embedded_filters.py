@@ -1,5 +1,6 @@
 """Subscription filters: which messages pass, and what is refused where."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -216,22 +217,21 @@ def written(expression: Any) -> str:
 
 
 def meant(expression: Any, attributes: dict[str, str]) -> bool:
-    match expression:
-        case (":", key):
-            return key in attributes
-        case ("=", key, value):
-            return key in attributes and attributes[key] == value
-        case ("!=", key, value):
-            return not (key in attributes and attributes[key] == value)
-        case ("hasPrefix", key, value):
-            return key in attributes and attributes[key][: len(value)] == value
-        case ("AND", operands):
-            return all([meant(one, attributes) for one in operands])
-        case ("OR", operands):
-            return any([meant(one, attributes) for one in operands])
-        case (_, operand):
-            return not meant(operand, attributes)
-    raise AssertionError(expression)
+    operator, *rest = expression
+    if operator in {"AND", "OR"}:
+        values = {meant(one, attributes) for one in rest[0]}
+        return values == {True} if operator == "AND" else True in values
+    if operator[0] in "N-":
+        return not meant(rest[0], attributes)
+    key, *value = rest
+    found = [attributes[key]] if key in attributes else []
+    truths = {
+        ":": bool(found),
+        "=": found == value,
+        "!=": found != value,
+        "hasPrefix": [one for one in found if one[: len(value[0])] == value[0]] if value else [],
+    }
+    return bool(truths[operator])
 
 
 @given(EXPRESSIONS, st.lists(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES)), min_size=1))
@@ -247,9 +247,5 @@ def test_a_random_filter_means_what_was_written(expression: Any, messages: list[
 
 @given(st.lists(st.sampled_from([*'()-.:=!,"\\ \n', "NOT", "AND", "OR", "attributes", "hasPrefix", "a", "x41"])))
 def test_any_text_is_a_filter_or_refused(symbols: list[str]) -> None:
-    try:
-        passes = compile_filter("".join(symbols))
-    except Refusal as refusal:
-        assert "filter" in refusal.text
-    else:
-        assert passes({}) in {True, False}
+    with contextlib.suppress(Refusal):
+        assert compile_filter("".join(symbols))({}) in {True, False}

@@ -21,11 +21,13 @@ from pubsubctl.emulator.embedded.deadletter import dead_letter
 from pubsubctl.emulator.embedded.deliveries import Window
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.group import Group
+from pubsubctl.emulator.embedded.iam import Policies
 from pubsubctl.emulator.embedded.loading import READ_SIZE
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.message import Message, stamp, timestamp
 from pubsubctl.emulator.embedded.push import Pushing
 from pubsubctl.emulator.embedded.retention import Retention
+from pubsubctl.emulator.embedded.schema.registry import Schemas
 from pubsubctl.emulator.embedded.snapshots import Snapshots
 from pubsubctl.emulator.embedded.status import Refusal, unavailable
 from pubsubctl.emulator.embedded.topic import Topic
@@ -50,8 +52,13 @@ class Broker:
         self.committer = Committer(log, clock=self.clock, faults=self.faults, before=self._complete)
         self._changes = Changes(log, self.committer)
         self._pushing = Pushing(self.clock)
-        self.catalogue = Catalogue(log, self._changes, self, self._pushing, window or Window())
-        self.snapshots = Snapshots(log, self._changes, self.catalogue)
+        self.policies = Policies(log, self._changes, self._exists)
+        self.catalogue = Catalogue(
+            log, self._changes, self, policies=self.policies, pushing=self._pushing, window=window or Window()
+        )
+        self.snapshots = Snapshots(log, self._changes, self.policies, self.catalogue)
+        self.schemas = Schemas(log, self._changes, self.clock)
+        self.schemas.on_delete = self._part_from_schema
         self.upkeep = Upkeep(self.catalogue, self.clock)
         self.committer.start()
         self.retention = Retention(self)
@@ -163,6 +170,17 @@ class Broker:
                 missing.pop(id_).body = body
 
     # Inside
+
+    async def _part_from_schema(self, schema: str) -> None:
+        self.policies.forget(schema)
+        await self.catalogue.part_from_schema(schema)
+
+    def _exists(self, resource: str) -> bool:
+        catalogue = self.catalogue
+        return any(
+            resource in names
+            for names in (catalogue.topics, catalogue.channels, self.snapshots.by_name, self.schemas.by_name)
+        )
 
     def _complete(self, group: Group) -> None:
         self.upkeep.add_to(group)

@@ -13,11 +13,13 @@ from pubsubctl.emulator.embedded.changes import Changes
 from pubsubctl.emulator.embedded.channel import Channel, Surroundings
 from pubsubctl.emulator.embedded.deliveries import Deliveries, Window
 from pubsubctl.emulator.embedded.frames import pack_ids
+from pubsubctl.emulator.embedded.iam import Policies
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.protocol import Subscription as SubscriptionConfig
 from pubsubctl.emulator.embedded.protocol import Topic as TopicConfig
 from pubsubctl.emulator.embedded.push import Pushing
 from pubsubctl.emulator.embedded.rules import Rules
+from pubsubctl.emulator.embedded.schema.settings import DELETED_SCHEMA
 from pubsubctl.emulator.embedded.status import already_exists, failed_precondition, not_found
 from pubsubctl.emulator.embedded.topic import Topic
 
@@ -30,12 +32,23 @@ _NEW_SUBSCRIPTION = (
 class Catalogue:
     """Changes are made one at a time, and are seen once they are in the log."""
 
-    def __init__(self, log: Log, changes: Changes, around: Surroundings, pushing: Pushing, window: Window) -> None:
+    def __init__(
+        self,
+        log: Log,
+        changes: Changes,
+        around: Surroundings,
+        *,
+        policies: Policies,
+        pushing: Pushing,
+        window: Window,
+    ) -> None:
+        """Restore what is in the log."""
         self.next_message = log.counter("next_message")
         self.topics: dict[str, Topic] = {}
         self.channels: dict[str, Channel] = {}
         self._changes = changes
         self._around = around
+        self._policies = policies
         self._pushing = pushing
         self._window = window
         self._identity = log.counter("identity")
@@ -132,12 +145,27 @@ class Catalogue:
 
         async def delete() -> Topic:
             topic = self.find_topic(name)
+            self._policies.forget(name)
             await self._changes.write("UPDATE topics SET deleted = 1 WHERE uid = ?", (topic.uid,))
             topic.deleted = True
             del self.topics[name]
             return topic
 
         return await self._changes.make(delete())
+
+    async def part_from_schema(self, schema: str) -> None:
+        """Let no topic have a schema that was just deleted; called in the turn of that change.
+
+        Raises:
+            Refusal: the log could not be written.
+        """
+        for topic in self.topics.values():
+            if topic.config.schema_settings.schema == schema:
+                config = TopicConfig.FromString(topic.config.SerializeToString())
+                config.schema_settings.schema = DELETED_SCHEMA
+                statement = "UPDATE topics SET config = ? WHERE uid = ?"
+                await self._changes.write(statement, (config.SerializeToString(), topic.uid))
+                topic.config = config
 
     def forget(self, topic: Topic) -> None:
         """Drop a deleted topic of which nothing is left."""
@@ -220,6 +248,7 @@ class Catalogue:
 
         async def delete() -> Channel:
             channel = self.find_channel(name)
+            self._policies.forget(name)
             self._changes.also("DELETE FROM acks WHERE subscription = ?", (channel.uid,))
             await self._changes.write("DELETE FROM subscriptions WHERE uid = ?", (channel.uid,))
             del self.channels[name]

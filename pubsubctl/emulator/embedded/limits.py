@@ -13,6 +13,8 @@ ATTRIBUTES = 100
 ATTRIBUTE_KEY_SIZE = 256
 ATTRIBUTE_VALUE_SIZE = 1_024
 ORDERING_KEY_SIZE = 1_024
+LABELS = 64
+LABEL_SIZE = 63
 ACK_DEADLINE_S = (10, 600)
 RETENTION_S = (600, 2_678_400)
 BACKOFF_S = 600
@@ -58,6 +60,41 @@ def check_publish(count: int, size: int) -> None:
         raise invalid("Too many messages to publish")
     if size > PUBLISH_SIZE:
         raise invalid(f"The publish has {size} bytes of messages; at most {PUBLISH_SIZE} are allowed (messages)")
+
+
+def check_one_key(messages: Any) -> None:
+    """Refuse a publish whose messages have not all the same ordering key, or none.
+
+    Raises:
+        Refusal: FAILED_PRECONDITION, as the service says it.
+    """
+    key = messages[0].ordering_key
+    if any(message.ordering_key != key for message in messages):
+        raise failed_precondition(
+            "In a single publish request, all messages must have no ordering key or they must all have the same "
+            "ordering key (messages.ordering_key)"
+        )
+
+
+def check_labels(labels: Any) -> None:
+    """Refuse labels that a resource cannot have (cloud.google.com/pubsub/docs/labels).
+
+    Raises:
+        Refusal: INVALID_ARGUMENT, with the limit.
+    """
+    if len(labels) > LABELS:
+        raise invalid(f"There are {len(labels)} labels; a resource has at most {LABELS} (labels)")
+    for key, value in labels.items():
+        if not (key[:1].isalpha() and _is_label(key) and _is_label(value)):
+            raise invalid(
+                f"A label is at most {LABEL_SIZE} lower-case letters, digits, dashes and underscores, its key with a "
+                f"letter first (labels: {key}={value})"
+            )
+
+
+def _is_label(text: str) -> bool:
+    allowed = all(letter.isalnum() or letter in "-_" for letter in text)
+    return len(text) <= LABEL_SIZE and allowed and text == text.lower()
 
 
 def ack_deadline(seconds: int) -> int:

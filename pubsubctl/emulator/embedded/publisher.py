@@ -4,7 +4,7 @@ from typing import Any
 
 from pubsubctl.emulator.embedded import settings
 from pubsubctl.emulator.embedded.broker import Broker
-from pubsubctl.emulator.embedded.limits import check_message, check_publish
+from pubsubctl.emulator.embedded.limits import check_message, check_one_key, check_publish
 from pubsubctl.emulator.embedded.names import check, check_project
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import (
@@ -16,6 +16,7 @@ from pubsubctl.emulator.embedded.protocol import (
     PublishResponse,
 )
 from pubsubctl.emulator.embedded.status import not_found
+from pubsubctl.emulator.embedded.topic import Topic
 
 
 class Publisher:
@@ -27,14 +28,24 @@ class Publisher:
 
     async def create_topic(self, request: Any, _context: Any) -> Any:
         """Add a topic."""
-        return (await self._catalogue.create_topic(settings.complete_topic(request))).config
+        config = settings.complete_topic(request)
+        if config.HasField("schema_settings"):
+            self._broker.schemas.check_settings(config.schema_settings)
+        return self._described(await self._catalogue.create_topic(config))
 
     async def update_topic(self, request: Any, _context: Any) -> Any:
         """Change what the mask names."""
         settings.check_mask(request.update_mask, "Topic")
         name = check("topics", request.topic.name)
-        changed = await self._catalogue.update_topic(name, lambda config: settings.updated_topic(config, request))
-        return changed.config
+
+        def changed(old: Any) -> Any:
+            config = settings.updated_topic(old, request)
+            named = any(path.startswith("schema_settings") for path in request.update_mask.paths)
+            if named and config.HasField("schema_settings"):
+                self._broker.schemas.check_settings(config.schema_settings)
+            return config
+
+        return self._described(await self._catalogue.update_topic(name, changed))
 
     async def publish(self, request: Any, _context: Any) -> Any:
         """Answered once the messages are in the log."""
@@ -46,20 +57,25 @@ class Publisher:
         check_publish(len(messages), request.ByteSize())
         for message in messages:
             check_message(message)
+        check_one_key(messages)
+        if topic.config.HasField("schema_settings"):
+            await self._broker.schemas.validate(topic.config.schema_settings, messages)
+            if topic.deleted:
+                raise not_found("Topic not found")
         ids, group = self._broker.publish(topic, messages)
         await self._broker.committer.outcome(group.written)
         return PublishResponse(message_ids=map(str, ids))
 
     async def get_topic(self, request: Any, _context: Any) -> Any:
         """A topic's settings."""
-        return self._catalogue.find_topic(check("topics", request.topic)).config
+        return self._described(self._catalogue.find_topic(check("topics", request.topic)))
 
     async def list_topics(self, request: Any, _context: Any) -> Any:
         """A project's topics."""
         project = check_project(request.project)
         topics = {name: topic for name, topic in self._catalogue.topics.items() if name.startswith(f"{project}/")}
         found, token = page(topics, request.page_size, request.page_token)
-        return ListTopicsResponse(topics=[topic.config for topic in found], next_page_token=token)
+        return ListTopicsResponse(topics=map(self._described, found), next_page_token=token)
 
     async def list_topic_subscriptions(self, request: Any, _context: Any) -> Any:
         """The names of a topic's subscriptions."""
@@ -86,3 +102,12 @@ class Publisher:
         topic = await self._catalogue.delete_topic(check("topics", request.topic))
         self._broker.sweep(topic)
         return Empty()
+
+    def _described(self, topic: Topic) -> Any:
+        """A topic's settings; a deleted schema is not named in them any more."""
+        if not topic.config.HasField("schema_settings"):
+            return topic.config
+        config = type(topic.config)()
+        config.CopyFrom(topic.config)
+        config.schema_settings.CopyFrom(self._broker.schemas.shown(config.schema_settings))
+        return config

@@ -25,6 +25,7 @@ class Replay:
         check("subscriptions", request.subscription)
         name = request.name or generated("snapshots", project_of(request.subscription))
         check("snapshots", name)
+        limits.check_labels(request.labels)
         channel = self._channel(request.subscription)
         config = await self._snapshot_config(name, channel, request)
         return (await self._broker.snapshots.create(config, channel.topic, channel.deliveries.backlog)).config

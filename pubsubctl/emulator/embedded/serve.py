@@ -1,22 +1,21 @@
 """A broker with its server, from opening the data directory to closing it."""
 
-import errno
-import os
-import socket
 import sqlite3
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
-
+from pubsubctl.emulator.embedded.admin import make_handlers
 from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.deliveries import Window
+from pubsubctl.emulator.embedded.entrance import Entrance
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.layout import unusable
 from pubsubctl.emulator.embedded.lock import DataLock
 from pubsubctl.emulator.embedded.log import Log
-from pubsubctl.emulator.embedded.server import make_server
+from pubsubctl.emulator.embedded.rpcs import make_rpcs
 from pubsubctl.errors import EmulatorError
 
 DATABASE = "broker.db"
@@ -24,13 +23,23 @@ GRACE_S = 1.0
 
 
 class Serving:
-    """A broker that serves. Made by ``start`` in the event loop that it runs in."""
+    """A broker that serves. Made by ``start`` in the event loop that it runs in.
 
-    def __init__(self, lock: DataLock, broker: Broker, host_port: str) -> None:
+    Attributes:
+        broker: what is served.
+        address: host:port, for gRPC and REST.
+        admin: the emulator's own requests, by HTTP method and path; others may be added.
+    """
+
+    def __init__(
+        self, lock: DataLock, broker: Broker, host_port: str, on_shutdown: Callable[[], object] | None
+    ) -> None:
+        rpcs = make_rpcs(broker)
         self._lock = lock
         self.broker = broker
-        self._server = make_server(broker)
-        self.address = _bind(self._server, host_port)
+        self.admin = make_handlers(broker, rpcs, on_shutdown)
+        self._entrance = Entrance(rpcs, self.admin, host_port)
+        self.address = self._entrance.address
 
     @classmethod
     async def start(
@@ -42,26 +51,33 @@ class Serving:
         clock: Clock | None = None,
         faults: Faults | None = None,
         window: Window | None = None,
+        on_shutdown: Callable[[], object] | None = None,
     ) -> "Serving":
-        """Open what is in ``data_dir`` and answer RPCs at ``host_port``; port 0 takes a free one.
+        """Open what is in ``data_dir`` and answer requests at ``host_port``; port 0 takes a free one.
+
+        Args:
+            data_dir: where the message log is, or will be.
+            host_port: where to listen.
+            durability: ``full``, ``normal`` or ``memory``.
+            clock: read instead of the machine's.
+            faults: what to break.
+            window: how much of a backlog may be in memory.
+            on_shutdown: called when a client asks for the end of the process; without it, that is refused.
 
         Raises:
-            EmulatorError: the directory is in use, its log cannot be opened, or the port is taken.
+            EmulatorError: the directory is in use or cannot be written, its log cannot be opened, or the port is taken.
         """
         database = data_dir / DATABASE
-        lock = _lock(database)
-        try:
+        async with AsyncExitStack() as undo:
+            lock = _lock(database)
+            undo.callback(lock.release)
             broker = _open(database, durability, clock=clock, faults=faults, window=window)
-            try:
-                serving = cls(lock, broker, host_port)
-                await serving._server.start()
-            except BaseException:
-                await broker.close()
-                raise
-        except BaseException:
-            lock.release()
-            raise
-        lock.tell(serving.address)
+            undo.push_async_callback(broker.close)
+            serving = cls(lock, broker, host_port, on_shutdown)
+            undo.push_async_callback(serving._entrance.close, 0)
+            await serving._entrance.open()
+            _tell(lock, serving.address)
+            undo.pop_all()
         return serving
 
     def check_files(self) -> None:
@@ -77,7 +93,7 @@ class Serving:
         """End streams and calls, write what is pending, and let go of the directory."""
         # Streams end first, or the server would wait for them; then no call comes in, so the log gets no more.
         self.broker.end_streams()
-        await self._server.stop(GRACE_S)
+        await self._entrance.close(GRACE_S)
         await self.broker.close()
         self._lock.release()
 
@@ -99,33 +115,10 @@ def _lock(database: Path) -> DataLock:
         raise EmulatorError(f"cannot use {database.parent}: {error.strerror}; name another --data-dir") from error
 
 
-def _bind(server: grpc.aio.Server, host_port: str) -> str:
-    host = host_port.rpartition(":")[0]
+def _tell(lock: DataLock, address: str) -> None:
     try:
-        port = server.add_insecure_port(host_port)
-    except RuntimeError:
-        port = 0
-    if not port:
-        raise EmulatorError(f"cannot listen at {host_port}: {_obstacle(host_port)}; name another --host-port")
-    return f"{host}:{port}"
-
-
-def _obstacle(host_port: str) -> str:
-    """Why one cannot listen there, which gRPC does not tell."""
-    host, _, port = host_port.rpartition(":")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        lock.tell(address)
     except OSError as error:
-        return f"{host} is no host that is known here ({error.strerror})"
-    try:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return "the port is taken"
-        if error.errno == errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine"
-        return os.strerror(error.errno or 0)
-    return "the port is taken, or not ours"
+        raise EmulatorError(
+            f"cannot write {lock.path}: {error.strerror}; make room, or name another --data-dir"
+        ) from error

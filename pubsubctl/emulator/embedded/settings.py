@@ -37,6 +37,10 @@ def complete_topic(topic: Any) -> Any:
     """
     check("topics", topic.name)
     _refuse_later(topic, _TOPIC_LATER)
+    limits.check_labels(topic.labels)
+    policy = topic.message_storage_policy
+    if topic.HasField("message_storage_policy") and not policy.allowed_persistence_regions:
+        raise invalid("No region is allowed (message_storage_policy.allowed_persistence_regions)")
     if topic.HasField("message_retention_duration"):
         limits.check_retention(topic.message_retention_duration)
     topic.state = ACTIVE
@@ -51,6 +55,7 @@ def complete_subscription(subscription: Any) -> Any:
     """
     check("subscriptions", subscription.name)
     _refuse_later(subscription, _SUBSCRIPTION_LATER)
+    limits.check_labels(subscription.labels)
     subscription.ack_deadline_seconds = limits.ack_deadline(subscription.ack_deadline_seconds)
     if not subscription.HasField("message_retention_duration"):
         subscription.message_retention_duration.seconds = RETENTION_DEFAULT_S
@@ -108,6 +113,7 @@ def updated_snapshot(current: Any, request: Any, now_s: int) -> Any:
         Refusal: the mask names what cannot be changed, or a value cannot be.
     """
     new = _updated(current, request.snapshot, request.update_mask, "Snapshot", _SNAPSHOT_FIXED)
+    limits.check_labels(new.labels)
     limits.check_expire_time(new.expire_time.seconds, now_s)
     return new
 

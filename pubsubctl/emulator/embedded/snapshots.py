@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from pubsubctl.emulator.embedded.backlog import Backlog
 from pubsubctl.emulator.embedded.changes import Changes
 from pubsubctl.emulator.embedded.frames import pack_ids
+from pubsubctl.emulator.embedded.iam import Policies
 from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.protocol import Snapshot as SnapshotConfig
 from pubsubctl.emulator.embedded.status import already_exists, not_found
@@ -40,10 +41,11 @@ class Topics(Protocol):
 class Snapshots:
     """All of them; changes are seen once they are in the log."""
 
-    def __init__(self, log: Log, changes: Changes, topics: Topics) -> None:
+    def __init__(self, log: Log, changes: Changes, policies: Policies, topics: Topics) -> None:
         """Restore what is in the log."""
         self.by_name: dict[str, Snapshot] = {}
         self._changes = changes
+        self._policies = policies
         for stored in log.snapshots():
             topic = topics.topic(stored.topic)
             assert topic is not None, "a topic stays in the log while a snapshot of it is there"
@@ -114,6 +116,7 @@ class Snapshots:
 
         async def delete() -> Snapshot:
             snapshot = self.find(name)
+            self._policies.forget(name)
             await self._changes.write("DELETE FROM snapshots WHERE uid = ?", (snapshot.uid,))
             del self.by_name[name]
             del snapshot.topic.snapshots[snapshot.uid]

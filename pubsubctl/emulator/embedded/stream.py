@@ -13,6 +13,8 @@ from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.protocol import StreamingPullRequest, StreamingPullResponse, parsed
 from pubsubctl.emulator.embedded.status import Refusal, invalid, unavailable
 
+_FIRST_ONLY = ("subscription", "max_outstanding_messages", "max_outstanding_bytes", "protocol_version")
+
 
 class Stream:
     """One stream: a task that reads requests, and one that writes responses, until either ends.
@@ -68,8 +70,9 @@ class Stream:
     async def _read(self) -> None:
         self._handle(self._first)
         while (request := await read_request(self._context)) is not None:
-            if request.subscription:
-                raise invalid("subscription may only be set in first message")
+            for field in _FIRST_ONLY:
+                if getattr(request, field):
+                    raise invalid(f"{field} may only be set in first message")
             if request.stream_ack_deadline_seconds:
                 self._outlet.ack_deadline_s = limits.stream_ack_deadline(request.stream_ack_deadline_seconds)
             self._handle(request)

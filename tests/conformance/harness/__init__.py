@@ -1,0 +1,1 @@
+"""What the conformance cases are written with, and the page that is made of them."""
