@@ -59,14 +59,20 @@ def locate(settings: Settings) -> Address:
         named = settings.broker if "broker" in settings.sources else "emulator"
         return Address(settings.emulator_host, named)
     running = settings.state.read_json(settings.state.emulator_json) or {}
-    if settings.broker == "gcloud" and running.get("broker") != "gcloud":
-        raise BrokerUnreachable(
-            "Google's emulator is not started from here yet; start it with `gcloud beta emulators pubsub start "
-            "--host-port=127.0.0.1:8085` and set PUBSUB_EMULATOR_HOST=127.0.0.1:8085"
-        )
+    kind = str(running.get("broker", "embedded"))
+    # A default is no demand: whichever emulator runs here is the one, unless somebody has asked for another.
+    flag = f" --broker {settings.broker}" if "broker" in settings.sources else ""
     if not running.get("address"):
-        raise BrokerUnreachable("no emulator runs here; start one with `pubsubctl setup` or `pubsubctl emulator start`")
-    return Address(str(running["address"]), str(running.get("broker", settings.broker)))
+        raise BrokerUnreachable(
+            f"no emulator runs here; start one with `pubsubctl setup{flag}` or `pubsubctl emulator start{flag}`, "
+            "or set PUBSUB_EMULATOR_HOST"
+        )
+    if flag and kind != settings.broker:
+        raise BrokerUnreachable(
+            f"the emulator that runs here is {kind}, not {settings.broker} (from {settings.sources['broker']}); use "
+            f"`--broker {kind}`, or `pubsubctl emulator stop` it first, or set PUBSUB_EMULATOR_HOST"
+        )
+    return Address(str(running["address"]), kind)
 
 
 def answers(address: Address, *, timeout_s: float = 2.0) -> bool:
@@ -100,7 +106,8 @@ class Connection:
         """
         if not answers(self.address):
             source = self._settings.sources.get("emulator_host")
-            hint = f"that address is from {source}" if source else "start it with `pubsubctl emulator start`"
+            flag = f" --broker {self.address.kind}" if self.address.kind == "gcloud" else ""
+            hint = f"that address is from {source}" if source else f"start it with `pubsubctl emulator start{flag}`"
             raise BrokerUnreachable(f"no broker answers at {self.address.place}; {hint}")
 
     @property

@@ -105,17 +105,19 @@ def _seconds(option: str, value: str | None) -> float | None:
 
 
 def _broker_runs(settings: "Settings", *, start: bool) -> bool:
-    """Start the embedded emulator where it is the broker and none runs; False where that was not wanted."""
-    if settings.broker != "embedded" or settings.emulator_host:
+    """Start the emulator where one is the broker and none runs; False where that was not wanted."""
+    if settings.broker == "cloud" or settings.emulator_host:
         return True
     from pubsubctl.emulator import daemon
 
     if daemon.find(settings.state):
         return True
     if start:
-        running = daemon.start(settings.state)
+        running = daemon.start(settings.state, broker=settings.broker)
         note(f"started the emulator at {running.address} (pid {running.pid}); to stop it:")
         commands("pubsubctl emulator stop")
+        if running.kind.caution:
+            note(running.kind.caution)
     return start
 
 
@@ -145,7 +147,7 @@ def _shown(step: "Step") -> render.SetupStep:
 
 def _unasked(settings: "Settings") -> render.SetupResult:
     """The plan where the emulator does not run: without its message log nothing exists, else nobody can tell."""
-    action = "check" if settings.state.broker_db.exists() else "create"
+    action = "check" if settings.broker == "embedded" and settings.state.broker_db.exists() else "create"
     named = (
         ("topic", settings.topic_path),
         ("topic", settings.dead_letter_topic_path),

@@ -137,7 +137,8 @@ class Overview:
         if self.answers:
             return f"{self.broker} at {self.address}", ""
         where = f"does not answer at {self.address}" if self.address else "is not running"
-        return f"{self.broker} {where}; `pubsubctl emulator start` starts it", "yellow"
+        flag = "" if self.broker == "embedded" else f" --broker {self.broker}"
+        return f"{self.broker} {where}; `pubsubctl emulator start{flag}` starts it", "yellow"
 
     def _workers(self, width: int) -> list[RenderableType]:
         if not self.workers:

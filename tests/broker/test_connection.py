@@ -50,15 +50,6 @@ def test_the_emulator_of_the_folder_is_found(tmp_path):
     assert locate(settings).kind == "embedded"
 
 
-def test_googles_emulator_is_named_by_its_address_for_now(tmp_path):
-    settings = Settings.load({"broker": "gcloud"}, environ={}, start=tmp_path)
-    settings.state.write_json(settings.state.emulator_json, {"address": "127.0.0.1:9", "broker": "embedded", "pid": 1})
-    with pytest.raises(BrokerUnreachable, match="PUBSUB_EMULATOR_HOST"):
-        locate(settings)
-    named = Settings.load({"broker": "gcloud"}, environ={"PUBSUB_EMULATOR_HOST": "127.0.0.1:8"}, start=tmp_path)
-    assert (locate(named).place, locate(named).kind) == ("127.0.0.1:8", "gcloud")
-
-
 def test_an_emulator_named_by_the_environment_goes_first(tmp_path):
     settings = Settings.load({}, environ={"PUBSUB_EMULATOR_HOST": "127.0.0.1:8"}, start=tmp_path)
     settings.state.write_json(settings.state.emulator_json, {"address": "127.0.0.1:9", "broker": "embedded", "pid": 1})

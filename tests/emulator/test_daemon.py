@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from pubsub_kit import Broker, eventually
 
-from pubsubctl.emulator import daemon
-from pubsubctl.errors import EmulatorError
+from pubsubctl.emulator import daemon, record
+from pubsubctl.emulator.address import split
+from pubsubctl.errors import EmulatorError, UsageError
 from pubsubctl.state import State
 
 
@@ -88,7 +89,7 @@ def test_the_next_one_has_the_same_port_and_data(state: State) -> None:
 def test_another_port_is_taken_when_the_usual_one_is_not_free(state: State) -> None:
     first = daemon.start(state)
     daemon.stop(state)
-    with socket.create_server(daemon._host_and_port(first.address)):
+    with socket.create_server(split(first.address)):
         assert daemon.start(state).address != first.address
 
 
@@ -109,18 +110,40 @@ def test_a_killed_daemon_is_not_found_and_started_anew(state: State) -> None:
     assert second.pid != first.pid
 
 
-def test_a_stale_file_that_names_a_process_of_someone_else_is_not_believed(state: State) -> None:
+def test_a_file_that_names_a_process_of_someone_else_is_not_believed_but_the_lock_is(state: State) -> None:
     running = daemon.start(state)
     known = json.loads(state.emulator_json.read_text())
     state.write_json(state.emulator_json, {**known, "pid": os.getpid()})
+    found = daemon.find(state)
+    assert found is not None
+    assert (found.pid, found.address) == (running.pid, running.address)
+    assert daemon.stop(state)
+    assert not is_alive(running.pid)
+
+
+def test_a_file_of_a_process_that_has_ended_is_no_emulator(state: State, tmp_path: Path) -> None:
+    running = daemon.start(state, data_dir=tmp_path / "elsewhere")
+    known = state.emulator_json.read_text()
+    daemon.stop(state)
+    state.emulator_json.write_text(known)
     assert daemon.find(state) is None
     assert not daemon.stop(state)
-    state.write_json(state.emulator_json, known)
-    assert daemon.find(state) is not None
-    assert running.pid == known["pid"]
+    assert not is_alive(running.pid)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"pid": "x", "address": 1}', '{"pid": 1, "address": "a:1"}'])
+SENSIBLE = {"pid": 1, "address": "127.0.0.1:1", "broker": "embedded", "data_dir": "/nowhere"}
+NONSENSE = [
+    *("", "{}", "[]", "nonsense", "null"),
+    *(json.dumps({**SENSIBLE, "pid": pid}) for pid in (0, -1, "1", True, None)),
+    *(json.dumps({**SENSIBLE, "address": address}) for address in ("a", "a:b", 5, None, "a:99999")),
+    *(json.dumps({**SENSIBLE, "data_dir": folder}) for folder in ("", 5, "\0")),
+    *(json.dumps({**SENSIBLE, "broker": broker}) for broker in ("cloud", [], 1)),
+    *(json.dumps({**SENSIBLE, "options": options}) for options in (3, "x", [1])),
+    *(json.dumps({**SENSIBLE, "rest_address": address}) for address in ("a", 5)),
+]
+
+
+@pytest.mark.parametrize("content", [*NONSENSE, json.dumps(SENSIBLE)])
 def test_a_file_that_makes_no_sense_is_no_emulator(state: State, content: str) -> None:
     state.create()
     state.emulator_json.write_text(content)
@@ -149,11 +172,79 @@ def test_a_frozen_daemon_is_killed_when_the_time_is_over(state: State) -> None:
     assert not is_alive(running.pid)
 
 
+def test_how_it_was_started_is_recorded_and_stays_so(state: State) -> None:
+    daemon.start(state, options={"durability": "memory", "chaos": "delay=1ms"})
+    assert json.loads(state.emulator_json.read_text())["options"] == {"durability": "memory", "chaos": "delay=1ms"}
+    assert not daemon.start(state).started
+    assert not daemon.start(state, options={"durability": "memory"}).started
+    with pytest.raises(
+        EmulatorError, match=r"runs already at .*, --durability memory, --chaos delay=1ms\); stop it fir"
+    ):
+        daemon.start(state, options={"durability": "full"})
+
+
+def test_what_is_usual_need_not_be_said(state: State) -> None:
+    daemon.start(state)
+    assert not daemon.start(state, options={"durability": "full", "chaos": "off"}).started
+    with pytest.raises(EmulatorError, match="runs already"):
+        daemon.start(state, options={"durability": "normal"})
+
+
+def test_nonsense_is_refused_before_anything_is_started(state: State) -> None:
+    for refused in ({"broker": "cloud"}, {"host_port": "nonsense"}, {"options": {"chaos": "nonsense"}}):
+        with pytest.raises(UsageError):
+            daemon.start(state, **refused)
+    assert not state.directory.exists()
+
+
+def test_its_rest_is_at_the_same_address_unless_the_file_says_otherwise(state: State) -> None:
+    running = daemon.start(state)
+    assert running.rest_address == running.address
+    known = json.loads(state.emulator_json.read_text())
+    del known["rest_address"]
+    state.write_json(state.emulator_json, known)
+    found = daemon.find(state)
+    assert found is not None
+    assert found.rest_address == running.address
+    state.write_json(state.emulator_json, {**known, "rest_address": "127.0.0.1:9"})
+    found = daemon.find(state)
+    assert found is not None
+    assert found.rest_address == "127.0.0.1:9"
+
+
+def test_a_log_file_that_cannot_be_written_is_the_reason_given(state: State) -> None:
+    state.create()
+    state.emulator_log.mkdir()
+    with pytest.raises(EmulatorError, match=r"cannot write .*emulator.log: Is a directory"):
+        daemon.start(state)
+
+
+def test_two_that_start_in_the_foreground_at_once_end_with_one(state: State) -> None:
+    code = (
+        "import sys; from pathlib import Path; from pubsubctl.state import State;"
+        "from pubsubctl.emulator import daemon; from pubsubctl.errors import EmulatorError\n"
+        "try: daemon.serve_foreground(State(Path(sys.argv[1])), on_ready=lambda _: print('serves', flush=True))\n"
+        "except EmulatorError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(state.directory)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one,
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other,
+    ):
+        assert one.stdout is not None
+        assert other.stdout is not None
+        eventually(lambda: one.poll() is not None or other.poll() is not None, "the end of one of them")
+        assert daemon.stop(state)
+        said = sorted((one.stdout.read(), other.stdout.read()))
+    assert said[0].startswith("serves")
+    assert "runs already" in said[1]
+
+
 def test_in_the_foreground_it_is_found_and_ends_at_sigterm(state: State) -> None:
     code = (
         "import sys; from pathlib import Path; from pubsubctl.state import State;"
         "from pubsubctl.emulator import daemon;"
-        "daemon.serve_foreground(State(Path(sys.argv[1])), on_ready=lambda address: print(address, flush=True))"
+        "daemon.serve_foreground(State(Path(sys.argv[1])), on_ready=lambda it: print(it.address, flush=True))"
     )
     command = [sys.executable, "-c", code, str(state.directory)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -184,12 +275,12 @@ def test_without_its_file_it_is_found_and_stopped_by_its_lock(state: State) -> N
 def test_one_that_could_not_be_recorded_does_not_stay(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     pids = []
 
-    def fail(_state: State, pid: int, *_: object) -> None:
-        pids.append(pid)
+    def fail(_: State, running: daemon.Running) -> None:
+        pids.append(running.pid)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(daemon, "_record", fail)
+        patched.setattr(record, "write", fail)
         with pytest.raises(KeyboardInterrupt):
             daemon.start(state)
     assert not is_alive(pids[0])

@@ -10,9 +10,10 @@ from google.api_core.exceptions import InvalidArgument, ServiceUnavailable
 from grpc import StatusCode
 from pubsub_kit import Broker, eventually
 
+from pubsubctl.emulator import control
 from pubsubctl.emulator.embedded import EmbeddedBroker, MovableClock
 from pubsubctl.emulator.embedded.chaos import Chaos, Plan
-from pubsubctl.errors import UsageError
+from pubsubctl.errors import EmulatorError, UsageError
 
 
 @pytest.fixture
@@ -217,3 +218,15 @@ def test_ordered_messages_stay_in_order_among_duplicates(broker: Broker, chaos: 
     eventually(complete, "50 messages")
     firsts = list(dict.fromkeys(order))
     assert firsts == sorted(firsts)
+
+
+def test_the_plan_can_be_asked_for_and_changed_while_it_runs(broker: Broker, chaos: Chaos) -> None:
+    assert control.chaos(broker.address) == "off"
+    assert control.make_chaos(broker.address, "nack=0.5,seed=3") == "nack=0.5,seed=3"
+    assert chaos.plan == Plan.parse("nack=0.5,seed=3")
+    assert control.chaos(broker.address) == "nack=0.5,seed=3"
+    with pytest.raises(UsageError, match="'nacks=1'"):
+        control.make_chaos(broker.address, "nacks=1")
+    assert control.make_chaos(broker.address, "off") == "off"
+    with pytest.raises(EmulatorError, match="does not answer"):
+        control.chaos("127.0.0.1:1")

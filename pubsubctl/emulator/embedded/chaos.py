@@ -56,13 +56,20 @@ class Plan:
         rates = tuple((name, _rate(name, given[name])) for name in RATES if name in given)
         return cls(rates, _delay_s(given.get("delay", "0")), _seed(given.get("seed")))
 
+    @property
+    def is_eventful(self) -> bool:
+        """Whether anything happens by it."""
+        return bool(self.delay_s or any(rate for _, rate in self.rates))
+
     def __str__(self) -> str:
+        if not self.is_eventful:
+            return "off"
         parts = [f"{name}={rate:g}" for name, rate in self.rates if rate]
         if self.delay_s:
             parts.append(f"delay={self.delay_s * 1_000:g}ms")
-        if parts and self.seed is not None:
+        if self.seed is not None:
             parts.append(f"seed={self.seed}")
-        return ",".join(parts) or "off"
+        return ",".join(parts)
 
 
 class Chaos(Faults):

@@ -45,7 +45,11 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    serving = await Serving.start(data_dir, host_port=host_port, durability=durability, faults=faults)
+    serving = await Serving.start(
+        data_dir, host_port=host_port, durability=durability, faults=faults, on_shutdown=stop.set
+    )
+    if faults.plan.is_eventful:
+        print(f"making faults: {faults.plan}", file=sys.stderr, flush=True)  # noqa: T201 - for whoever starts it
     on_ready(serving.address)
     try:
         while not stop.is_set():
