@@ -80,3 +80,43 @@ def test_the_python_example(folder):
     assert run.returncode == 0, run.stderr
     assert "{'json_data': {'test_value': 0}, 'status': 'OK'}" in run.stdout
     assert run.stdout.count(" succeeded") == 1000
+
+
+def test_the_emulator_on_its_own(folder):
+    asked = [command for command, _ in commands(section("A Pub/Sub to test against"))]
+    run = shell(folder, "\n".join(asked))
+    assert run.returncode == 0, run.stderr
+    assert '{"order": 1}' in run.stdout
+    assert "nack=0.1,disconnect=0.01,unavailable=0.01,seed=" in run.stdout
+    assert not (folder / ".pubsubctl" / "emulator.json").exists()
+
+
+CONSUMER = """
+import os
+from google.cloud import pubsub_v1
+
+TOPIC, SUBSCRIPTION = "projects/p/topics/orders", "projects/p/subscriptions/billing"
+
+
+def pulled():
+    return pubsub_v1.SubscriberClient().pull(subscription=SUBSCRIPTION, max_messages=1, timeout=5).received_messages
+
+
+def run_my_consumer_that_crashes():
+    publisher = pubsub_v1.PublisherClient()
+    publisher.create_topic(name=TOPIC)
+    pubsub_v1.SubscriberClient().create_subscription(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=600)
+    publisher.publish(TOPIC, b"x").result()
+    assert pulled()
+
+
+def my_consumer_gets_the_message_again():
+    return pulled()
+
+"""
+
+
+def test_the_example_with_a_clock(folder):
+    (folder / "example.py").write_text(CONSUMER + blocks(section("A Pub/Sub to test against"), "python")[0])
+    run = shell(folder, f"{sys.executable} example.py")
+    assert run.returncode == 0, run.stderr
