@@ -14,6 +14,7 @@ from pubsubctl.emulator.embedded.listener import listen
 from pubsubctl.emulator.embedded.relay import private_address
 from pubsubctl.emulator.embedded.rpcs import Rpc
 from pubsubctl.emulator.embedded.server import make_server
+from pubsubctl.errors import EmulatorError
 
 if TYPE_CHECKING:
     from pubsubctl.emulator.embedded.rest.server import HttpServer
@@ -43,23 +44,30 @@ class Entrance:
         self._http: HttpServer | None = None
 
     async def open(self) -> None:
-        """Answer requests from now on."""
+        """Answer requests from now on.
+
+        Raises:
+            EmulatorError: gRPC cannot listen at an address of its own.
+        """
         private = private_address()
-        port = self._server.add_insecure_port(private)
+        try:
+            port = self._server.add_insecure_port(private)
+        except RuntimeError as error:
+            raise EmulatorError(f"gRPC cannot listen at {private}: {error}") from error
         await self._server.start()
         where = private if private.startswith("unix") else f"{private.rpartition(':')[0]}:{port}"
         self._front = Front(self._listeners, grpc_address=where, serve_http=self._serve_http)
 
     async def close(self, grace_s: float) -> None:
         """Answer no new request; those that are under way may take ``grace_s`` seconds more."""
-        if self._front is None:
-            for listener in self._listeners:
-                listener.close()
-            return
-        self._front.stop_accepting()
+        if self._front:
+            self._front.stop_accepting()
+        for listener in self._listeners:
+            listener.close()
         self._health.stop()
         await asyncio.gather(self._server.stop(grace_s), self._close_http(grace_s))
-        await self._front.close(grace_s)
+        if self._front:
+            await self._front.close(grace_s)
 
     async def _close_http(self, grace_s: float) -> None:
         if self._http is not None:

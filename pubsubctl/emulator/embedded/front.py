@@ -34,7 +34,7 @@ class Front:
         """Accept from now on.
 
         Args:
-            listeners: non-blocking sockets, which are taken over.
+            listeners: non-blocking sockets; whoever made them closes them after ``stop_accepting``.
             grpc_address: where gRPC listens, as ``relay.private_address`` has it.
             serve_http: takes over a connection of any other kind, with what was read from it already.
         """
@@ -51,18 +51,15 @@ class Front:
             self._loop.add_reader(listener, self._accept, listener)
 
     def stop_accepting(self) -> None:
-        """Listen no more, and let those go that have not said what they want."""
+        """Accept nobody any more, and let those go that have not said what they want."""
         self._paused.clear()
-        listeners, self._listeners = self._listeners, []
-        for listener in listeners:
+        for listener in self._listeners:
             self._loop.remove_reader(listener)
-            listener.close()
         for newcomer in list(self._newcomers):
             newcomer.dismiss()
 
     async def close(self, grace_s: float) -> None:
         """Wait until gRPC has closed its connections, and close what is left after ``grace_s`` seconds."""
-        self.stop_accepting()
         try:
             async with asyncio.timeout(grace_s):
                 while self._relays:

@@ -9,7 +9,10 @@ from pubsubctl.errors import EmulatorError
 
 BACKLOG = 1_024
 ATTEMPTS = 10
+LAST_PORT = 65_535
 WILDCARDS = {"", "0.0.0.0", "::"}  # noqa: S104 - what users may ask for
+
+Address = tuple[socket.AddressFamily, Any]
 
 
 def listen(host_port: str) -> list[socket.socket]:
@@ -24,52 +27,53 @@ def listen(host_port: str) -> list[socket.socket]:
     host, port = _split(host_port)
     try:
         addresses = _addresses(host, port)
+    except (OSError, UnicodeError) as error:
+        raise _refused(host_port, f"{host} is no host that is known here") from error
+    try:
+        return _listen_at(addresses, attempts=1 if port else ATTEMPTS)
     except OSError as error:
-        raise _refused(host_port, f"{host} is no host that is known here ({error.strerror})") from error
-    for attempt in range(ATTEMPTS):
-        try:
-            return _listen_at(addresses)
-        except OSError as error:
-            # A port that is free at the first address may be taken at the second.
-            if port or error.errno != errno.EADDRINUSE or attempt == ATTEMPTS - 1:
-                raise _refused(host_port, _obstacle(host, error)) from error
-    raise AssertionError("the last attempt returns or raises")
+        raise _refused(host_port, _obstacle(host, error)) from error
 
 
 def _split(host_port: str) -> tuple[str, int]:
     host, _, port = host_port.rpartition(":")
-    if not port.isdecimal():
+    if not port.isdecimal() or int(port) > LAST_PORT:
         raise _refused(host_port, f"{port!r} is no port")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, Any]]:
-    """Families and addresses; of a wildcard, one that takes both families where the system can."""
+def _addresses(host: str, port: int) -> list[Address]:
+    """Where to listen; of a wildcard, one address that takes both families where the system can."""
     if host in WILDCARDS:
         return [(socket.AF_INET6, ("::", port)) if socket.has_dualstack_ipv6() else (socket.AF_INET, ("", port))]
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # As bytes where it can be: for a text, Python loads what encodes international names.
+    name = host.encode() if host.isascii() else host
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys((family, address) for family, _, _, _, address in found))
 
 
-def _listen_at(addresses: list[tuple[socket.AddressFamily, Any]]) -> list[socket.socket]:
+def _listen_at(addresses: list[Address], attempts: int) -> list[socket.socket]:
+    """Listen at all that there are, or at none."""
     made: list[socket.socket] = []
-    problem: OSError | None = None
+    missing: OSError | None = None
     try:
-        for family, address in addresses:
-            port = made[0].getsockname()[1] if made else address[1]
+        for family, (host, port, *more) in addresses:
             try:
-                made.append(_listener(family, (address[0], port, *address[2:])))
+                made.append(_listener(family, (host, made[0].getsockname()[1] if made else port, *more)))
             except OSError as error:
                 # A name may have an address of a family that is switched off here.
                 if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
                     raise
-                problem = error
-        if problem and not made:
-            raise problem
-    except OSError:
+                missing = error
+        if missing and not made:
+            raise missing
+    except OSError as error:
         for listener in made:
             listener.close()
-        raise
+        # A port that is free at the first address may be taken at the second.
+        if attempts == 1 or error.errno != errno.EADDRINUSE:
+            raise
+        return _listen_at(addresses, attempts - 1)
     return made
 
 

@@ -30,7 +30,11 @@ class DataLock:
                 os.close(self._file)
                 raise EmulatorError(f"{database} is in use by {_who(holder)}; stop it, or name another --data-dir")
             time.sleep(0.02)
-        self.tell(None)
+        try:
+            self.tell(None)
+        except OSError:
+            os.close(self._file)
+            raise
 
     def tell(self, address: str | None) -> None:
         """Write down who holds the lock and where it serves."""

@@ -28,7 +28,7 @@ _PHRASES = frozenset(HTTPStatus)
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-class Refused(Exception):
+class Unreadable(Exception):
     """A request is answered with ``response`` before all of it was read, and the connection ends."""
 
     def __init__(self, status: HTTPStatus, text: str) -> None:
@@ -57,8 +57,8 @@ class Connection:
         try:
             while await self._exchange():
                 self._state.start_next_cycle()
-        except Refused as refused:
-            await self._refuse(refused.response)
+        except Unreadable as error:
+            await self._refuse(error.response)
         except h11.RemoteProtocolError as error:
             await self._refuse(failed(error.error_status_hint, "INVALID_ARGUMENT", f"This is no HTTP request: {error}"))
         except OSError:
@@ -157,12 +157,12 @@ def _decoder(coding: str) -> Callable[[bytes], bytes]:
     """What undoes a content coding: Google's client for Java compresses what it sends.
 
     Raises:
-        Refused: 415, for another coding than gzip.
+        Unreadable: 415, for another coding than gzip.
     """
     if coding in {"", "identity"}:
         return lambda content: content
     if coding != "gzip":
-        raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {coding} is not read here; gzip is")
+        raise Unreadable(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {coding} is not read here; gzip is")
     inflater = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
     def inflate(content: bytes) -> bytes:
@@ -170,10 +170,10 @@ def _decoder(coding: str) -> Callable[[bytes], bytes]:
             # One byte more than allowed is enough to know that it is too much.
             return inflater.decompress(content, BODY_SIZE + 1)
         except zlib.error as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"The body is no gzip: {error}") from error
+            raise Unreadable(HTTPStatus.BAD_REQUEST, f"The body is no gzip: {error}") from error
 
     return inflate
 
 
-def _too_large() -> Refused:
-    return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {BODY_SIZE} bytes")
+def _too_large() -> Unreadable:
+    return Unreadable(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {BODY_SIZE} bytes")

@@ -1,0 +1,533 @@
+"""REST: the same API as over gRPC, as JSON, and what HTTP asks for besides."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.pubsub_v1 import PublisherClient, SubscriberClient
+from google.pubsub_v1.services.publisher.transports import PublisherRestTransport, rest_base
+from google.pubsub_v1.services.schema_service.transports import rest_base as schema_rest_base
+from google.pubsub_v1.services.subscriber.transports import SubscriberRestTransport
+from google.pubsub_v1.services.subscriber.transports import rest_base as subscriber_rest_base
+from pubsub_kit import Broker, data_of, eventually
+from rest_kit import Answer, ask, ask_over, connection, decoded, dial, encoded, read_until
+
+from pubsubctl.emulator.embedded import EmbeddedBroker, Faults
+from pubsubctl.emulator.embedded.protocol import Empty
+from pubsubctl.emulator.embedded.rest.api import Api
+from pubsubctl.emulator.embedded.rest.connection import BODY_SIZE
+from pubsubctl.emulator.embedded.rest.guard import Guard
+from pubsubctl.emulator.embedded.rest.messages import Request
+from pubsubctl.emulator.embedded.rest.routes import TABLE
+from pubsubctl.emulator.embedded.rpcs import Rpc
+from pubsubctl.emulator.embedded.status import Refusal
+
+INVALID = "INVALID_ARGUMENT"
+
+
+class Rest:
+    """Requests to one broker, in the project of a test; a path that begins with a slash is taken as it is."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.address = broker.address
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        return ask(self.address, method, self.target(path), body, **headers)
+
+    def target(self, path: str) -> str:
+        return path if path.startswith("/") else f"/v1/projects/{self.broker.project}/{path}"
+
+    def subscription(self, **settings: Any) -> str:
+        """A subscription, and a topic of the same id, both made over gRPC."""
+        topic = self.broker.topic()
+        return self.broker.subscription(topic, **settings).split("/", 2)[2]
+
+
+@pytest.fixture
+def rest(embedded: Broker) -> Rest:
+    return Rest(embedded)
+
+
+# The routes
+
+
+def google_routes() -> set[tuple[str, str, str, str]]:
+    """What google-cloud-pubsub's own REST transports know."""
+    found = set()
+    for module in (rest_base, subscriber_rest_base, schema_rest_base):
+        [transport] = [kind for name, kind in vars(module).items() if name in module.__all__]
+        for name, kind in vars(transport).items():
+            if name.startswith("_Base") and hasattr(kind, "_get_http_options"):
+                for option in kind._get_http_options():
+                    found.add((name[5:], option["method"].upper(), option["uri"], option.get("body", "")))
+    return found
+
+
+def test_the_routes_are_those_of_googles_own_clients() -> None:
+    assert set(TABLE) == google_routes()
+    assert len(TABLE) == len(set(TABLE))
+
+
+def test_every_rpc_but_the_stream_has_a_route() -> None:
+    pool = Empty.DESCRIPTOR.file.pool
+    services = [f"google.pubsub.v1.{name}" for name in ("Publisher", "Subscriber", "SchemaService")]
+    services.append("google.iam.v1.IAMPolicy")
+    rpcs = {method.name for service in services for method in pool.FindServiceByName(service).methods}
+    assert rpcs - {row[0] for row in TABLE} == {"StreamingPull"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("GET", "/nope"),
+        ("GET", "/v1"),
+        ("GET", "/v1/projects/p/topics/topic:nope"),
+        ("POST", "/v1/projects/p/topics/topic:publish/x"),
+        ("GET", "/v1/projects//topics"),
+        ("GET", "/v1/projects/p/topics/"),
+        ("POST", "/v1/projects/p/subscriptions/sub:streamingPull"),
+    ],
+)
+def test_what_is_no_path_of_the_api_is_not_found(rest: Rest, method: str, target: str) -> None:
+    status, code, text = rest(method, target).error
+    assert (status, code) == (404, "NOT_FOUND")
+    assert target in text
+
+
+def test_a_path_with_another_method_says_which_it_takes(rest: Rest) -> None:
+    status, _, text = rest("POST", "topics/abc").error
+    assert status == 404
+    assert "takes DELETE and GET and PATCH and PUT, not POST" in text
+
+
+# Google's own client
+
+
+@pytest.fixture
+def clients(embedded: Broker) -> Iterator[tuple[PublisherClient, SubscriberClient]]:
+    options = {"host": f"http://{embedded.address}", "url_scheme": "http", "credentials": AnonymousCredentials()}
+    publisher = PublisherClient(transport=PublisherRestTransport(**options))
+    subscriber = SubscriberClient(transport=SubscriberRestTransport(**options))
+    yield publisher, subscriber
+    publisher.transport.close()
+    subscriber.transport.close()
+
+
+def test_googles_client_over_rest(embedded: Broker, clients: tuple[PublisherClient, SubscriberClient]) -> None:
+    publisher, subscriber = clients
+    topic, subscription = embedded.name("topics"), embedded.name("subscriptions")
+    assert publisher.create_topic(name=topic).state.name == "ACTIVE"
+    made = subscriber.create_subscription(name=subscription, topic=topic)
+    assert made.ack_deadline_seconds == 10
+    changed = {"name": subscription, "ack_deadline_seconds": 30, "labels": {"a": "b"}}
+    mask = FieldMask(paths=["ack_deadline_seconds", "labels"])
+    updated = subscriber.update_subscription(subscription=changed, update_mask=mask)
+    assert (updated.ack_deadline_seconds, updated.labels) == (30, {"a": "b"})
+    message = {"data": b"\xff\x00", "attributes": {"k": "v"}, "ordering_key": "o"}
+    [id_] = publisher.publish(topic=topic, messages=[message]).message_ids
+    [received] = subscriber.pull(subscription=subscription, max_messages=10).received_messages
+    assert (received.message.data, received.message.message_id) == (b"\xff\x00", id_)
+    assert (dict(received.message.attributes), received.message.ordering_key) == ({"k": "v"}, "o")
+    subscriber.acknowledge(subscription=subscription, ack_ids=[received.ack_id])
+    assert [one.name for one in publisher.list_topics(project=f"projects/{embedded.project}")] == [topic]
+    assert list(publisher.list_topic_subscriptions(topic=topic)) == [subscription]
+    publisher.delete_topic(topic=topic)
+    assert subscriber.get_subscription(subscription=subscription).topic == "_deleted-topic_"
+
+
+def test_errors_are_those_that_googles_client_knows(
+    embedded: Broker, clients: tuple[PublisherClient, SubscriberClient]
+) -> None:
+    publisher, subscriber = clients
+    topic = embedded.topic()
+    with pytest.raises(exceptions.Conflict, match="Topic already exists"):
+        publisher.create_topic(name=topic)
+    with pytest.raises(exceptions.NotFound):
+        subscriber.get_subscription(subscription=embedded.name("subscriptions"))
+    with pytest.raises(exceptions.BadRequest):
+        publisher.publish(topic=topic, messages=[])
+
+
+# JSON
+
+
+def test_rest_and_grpc_are_one_broker(rest: Rest) -> None:
+    assert rest("PUT", "topics/shared", {"labels": {"a": "b"}}).json["labels"] == {"a": "b"}
+    [topic] = rest.broker.publisher.list_topics(project=f"projects/{rest.broker.project}")
+    assert topic.labels == {"a": "b"}
+
+
+def test_fields_have_both_names(rest: Rest) -> None:
+    topic = rest.broker.topic()
+    body = {"topic": topic, "ack_deadline_seconds": 20, "messageRetentionDuration": "600s"}
+    got = rest("PUT", "subscriptions/both", body).json
+    assert (got["ackDeadlineSeconds"], got["messageRetentionDuration"]) == (20, "600s")
+
+
+@pytest.mark.parametrize("mask", ["ackDeadlineSeconds,retryPolicy.minimumBackoff", "ack_deadline_seconds,retry_policy"])
+@pytest.mark.parametrize("place", ["body", "query"])
+def test_field_masks_have_both_forms_and_places(rest: Rest, mask: str, place: str) -> None:
+    id_ = rest.subscription()
+    body: dict[str, Any] = {"subscription": {"ackDeadlineSeconds": 33, "retryPolicy": {"minimumBackoff": "1s"}}}
+    query = f"?updateMask={mask}" if place == "query" else ""
+    if place == "body":
+        body["updateMask"] = mask
+    assert rest("PATCH", f"{id_}{query}", body).status == 200
+    got = rest("GET", id_).json
+    assert (got["ackDeadlineSeconds"], got["retryPolicy"]["minimumBackoff"]) == (33, "1s")
+
+
+def test_the_path_says_which_resource_is_meant(rest: Rest) -> None:
+    assert rest("PUT", "topics/mine", {"name": "projects/other/topics/theirs"}).json["name"].endswith("/topics/mine")
+
+
+def test_names_in_paths_are_percent_decoded(rest: Rest) -> None:
+    made = rest("PUT", "topics/a%2Bb~c%25d", {}).json["name"]
+    assert made.endswith("/topics/a+b~c%d")
+    assert rest.broker.publisher.get_topic(topic=made)
+
+
+def test_pages_are_asked_for_by_query(rest: Rest) -> None:
+    for id_ in ("one", "two", "three"):
+        rest("PUT", f"topics/{id_}", {})
+    first = rest("GET", "topics?pageSize=2").json
+    second = rest("GET", f"topics?page_token={first['nextPageToken']}").json
+    assert [one["name"].rsplit("/", 1)[1] for one in first["topics"] + second["topics"]] == ["one", "three", "two"]
+    assert "nextPageToken" not in second
+
+
+def test_what_every_google_api_takes_is_ignored(rest: Rest) -> None:
+    parameters = "alt=json&$alt=json&key=k&prettyPrint=false&fields=*&quotaUser=u&access_token=t&$.xgafv=2&uploadType=x"
+    assert rest("GET", f"topics?{parameters}").json == {}
+
+
+def test_enum_values_are_numbers_if_asked_for(rest: Rest) -> None:
+    assert rest("PUT", "topics/state?$alt=json%3Benum-encoding%3Dint", {}).json["state"] == 1
+    assert rest("GET", "topics/state").json["state"] == "ACTIVE"
+
+
+def test_responses_are_for_people_unless_they_are_not(rest: Rest) -> None:
+    rest("PUT", "topics/lines", {})
+    assert rest("GET", "topics/lines").content.count(b"\n") > 2
+    assert b"\n" not in rest("GET", "topics/lines?prettyPrint=false").content
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"{", "The body is no JSON"),
+        (b"\xff", "The body is no JSON"),
+        (b"[" * 100_000, "The body is no JSON"),
+        ([1], "The body must be a JSON object"),
+        ({"nope": 1}, 'Unknown name "nope": Cannot find field.'),
+        ({"messages": [{}, {"data": "", "Data": ""}]}, "Unknown name \"Data\" at 'messages[1]': Cannot find field."),
+        ({"messages": {"data": ""}}, "Invalid value at 'messages': it must be a list, not an object"),
+        ({"messages": ["x"]}, "Invalid value at 'messages[0]': it must be an object, not \"x\""),
+        ({"messages": [{"data": "hello world!"}]}, "Invalid value at 'messages[0].data': it must be base64, not"),
+        ({"messages": [{"data": "aaaaa"}]}, "Invalid value at 'messages[0].data': it must be base64, not"),
+        ({"messages": [{"data": 5}]}, "Invalid value at 'messages[0].data': it must be a string in base64, not 5"),
+        ({"messages": [{"attributes": {"a": 1}}]}, "Invalid value at 'messages[0].attributes[a]': it must be a string"),
+        ({"messages": [{"publishTime": 7}]}, "publishTime"),
+        ({"messages": [{"publishTime": "yesterday"}]}, "publishTime"),
+        ({"messages": [None]}, "Invalid value at 'messages[0]': it must be an object, not null"),
+    ],
+)
+def test_a_malformed_body_is_refused_with_its_mistake(rest: Rest, body: Any, problem: str) -> None:
+    status, code, text = rest("POST", "topics/any:publish", body).error
+    assert (status, code) == (400, INVALID)
+    assert problem in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("pageSize=many", "pageSize"),
+        ("nope=1", 'Unknown name "nope"'),
+        ("pageSize.x=1", 'Unknown name "pageSize.x"'),
+    ],
+)
+def test_a_malformed_query_is_refused_with_its_mistake(rest: Rest, query: str, problem: str) -> None:
+    status, code, text = rest("GET", f"topics?{query}").error
+    assert (status, code) == (400, INVALID)
+    assert problem in text
+
+
+def test_base64_may_be_url_safe_and_without_padding(rest: Rest) -> None:
+    id_ = rest.subscription()
+    topic = rest("GET", id_).json["topic"]
+    assert rest("POST", f"/v1/{topic}:publish", {"messages": [{"data": "-_8"}]}).status == 200
+    [received] = rest("POST", f"{id_}:pull", {"maxMessages": 1}).json["receivedMessages"]
+    assert decoded(received["message"]["data"]) == b"\xfb\xff"
+
+
+class Reasoned(Faults):
+    """Refuses with a reason that programs can read."""
+
+    async def before_rpc(self, method: str) -> None:
+        raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "no", reason="BECAUSE", metadata={"a": "b"})
+
+
+def test_a_reason_goes_with_an_error(tmp_path: Any) -> None:
+    info = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "BECAUSE",
+        "domain": "pubsub.googleapis.com",
+        "metadata": {"a": "b"},
+    }
+    with EmbeddedBroker(tmp_path, faults=Reasoned()) as broker:
+        answer = ask(broker.address, "GET", "/v1/projects/p/topics")
+        client = Broker("embedded", broker.address)
+        with pytest.raises(exceptions.FailedPrecondition) as caught:
+            client.publisher.get_topic(topic="x")
+        client.close()
+    assert answer.error == (400, "FAILED_PRECONDITION", "no")
+    assert answer.json["error"]["details"] == [info]
+    assert (caught.value.reason, caught.value.domain, caught.value.metadata) == (
+        "BECAUSE",
+        "pubsub.googleapis.com",
+        {"a": "b"},
+    )
+
+
+def test_what_nobody_answers_is_unimplemented() -> None:
+    service = Empty.DESCRIPTOR.file.pool.FindServiceByName("google.iam.v1.IAMPolicy")
+    rpcs = {method.name: Rpc(method, None, Faults()) for method in service.methods}
+    api = Api(rpcs, {}, host="127.0.0.1")
+    answer = asyncio.run(api.answer(Request("GET", "/v1/projects/p/topics/topic:getIamPolicy", {})))
+    assert answer.status == 501
+    assert b"google.iam.v1.IAMPolicy/GetIamPolicy is not implemented" in answer.body
+
+
+def test_a_mistake_of_the_emulators_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(_body: Any) -> None:
+        raise ZeroDivisionError
+
+    api = Api({}, {("GET", "/broken"): broken}, host="127.0.0.1")
+    assert asyncio.run(api.answer(Request("GET", "/broken", {}))).status == 500
+    assert "ZeroDivisionError" in caplog.text
+
+
+# Pulling
+
+
+def test_a_pull_waits_for_a_message(rest: Rest) -> None:
+    id_ = rest.subscription()
+    topic = rest("GET", id_).json["topic"]
+    publishing = threading.Timer(0.3, rest.broker.publish, (topic, b"late"))
+    publishing.start()
+    [received] = rest("POST", f"{id_}:pull", {"maxMessages": 5}).json["receivedMessages"]
+    publishing.join()
+    assert decoded(received["message"]["data"]) == b"late"
+
+
+def test_a_pull_is_answered_before_the_client_gives_up(rest: Rest) -> None:
+    answer = rest("POST", f"{rest.subscription()}:pull", {"maxMessages": 5}, X_Server_Timeout="0.5")
+    assert (answer.status, answer.json) == (200, {})
+
+
+def test_a_pull_of_a_client_that_has_gone_takes_no_message(rest: Rest) -> None:
+    id_ = rest.subscription()
+    topic = rest("GET", id_).json["topic"]
+    body = b'{"maxMessages": 5}'
+    for _ in range(3):
+        with dial(rest.address) as gone:
+            head = f"POST {rest.target(id_)}:pull HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+            gone.sendall(head.encode() + body)
+            gone.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                gone.recv(1)
+    # The next request is answered after what the others closed was noticed.
+    rest("GET", id_)
+    rest.broker.publish(topic, b"for the living")
+    subscription = f"projects/{rest.broker.project}/{id_}"
+    assert data_of(rest.broker.pull(subscription, 1)) == [b"for the living"]
+
+
+# HTTP
+
+
+def test_the_root_says_ok(rest: Rest) -> None:
+    answer = rest("GET", "/")
+    assert (answer.status, answer.content) == (200, b"Ok\n")
+
+
+def test_head_is_get_without_the_body(rest: Rest) -> None:
+    rest("PUT", "topics/head", {})
+    got, headed = rest("GET", "topics/head"), rest("HEAD", "topics/head")
+    assert (headed.status, headed.content) == (200, b"")
+    assert headed.headers["content-length"] == str(len(got.content))
+
+
+def test_options_tells_the_methods_and_grants_web_pages_nothing(rest: Rest) -> None:
+    answer = rest("OPTIONS", "topics/any", Origin="http://example.com")
+    assert (answer.status, answer.headers["allow"]) == (200, "DELETE, GET, PATCH, PUT, OPTIONS")
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_a_connection_serves_many_requests(rest: Rest) -> None:
+    with connection(rest.address) as made:
+        for number in range(5):
+            assert ask_over(made, "PUT", rest.target(f"topics/many-{number}"), {}).status == 200
+            assert ask_over(made, "GET", rest.target("topics/none")).status == 404
+
+
+def test_requests_that_are_sent_ahead_are_answered_in_turn(rest: Rest) -> None:
+    with dial(rest.address) as sock:
+        first = f"PUT {rest.target('topics/ahead')} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        second = f"GET {rest.target('topics/ahead')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        sock.sendall((first + second).encode())
+        content = read_until(sock, b"never")
+    assert content.count(b"HTTP/1.1 200 OK") == 2
+    assert content.count(b"/topics/ahead") == 2
+
+
+def test_a_request_may_come_in_pieces(rest: Rest) -> None:
+    with dial(rest.address) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        content = f'PUT {rest.target("topics/pieces")} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{{"name":""}}'
+        for byte in content.replace("10", "11").encode():
+            sock.sendall(bytes([byte]))
+        assert b"200 OK" in read_until(sock, b"\r\n\r\n")
+
+
+def test_http_1_0_is_answered(rest: Rest) -> None:
+    with dial(rest.address) as sock:
+        sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert read_until(sock, b"never").endswith(b"Ok\n")
+
+
+def test_a_body_may_be_chunked(rest: Rest) -> None:
+    with connection(rest.address) as made:
+        made.request("PUT", rest.target("topics/chunked"), iter([b'{"labels"', b':{"a":"b"}}']))
+        assert b'"a": "b"' in made.getresponse().read()
+
+
+def test_a_body_may_be_compressed(rest: Rest) -> None:
+    content = gzip.compress(b'{"labels":{"a":"b"}}')
+    assert rest("PUT", "topics/small", content, Content_Encoding="gzip").json["labels"] == {"a": "b"}
+    assert rest("PUT", "topics/bad", b"no gzip", Content_Encoding="gzip").status == 400
+    assert rest("PUT", "topics/other", content, Content_Encoding="br").status == 415
+
+
+def test_a_client_that_asks_is_told_to_go_on(rest: Rest) -> None:
+    with dial(rest.address) as sock:
+        head = f"PUT {rest.target('topics/expected')} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+        sock.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+        sock.sendall(b"{}")
+        assert b"200 OK" in read_until(sock, b"\r\n\r\n")
+
+
+def test_an_upgrade_to_another_protocol_is_not_taken(rest: Rest) -> None:
+    """As Java's client offers it with its first request."""
+    answer = rest("GET", "/", Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQA")
+    assert (answer.status, answer.content) == (200, b"Ok\n")
+
+
+def test_ten_megabytes_go_through(rest: Rest) -> None:
+    id_ = rest.subscription()
+    topic = rest("GET", id_).json["topic"]
+    data = bytes(range(256)) * 38_000
+    assert rest("POST", f"/v1/{topic}:publish", {"messages": [{"data": encoded(data)}]}).status == 200
+    [received] = rest("POST", f"{id_}:pull", {"maxMessages": 1}).json["receivedMessages"]
+    assert decoded(received["message"]["data"]) == data
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(rest: Rest) -> None:
+    with dial(rest.address) as sock:
+        sock.sendall(f"PUT /v1 HTTP/1.1\r\nHost: x\r\nContent-Length: {BODY_SIZE + 1}\r\n\r\n".encode())
+        assert read_until(sock, b"\r\n\r\n").startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_body_that_grows_too_large_is_refused(rest: Rest, compressed: bool) -> None:
+    portion = b" " * 2**20
+    portions = [portion] * (BODY_SIZE // len(portion) + 2)
+    headers = {"Content-Encoding": "gzip"} if compressed else {}
+    content = iter([gzip.compress(b"".join(portions))] if compressed else portions)
+    with connection(rest.address) as made:
+        made.request("PUT", rest.target("topics/large"), content, headers)
+        assert made.getresponse().status == 413
+
+
+def test_a_head_that_is_too_large_is_refused(rest: Rest) -> None:
+    assert rest("GET", "/", X_Large="x" * 1_000_000).status == 431
+
+
+@pytest.mark.parametrize("content", [b"what is this\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n\r\n"])
+def test_what_is_no_http_is_told_so(rest: Rest, content: bytes) -> None:
+    with dial(rest.address) as sock:
+        sock.sendall(content)
+        assert read_until(sock, b"never").startswith(b"HTTP/1.1 400")
+
+
+# Who may ask
+
+
+def test_a_web_page_changes_nothing(rest: Rest) -> None:
+    rest("PUT", "topics/kept", {})
+    status, code, _ = rest("DELETE", "topics/kept", Origin="http://example.com").error
+    assert (status, code) == (403, "PERMISSION_DENIED")
+    assert rest("GET", "topics/kept", Origin="http://example.com").status == 200
+
+
+@pytest.mark.parametrize(
+    ("listening", "host", "passes"),
+    [
+        ("127.0.0.1", "127.0.0.1:8085", True),
+        ("127.0.0.1", "localhost:8085", True),
+        ("127.0.0.1", "LOCALHOST", True),
+        ("127.0.0.1", "[::1]:8085", True),
+        ("127.0.0.1", "192.168.1.2:8085", True),
+        ("127.0.0.1", "emulator:8085", True),
+        ("127.0.0.1", "host.docker.internal:8085", True),
+        ("127.0.0.1", "", True),
+        ("127.0.0.1", "attacker.example:8085", False),
+        ("127.0.0.1", "127.0.0.1.attacker.example:8085", False),
+        ("[::1]", "attacker.example:8085", False),
+        ("localhost", "attacker.example.:8085", False),
+        ("0.0.0.0", "emulator.example:8085", True),
+        ("192.168.1.2", "emulator.example", True),
+        ("", "emulator.example", True),
+    ],
+)
+def test_a_host_name_that_anybody_could_have_made_up_is_refused(listening: str, host: str, passes: bool) -> None:
+    request = Request("GET", "/", {"host": host} if host else {})
+    with contextlib.nullcontext() if passes else pytest.raises(Refusal, match=r"attacker\.example"):
+        Guard(listening).check(request)
+
+
+# The emulator's own requests
+
+
+def test_a_reset_leaves_nothing(tmp_path: Any) -> None:
+    with EmbeddedBroker(tmp_path) as emulator:
+        broker = Broker("embedded", emulator.address)
+        topic, subscription = broker.pair()
+        broker.publish(topic, b"1")
+        broker.subscriber.create_snapshot(name=broker.name("snapshots"), subscription=subscription)
+        schema = {"type": "AVRO", "definition": '{"type": "record", "name": "R", "fields": []}'}
+        made = ask(emulator.address, "POST", f"/v1/projects/{broker.project}/schemas?schemaId=schema", schema)
+        assert made.json["name"] == f"projects/{broker.project}/schemas/schema"
+        assert ask(emulator.address, "POST", "/reset").json == {}
+        project = f"projects/{broker.project}"
+        for collection in ("topics", "subscriptions", "snapshots", "schemas"):
+            assert ask(emulator.address, "GET", f"/v1/{project}/{collection}").json == {}
+        broker.close()
+
+
+def test_an_emulator_that_is_part_of_a_program_is_not_shut_down_by_others(rest: Rest) -> None:
+    status, code, _ = rest("POST", "/shutdown").error
+    assert (status, code) == (501, "UNIMPLEMENTED")
+    eventually(lambda: rest("GET", "/").status == 200, "an answer")
