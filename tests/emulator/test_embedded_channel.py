@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ from pubsubctl.emulator.embedded.topic import Topic
 BODY = b"\x0a\x01x"
 
 
-class Log:
+class Messages:
     """Answers with one message, or fails as a damaged file does."""
 
     broken = True
@@ -41,7 +42,7 @@ class Around:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.faults = Faults()
-        self.log = Log()
+        self.log = types.SimpleNamespace(messages=Messages())
 
     async def read(self, function: Callable[[], Any]) -> Any:
         await asyncio.sleep(0.01)
@@ -59,7 +60,7 @@ OVER = Refusal(StatusCode.UNAVAILABLE, "the test is over")
 def test_who_does_not_wait_still_gets_what_is_being_loaded_and_its_lease_ends() -> None:
     async def scenario() -> None:
         around = Around()
-        around.log.broken = False
+        around.log.messages.broken = False
         channel = make_channel(around)
         [message] = await channel.take(Outlet(ack_deadline_s=0.05), wait=False)
         assert await channel.take(Outlet(), wait=False) == []
@@ -139,7 +140,7 @@ def test_takers_are_told_and_may_try_again() -> None:
         with pytest.raises(Refusal, match="malformed") as caught:
             await asyncio.wait_for(channel.take(Outlet()), 5)
         assert caught.value.code is StatusCode.INTERNAL
-        around.log.broken = False
+        around.log.messages.broken = False
         [message] = await asyncio.wait_for(channel.take(Outlet()), 5)
         assert message.body == BODY
         channel.close(caught.value)

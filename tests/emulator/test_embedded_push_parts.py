@@ -8,6 +8,7 @@ import sqlite3
 import ssl
 import subprocess
 import sys
+import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -300,8 +301,8 @@ def test_an_https_endpoint_needs_a_certificate_that_is_trusted(tmp_path: Path, m
 # One subscription
 
 
-class Log:
-    """Has nothing."""
+class Messages:
+    """There are none."""
 
     def read(self, *_: object, **__: object) -> Any:
         raise AssertionError
@@ -313,7 +314,7 @@ class Around:
     def __init__(self) -> None:
         self.clock = SystemClock()
         self.faults = Faults()
-        self.log = Log()
+        self.log = types.SimpleNamespace(messages=Messages())
         self.acknowledged_ids: list[int] = []
 
     async def read(self, function: Callable[[], Any]) -> Any:
@@ -388,12 +389,12 @@ def test_a_subscription_that_cannot_be_taken_from_is_tried_again() -> None:
         async with server:
             channel = push_channel(around, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
             channel.topic.tail = 2  # a message that the log does not have
-            channel._around.log.read = lambda *_, **__: _damaged()
+            channel._around.log.messages.read = lambda *_, **__: _damaged()
             pushing = Pushing(around.clock)
             pushing.follow(channel)
             await asyncio.sleep(0.1)
             message = PubsubMessage(data=b"x", message_id="1").SerializeToString()
-            channel._around.log.read = lambda *_, **__: ([(1, message)], 2)
+            channel._around.log.messages.read = lambda *_, **__: ([(1, message)], 2)
             await until(lambda: around.acknowledged_ids == [1])
             await pushing.close()
 

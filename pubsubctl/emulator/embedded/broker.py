@@ -165,7 +165,7 @@ class Broker:
     async def _load_bodies(self, channel: Channel, messages: list[Message]) -> None:
         missing = {message.id: message for message in messages if message.body is None}
         while missing:
-            read = partial(self.log.bodies, channel.topic.uid, sorted(missing), size=READ_SIZE)
+            read = partial(self.log.messages.bodies, channel.topic.uid, sorted(missing), size=READ_SIZE)
             for id_, body in (await self.read(read)).items():
                 missing.pop(id_).body = body
 

@@ -83,11 +83,11 @@ class Loading:
     async def _load_some(self, deliveries: Deliveries) -> None:
         log, topic = self._around.log, self._topic
         if ids := deliveries.bodiless(READ_BODIES):
-            deliveries.load_bodies(await self._around.read(lambda: log.bodies(topic.uid, ids, size=READ_SIZE)))
+            deliveries.load_bodies(await self._around.read(lambda: log.messages.bodies(topic.uid, ids, size=READ_SIZE)))
             return
         tail, start = topic.tail, deliveries.position
         wanted = min(deliveries.wants(), READ_MESSAGES)
         messages, position = await self._around.read(
-            lambda: log.read(topic.uid, start, messages=wanted, size=READ_SIZE)
+            lambda: log.messages.read(topic.uid, start, messages=wanted, size=READ_SIZE)
         )
         deliveries.load(messages, position if messages else tail)

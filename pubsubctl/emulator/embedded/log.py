@@ -14,12 +14,13 @@ import sqlite3
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from pubsubctl.emulator.embedded.frames import pack, pack_ids, unpack, unpack_ids
+from pubsubctl.emulator.embedded.frames import pack, pack_ids, unpack_ids
 from pubsubctl.emulator.embedded.group import Group, Sweep
 from pubsubctl.emulator.embedded.layout import check, explained, prepare
-from pubsubctl.emulator.embedded.message import publish_time_ns
+from pubsubctl.emulator.embedded.messages import Messages
+from pubsubctl.emulator.embedded.stored import StoredSnapshot, StoredSubscription
 
 SYNCHRONOUS = {"full": "FULL", "normal": "NORMAL", "memory": "OFF"}
 ROW_SIZE = 2**20
@@ -28,32 +29,8 @@ SPARE_PAGES = 4_096
 SHRINK_PAGES = 1_024
 
 
-class StoredSubscription(NamedTuple):
-    """A row of ``subscriptions``."""
-
-    uid: int
-    topic: int
-    config: bytes
-    position: int
-    unsettled: array[int]
-    origin: int
-    epoch: int
-    active_at: int
-
-
-class StoredSnapshot(NamedTuple):
-    """A row of ``snapshots``."""
-
-    uid: int
-    topic: int
-    config: bytes
-    position: int
-    unsettled: array[int]
-    settled: array[int]
-
-
 class Log:
-    """One open file. ``commit`` belongs to one thread and the reads to another; both run beside each other."""
+    """One open file. ``commit`` belongs to one thread and ``messages`` to another; both run beside each other."""
 
     def __init__(self, path: Path, *, durability: str = "full") -> None:
         """Open the file, or create it.
@@ -79,12 +56,11 @@ class Log:
             except BaseException:
                 self._writer.close()
                 raise
-            self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._reader.execute("PRAGMA query_only = ON")
+            self.messages = Messages(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
 
     def close(self) -> None:
         """Close the file; what was committed stays."""
-        self._reader.close()
+        self.messages.close()
         self._writer.close()
 
     # What the broker starts from
@@ -135,85 +111,6 @@ class Log:
     def rows(self, statement: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """What a query finds, for parts of the broker that keep a table of their own."""
         return self._writer.execute(statement, parameters).fetchall()
-
-    # Reading messages
-
-    def read(self, topic: int, position: int, *, messages: int, size: int) -> tuple[list[tuple[int, bytes]], int]:
-        """The topic's messages from id ``position`` on: at least one row of them, until either limit is passed.
-
-        Returns:
-            Ids and bodies, and the position after them; ``position`` itself when there are none.
-        """
-        found: list[tuple[int, bytes]] = []
-        rows = self._reader.execute(
-            "SELECT frame, last_id FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id", (topic, position)
-        )
-        for frame, last_id in rows:
-            found += [(id_, body) for id_, body in unpack(frame) if id_ >= position]
-            position = last_id + 1
-            size -= len(frame)
-            if size <= 0 or len(found) >= messages:
-                break
-        rows.close()
-        return found, position
-
-    def bodies(self, topic: int, ids: list[int], *, size: int) -> dict[int, bytes | None]:
-        """The bodies of the first of ``ids`` (rising) until ``size`` is passed; None for one that is not in the log."""
-        found: dict[int, bytes | None] = {}
-        frame: dict[int, bytes] = {}
-        last_id = -1
-        for id_ in ids:
-            if id_ > last_id:
-                frame, last_id = self._frame(topic, id_)
-            body = found[id_] = frame.get(id_)
-            size -= len(body or b"")
-            if size <= 0:
-                break
-        return found
-
-    def _frame(self, topic: int, id_: int) -> tuple[dict[int, bytes], int]:
-        """The row that holds message ``id_`` if any does, and the highest id for which it is the right one to ask."""
-        row = self._reader.execute(
-            "SELECT frame, last_id FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id LIMIT 1",
-            (topic, id_),
-        ).fetchone()
-        return (dict(unpack(row[0])), row[1]) if row else ({}, id_)
-
-    def published_at(self, topic: int, id_: int) -> int | None:
-        """When the first message from id ``id_`` on was written, in seconds since 1970; None if there is none."""
-        row = self._row_from(topic, id_)
-        return row[1] if row else None
-
-    def first_since(self, topic: int, seconds: int, tail: int) -> int:
-        """The id of the first message written at ``seconds`` since 1970 or later; ``tail`` if there is none."""
-        low, high = 0, tail
-        while low < high:
-            middle = (low + high) // 2
-            row = self._row_from(topic, middle)
-            if row is None or row[1] >= seconds:
-                high = middle
-            else:
-                low = row[0] + 1
-        return min(low, tail)
-
-    def first_published(self, topic: int, time_ns: int, tail: int) -> int:
-        """The id of the first message whose publish time is ``time_ns`` since 1970 or later; ``tail`` if none is."""
-        start = self.first_since(topic, time_ns // 1_000_000_000, tail)
-        rows = self._reader.execute(
-            "SELECT frame FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id", (topic, start)
-        )
-        ids = (id_ for (frame,) in rows for id_, body in unpack(frame) if publish_time_ns(body) >= time_ns)
-        first = next(ids, tail)
-        rows.close()
-        return first
-
-    def _row_from(self, topic: int, id_: int) -> tuple[int, int] | None:
-        """The last id of the row that has the first message from ``id_`` on, and when that row was written."""
-        row: tuple[int, int] | None = self._reader.execute(
-            "SELECT last_id, published_at FROM messages WHERE topic = ? AND last_id >= ? ORDER BY last_id LIMIT 1",
-            (topic, id_),
-        ).fetchone()
-        return row
 
     # Writing
 

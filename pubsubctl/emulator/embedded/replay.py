@@ -81,7 +81,7 @@ class Replay:
         """A snapshot lives as long as its oldest message can: a week from when that was published."""
         now_s = self._now_s()
         log, topic, oldest = self._broker.log, channel.topic, channel.deliveries.backlog().oldest()
-        published_at = await self._broker.read(lambda: log.published_at(topic.uid, oldest))
+        published_at = await self._broker.read(lambda: log.messages.published_at(topic.uid, oldest))
         config = SnapshotConfig(name=name, topic=DELETED_TOPIC if topic.deleted else topic.name, labels=request.labels)
         config.expire_time.seconds = limits.snapshot_expiry(published_at or now_s, now_s)
         return config

@@ -90,7 +90,7 @@ class Retention:
     async def _forget_old(self, topic: Topic, now_s: int) -> None:
         """Drop what is older than a subscription keeps it; then what nobody has any more can go."""
         log = self._around.log
-        oldest_s = await self._around.read(lambda: log.published_at(topic.uid, 0))
+        oldest_s = await self._around.read(lambda: log.messages.published_at(topic.uid, 0))
         if oldest_s is None:
             return
         for channel in list(topic.channels.values()):
@@ -103,7 +103,7 @@ class Retention:
 
     async def _drop_before(self, channel: Channel, before_s: int) -> None:
         log, topic, deliveries = self._around.log, channel.topic, channel.deliveries
-        first = await self._around.read(lambda: log.first_since(topic.uid, before_s, topic.tail))
+        first = await self._around.read(lambda: log.messages.first_since(topic.uid, before_s, topic.tail))
         if channel.deliveries is deliveries and not channel.is_held and deliveries.drop_below(first):
             self._around.upkeep.fold(channel)
             self._around.committer.open()

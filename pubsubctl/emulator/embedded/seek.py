@@ -49,12 +49,12 @@ def to_time(around: Surroundings, time_ns: int) -> Callable[[Channel], Awaitable
     async def backlog(channel: Channel) -> Backlog:
         tail = await around.settled_down()
         topic = channel.topic
-        first = await around.read(lambda: around.log.first_published(topic.uid, time_ns, tail))
+        first = await around.read(lambda: around.log.messages.first_published(topic.uid, time_ns, tail))
         current = channel.deliveries.backlog()
         if not channel.replayable_s:
             return current.since(first)
         oldest_s = around.clock.time_ns() // NANOS - int(channel.replayable_s)
-        kept = await around.read(lambda: around.log.first_since(topic.uid, oldest_s, tail))
+        kept = await around.read(lambda: around.log.messages.first_since(topic.uid, oldest_s, tail))
         origin = 0 if topic.retention_s else channel.origin
         return Backlog(max(first, kept, origin))
 
