@@ -12,7 +12,7 @@ from pubsub_kit import Broker, data_of
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults, upkeep
 from pubsubctl.emulator.embedded import broker as broker_module
 from pubsubctl.emulator.embedded.deliveries import Window
-from pubsubctl.emulator.embedded.log import Log
+from pubsubctl.emulator.embedded.messages import Messages
 
 ATTEMPTS = 5
 
@@ -78,14 +78,14 @@ def test_what_could_not_be_read_is_delivered_on(
     topic, subscription, dead_subscription = dead_letter_pair(broker)
     broker.publish(topic, b"x")
     last = pull_for_the_last_time(broker, subscription, 1)
-    bodies, failures = Log.bodies, [error]
+    bodies, failures = Messages.bodies, [error]
 
-    def failing_once(self: Log, *given: Any, **more: Any) -> Any:
+    def failing_once(self: Messages, *given: Any, **more: Any) -> Any:
         if failures:
             raise failures.pop()
         return bodies(self, *given, **more)
 
-    monkeypatch.setattr(Log, "bodies", failing_once)
+    monkeypatch.setattr(Messages, "bodies", failing_once)
     broker.modify(subscription, 0, *last)
     [again] = broker.pull_all(subscription, 1)
     assert not failures
