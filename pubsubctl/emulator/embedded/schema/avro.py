@@ -21,10 +21,10 @@ class AvroSchema:
         Raises:
             InvalidDefinition: it is none.
         """
-        self._type = parse_definition(definition)
-        self.read_json: Callable[[bytes], None] = json_reader(self._type)
-        self.read_binary: Callable[[bytes], None] = binary_reader(self._type)
+        self._definition = parse_definition(definition)
+        self.read_json: Callable[[bytes], None] = json_reader(self._definition)
+        self.read_binary: Callable[[bytes], None] = binary_reader(self._definition)
 
     def incompatibility(self, earlier: AvroSchema) -> str | None:
         """Why this cannot be a revision beside ``earlier``: one of them cannot read what the other wrote."""
-        return obstacle(earlier._type, self._type) or obstacle(self._type, earlier._type)
+        return obstacle(earlier._definition, self._definition) or obstacle(self._definition, earlier._definition)

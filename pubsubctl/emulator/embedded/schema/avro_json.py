@@ -1,8 +1,11 @@
-"""The JSON encoding of Avro (avro.apache.org/docs/1.11.1/specification/#json-encoding).
+"""The JSON encoding of Avro (avro.apache.org/docs/1.11.1/specification/#json-encoding), as fastavro validates it.
+
+fastavro has a reader of JSON, but it looks at no value's type, fills in what is missing, and cannot read types that
+hold themselves. Its validation of Python values does all that: what is validated here is the message as parsed JSON,
+and a definition is turned into one of the shape that its values have in JSON.
 
 A record must have every field, as defaults are a reader's matter; what it has besides is let pass, as Cloud Pub/Sub
-does. A value of a union stands in an object with the name of its type, unless it is null. Numbers are JSON's own, so
-there is no NaN and no infinity.
+does. Numbers are JSON's own, so there is no NaN and no infinity.
 """
 
 from __future__ import annotations
@@ -11,232 +14,59 @@ import json
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from pubsubctl.emulator.embedded.schema.avro_types import (
-    Array,
-    Enum,
-    Fixed,
-    Map,
-    Named,
-    Primitive,
-    Record,
-    Type,
-    Union,
-)
-from pubsubctl.emulator.embedded.schema.problems import Mismatch, shown
+import fastavro
+from fastavro.validation import ValidationError, validate
+from fastavro.write import LOGICAL_WRITERS
 
-Check = Callable[[Any], None]
+from pubsubctl.emulator.embedded.schema.avro_definition import ENVELOPE, Definition, name_of
+from pubsubctl.emulator.embedded.schema.nesting import deeper_than
+from pubsubctl.emulator.embedded.schema.problems import InvalidDefinition, Mismatch, shown
 
-_BYTE = 0xFF
-_ABSENT = object()
+NESTING = 500
+
+# fastavro puts whole values and definitions into the texts of its errors, at each level, and all again at the next.
+EXPLAINED_SIZE = 16 * 1024
+EXPLAINED_NESTING = 20
+
+_LOGICAL_TYPE = "pubsubctl-json"
 
 
-def json_reader(kind: Type) -> Callable[[bytes], None]:
-    """What reads one value of type ``kind`` from bytes, and raises Mismatch if they are none."""
-    check = _Checks().of(kind)
+def json_reader(definition: Definition) -> Callable[[bytes], None]:
+    """What reads one value from bytes, and raises Mismatch if they are none.
+
+    Raises:
+        InvalidDefinition: a union has types that could not be told apart.
+    """
+    shape = fastavro.parse_schema(_shape(definition.envelope))
 
     def read(data: bytes) -> None:
+        message = {"value": _parsed(data)}
         try:
-            check(_DECODER.decode(data.decode()))
-        except ValueError as error:
-            raise Mismatch(f"it is no JSON: {error}") from error
-        except RecursionError as error:
-            raise Mismatch("it is nested too deep") from error
+            fits = validate(message, shape, raise_errors=False, strict=True)
+        except UnicodeEncodeError as error:
+            character = error.object[error.start]
+            raise Mismatch(f"{shown(character)} stands for no byte: only U+0000 to U+00FF do") from error
+        except Exception as error:  # whatever else fastavro may stumble over
+            raise Mismatch(f"{type(error).__name__}: {error}") from error
+        if not fits:
+            explained = len(data) <= EXPLAINED_SIZE and not deeper_than(EXPLAINED_NESTING, message)
+            raise Mismatch(_why(message, shape) if explained else "it does not fit the schema")
 
     return read
 
 
-def check_default(kind: Type, value: object) -> None:
-    """See that a field's default is a value of its type; of a union, that is the first.
-
-    Raises:
-        Mismatch: it is none.
-    """
-    _Checks(of_defaults=True).of(kind)(value)
-
-
-class _Checks:
-    """Makes checks of types; records are kept, since they may hold themselves."""
-
-    def __init__(self, *, of_defaults: bool = False) -> None:
-        self._of_defaults = of_defaults
-        self._records: dict[str, list[tuple[str, Check]]] = {}
-
-    def of(self, kind: Type) -> Check:
-        if isinstance(kind, Primitive):
-            return _PRIMITIVES[kind.name]
-        if isinstance(kind, Array):
-            return _array(self.of(kind.items))
-        if isinstance(kind, Map):
-            return _map(self.of(kind.values))
-        if isinstance(kind, Union):
-            return self._union(kind)
-        return self._named(kind)
-
-    def _named(self, kind: Named) -> Check:
-        if isinstance(kind, Enum):
-            return _enum(kind)
-        if isinstance(kind, Fixed):
-            return _fixed(kind)
-        return self._record(kind)
-
-    def _record(self, kind: Record) -> Check:
-        known = self._records.get(kind.name)
-        if known is None:
-            known = self._records[kind.name] = []
-            known.extend((field.name, self.of(field.type)) for field in kind.fields)
-        optional = {field.name for field in kind.fields if field.has_default} if self._of_defaults else set()
-        return _record(kind, known, optional)
-
-    def _union(self, kind: Union) -> Check:
-        if self._of_defaults:
-            return self.of(kind.branches[0]) if kind.branches else _union({}, with_null=False)
-        branches = {branch.name: self.of(branch) for branch in kind.branches}
-        with_null = branches.pop("null", None) is not None
-        return _union(branches, with_null=with_null)
-
-
-def _record(kind: Record, fields: list[tuple[str, Check]], optional: set[str]) -> Check:
-    def check(value: Any) -> None:
-        if type(value) is not dict:
-            raise _expected(f"an object for the record {kind.name}", value)
-        get = value.get
-        for name, check_field in fields:
-            part = get(name, _ABSENT)
-            if part is _ABSENT:
-                if name in optional:
-                    continue
-                raise Mismatch("the field is missing", name)
-            try:
-                check_field(part)
-            except Mismatch as error:
-                raise error.within(name) from None
-
-    return check
-
-
-def _array(check_item: Check) -> Check:
-    def check(value: Any) -> None:
-        if type(value) is not list:
-            raise _expected("a list", value)
-        for index, item in enumerate(value):
-            try:
-                check_item(item)
-            except Mismatch as error:
-                raise error.within(f"[{index}]") from None
-
-    return check
-
-
-def _map(check_value: Check) -> Check:
-    def check(value: Any) -> None:
-        if type(value) is not dict:
-            raise _expected("an object for a map", value)
-        for key, item in value.items():
-            try:
-                check_value(item)
-            except Mismatch as error:
-                raise error.within(f"[{shown(key)}]") from None
-
-    return check
-
-
-def _union(branches: dict[str, Check], *, with_null: bool) -> Check:
-    names = ", ".join(branches)
-    wanted = f"an object with one key, its type ({names}){', or null' if with_null else ''}"
-
-    def check(value: Any) -> None:
-        if value is None and with_null:
-            return
-        if type(value) is not dict or len(value) != 1:
-            raise _expected(wanted, value)
-        [(name, item)] = value.items()
-        check_branch = branches.get(name)
-        if check_branch is None:
-            raise Mismatch(f"the union has no type {shown(name)}, it has {names}")
-        try:
-            check_branch(item)
-        except Mismatch as error:
-            raise error.within(name) from None
-
-    return check
-
-
-def _enum(kind: Enum) -> Check:
-    symbols = frozenset(kind.symbols)
-
-    def check(value: Any) -> None:
-        if type(value) is not str:
-            raise _expected(f"a symbol of {kind.name}", value)
-        if value not in symbols:
-            raise Mismatch(f"{shown(value)} is no symbol of {kind.name}")
-
-    return check
-
-
-def _fixed(kind: Fixed) -> Check:
-    def check(value: Any) -> None:
-        _check_bytes(value)
-        if len(value) != kind.size:
-            raise Mismatch(f"{kind.name} has {kind.size} bytes, not {len(value)}")
-
-    return check
-
-
-def _check_bytes(value: Any) -> None:
-    if type(value) is not str:
-        raise _expected("a string for bytes", value)
-    if not value.isascii() and ord(max(value)) > _BYTE:
-        raise Mismatch(f"{shown(max(value))} stands for no byte: only U+0000 to U+00FF do")
-
-
-def _check_null(value: Any) -> None:
-    if value is not None:
-        raise _expected("null", value)
-
-
-def _check_boolean(value: Any) -> None:
-    if type(value) is not bool:
-        raise _expected("a boolean", value)
-
-
-def _check_string(value: Any) -> None:
-    if type(value) is not str:
-        raise _expected("a string", value)
-
-
-def _check_float(value: Any) -> None:
-    if type(value) is not float and type(value) is not int:
-        raise _expected("a number", value)
-
-
-def _check_int(value: Any) -> None:
-    if type(value) is not int:
-        raise _expected("an int", value)
-    if not -0x8000_0000 <= value <= 0x7FFF_FFFF:  # noqa: PLR2004 - the range of 32 bits
-        raise Mismatch(f"{shown(value)} is beyond the 32 bits of an int")
-
-
-def _check_long(value: Any) -> None:
-    if type(value) is not int:
-        raise _expected("a long", value)
-    if not -(2**63) <= value < 2**63:
-        raise Mismatch(f"{shown(value)} is beyond the 64 bits of a long")
-
-
-_PRIMITIVES: dict[str, Check] = {
-    "null": _check_null,
-    "boolean": _check_boolean,
-    "int": _check_int,
-    "long": _check_long,
-    "float": _check_float,
-    "double": _check_float,
-    "bytes": _check_bytes,
-    "string": _check_string,
-}
-
-
-def _expected(what: str, value: object) -> Mismatch:
-    return Mismatch(f"{what} was expected, not {shown(value)}")
+def _parsed(data: bytes) -> Any:
+    try:
+        value = _DECODER.decode(data.decode())
+    except ValueError as error:
+        raise Mismatch(f"it is no JSON: {error}") from error
+    except RecursionError as error:
+        raise Mismatch("it is nested too deep") from error
+    # fastavro's validation, which is in C, has no limit of its own: the process would end. Few messages have as many
+    # brackets as could be too deep.
+    if data.count(b"{") + data.count(b"[") > NESTING and deeper_than(NESTING, value):
+        raise Mismatch(f"it is nested too deep, more than {NESTING} levels")
+    return value
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -244,3 +74,89 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+# The shape
+
+
+def _shape(kind: Any) -> Any:
+    """The type that the values of ``kind`` have in JSON; no field has a default, so that none may be missing."""
+    if isinstance(kind, list):
+        return _union(kind)
+    if isinstance(kind, str):
+        return {"type": "bytes", "logicalType": _LOGICAL_TYPE} if kind == "bytes" else kind
+    shape = {key: kind[key] for key in ("type", "name", "symbols", "size") if key in kind}
+    if "name" in kind:
+        shape["namespace"] = ""  # the name is a full name, of whatever namespace the type stands in
+    for part in ("items", "values"):
+        if part in kind:
+            shape[part] = _shape(kind[part])
+    if "fields" in kind:
+        shape["fields"] = [{"name": field["name"], "type": _shape(field["type"])} for field in kind["fields"]]
+    if kind["type"] == "fixed":
+        shape["logicalType"] = _LOGICAL_TYPE
+    return shape
+
+
+def _union(branches: list[Any]) -> list[Any]:
+    """A value is null, or an object with one key, the name of its type: a map with just that key."""
+    names = [name_of(branch) for branch in branches]
+    if len(set(names)) < len(names) or "union" in names:
+        raise InvalidDefinition(f"a union has a type twice, or a union in it: {', '.join(names)}")
+    return [
+        "null" if name == "null" else _branch(name, _shape(branch))
+        for name, branch in zip(names, branches, strict=True)
+    ]
+
+
+def _branch(name: str, values: Any) -> dict[str, Any]:
+    return {"type": "map", "values": values, "logicalType": _LOGICAL_TYPE, "branch": name}
+
+
+def _of_branch(datum: Any, schema: dict[str, Any]) -> Any:
+    """The object if it is one of this branch, else something that is no map."""
+    return datum if type(datum) is dict and list(datum) == [schema["branch"]] else [datum]
+
+
+def _to_bytes(datum: Any, _schema: Any) -> Any:
+    """What a string stands for where bytes are wanted."""
+    return datum.encode("latin-1") if isinstance(datum, str) else datum
+
+
+# A logical type of one's own is how fastavro is told to convert values before they are validated.
+LOGICAL_WRITERS[f"map-{_LOGICAL_TYPE}"] = _of_branch
+LOGICAL_WRITERS[f"bytes-{_LOGICAL_TYPE}"] = _to_bytes
+LOGICAL_WRITERS[f"fixed-{_LOGICAL_TYPE}"] = _to_bytes
+
+
+# What is wrong
+
+
+def _why(message: Any, shape: Any) -> str:
+    try:
+        validate(message, shape, strict=True)
+    except ValidationError as error:
+        return "; ".join(_texts(error.errors))
+    return "it does not fit the schema"
+
+
+def _texts(errors: Any) -> list[str]:
+    """What fastavro found at each place: of a union, it tries every type."""
+    wanted: dict[str, list[str]] = {}
+    for datum, schema, field in errors:
+        place = field.removeprefix(f"{ENVELOPE}.value").removeprefix(".")
+        prefix = f"{place}: " if place else ""
+        missing = _missing(datum, schema)
+        if missing:
+            wanted[f"{prefix}the field {missing} of {schema['name']} is missing"] = []
+        elif "branch" in schema:
+            wanted.setdefault(f"{prefix}{shown(datum[0])} is no ", []).append(f'{{"{schema["branch"]}": ...}}')
+        else:
+            wanted.setdefault(f"{prefix}{shown(datum)} is no ", []).append(name_of(schema))
+    return [text + " or ".join(names) for text, names in wanted.items()]
+
+
+def _missing(datum: Any, schema: Any) -> str | None:
+    """The first field that an object does not have which is to be a record."""
+    fields = schema["fields"] if isinstance(schema, dict) and "fields" in schema and isinstance(datum, dict) else []
+    return next((field["name"] for field in fields if field["name"] not in datum), None)

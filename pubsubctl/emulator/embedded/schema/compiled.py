@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from pubsubctl.emulator.embedded.schema.problems import InvalidDefinition
-from pubsubctl.emulator.embedded.status import invalid
+from pubsubctl.emulator.embedded.status import failed_precondition, invalid
 
 PROTOCOL_BUFFER = 1
 AVRO = 2
@@ -66,6 +67,8 @@ def _check_size(schema: Any) -> None:
 
 
 async def _avro(schema: Any) -> Compiled:
+    if importlib.util.find_spec("fastavro") is None:
+        raise failed_precondition("Avro schemas need fastavro: pip install 'pubsubctl[schemas]'")
     from pubsubctl.emulator.embedded.schema.avro import AvroSchema
 
     if not schema.definition:

@@ -10,23 +10,7 @@ class InvalidDefinition(Exception):
 
 
 class Mismatch(Exception):
-    """A message is not what a schema asks for; ``path`` leads to the value that is not, outermost step first."""
-
-    def __init__(self, text: str, *path: str) -> None:
-        super().__init__(text)
-        self.text = text
-        self.path = list(path)
-
-    def within(self, step: str) -> Mismatch:
-        """The same, seen from the value that holds this one as ``step``: a field's name, or ``[index]``."""
-        self.path.insert(0, step)
-        return self
-
-    def __str__(self) -> str:
-        if not self.path:
-            return self.text
-        path = self.path[0] + "".join(step if step.startswith("[") else f".{step}" for step in self.path[1:])
-        return f"{path}: {self.text}"
+    """A message is not what a schema asks for; the text says why."""
 
 
 def shown(value: object) -> str:
