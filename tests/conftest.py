@@ -1,6 +1,8 @@
-"""What every test stands on: limits for hypothesis, and Google's emulator where it is installed.
+"""What every test stands on: limits for hypothesis, parts that need not be installed, Google's emulator.
 
-``PUBSUBCTL_REQUIRE=gcloud`` makes a missing Google emulator an error instead of a skip.
+``PUBSUBCTL_REQUIRE`` names the parts, separated by commas, that must be there: a test that lacks one then fails, where
+it would be skipped otherwise. They are ``gcloud`` (the Google Cloud SDK with its Pub/Sub emulator, and Java), ``node``
+(with npm), ``celery`` and ``gcloud-aio-pubsub``.
 """
 
 import functools
@@ -9,8 +11,9 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import grpc
 import pytest
@@ -22,6 +25,19 @@ settings.load_profile("pubsubctl")
 
 JAR = "platform/pubsub-emulator/lib/*-all.jar"
 START_S = 30
+
+
+def lacking(part: str, reason: str) -> NoReturn:
+    """End a test that needs a part which is not there: skipped, or failed if that part is required."""
+    if part in os.environ.get("PUBSUBCTL_REQUIRE", "").split(","):
+        pytest.fail(f"PUBSUBCTL_REQUIRE asks for {part}, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def lack() -> Callable[[str, str], NoReturn]:
+    """``lacking``, for tests in other folders."""
+    return lacking
 
 
 @functools.cache
@@ -47,9 +63,7 @@ def gcloud_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Google's emulator, one for each process of tests."""
     jar = google_emulator()
     if isinstance(jar, str):
-        if "gcloud" in os.environ.get("PUBSUBCTL_REQUIRE", "").split(","):
-            pytest.fail(f"PUBSUBCTL_REQUIRE asks for Google's emulator, but {jar}")
-        pytest.skip(jar)
+        lacking("gcloud", jar)
     port = free_port()
     output = tmp_path_factory.mktemp("gcloud") / "output"
     command = ["java", "-Xmx256m", "-jar", str(jar), "--host=127.0.0.1", f"--port={port}"]
