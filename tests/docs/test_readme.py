@@ -86,7 +86,7 @@ def test_the_emulator_on_its_own(folder):
     asked = [command for command, _ in commands(section("A Pub/Sub to test against"))]
     run = shell(folder, "\n".join(asked))
     assert run.returncode == 0, run.stderr
-    assert '{"order": 1}' in run.stdout
+    assert run.stdout.count('{"order": 1}') == 2
     assert "nack=0.1,disconnect=0.01,unavailable=0.01,seed=" in run.stdout
     assert not (folder / ".pubsubctl" / "emulator.json").exists()
 
