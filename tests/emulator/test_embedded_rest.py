@@ -6,6 +6,7 @@ import gzip
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -22,6 +23,7 @@ from pubsub_kit import Broker, data_of, eventually
 from rest_kit import Answer, ask, ask_over, connection, decoded, dial, encoded, read_until
 
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults
+from pubsubctl.emulator.embedded.chaos import Chaos, Plan
 from pubsubctl.emulator.embedded.protocol import Empty
 from pubsubctl.emulator.embedded.rest.api import Api
 from pubsubctl.emulator.embedded.rest.connection import BODY_SIZE
@@ -531,3 +533,49 @@ def test_an_emulator_that_is_part_of_a_program_is_not_shut_down_by_others(rest: 
     status, code, _ = rest("POST", "/shutdown").error
     assert (status, code) == (501, "UNIMPLEMENTED")
     eventually(lambda: rest("GET", "/").status == 200, "an answer")
+
+
+def test_what_a_half_closed_client_asked_for_is_answered(embedded: Broker) -> None:
+    path = f"/v1/{embedded.name('topics')}"
+    with dial(embedded.address) as client:
+        client.sendall(f"PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+        client.shutdown(socket.SHUT_WR)
+        assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 200")
+
+
+def test_a_client_that_sends_ahead_holds_up_nobody(embedded: Broker) -> None:
+    with dial(embedded.address) as greedy:
+        greedy.settimeout(None)
+        sending = threading.Thread(target=lambda: greedy.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 5_000))
+        sending.start()
+        assert read_until(greedy, b"Ok\n")
+        assert ask(embedded.address, "GET", "/").status == 200
+        answered = greedy.recv(10_000_000).count(b"HTTP/1.1 200")
+        assert answered < 5_000
+        greedy.shutdown(socket.SHUT_RDWR)
+        sending.join()
+
+
+def test_a_body_of_too_many_values_is_refused_before_it_is_read(embedded: Broker) -> None:
+    content = b'{"messages":[' + b"{}," * 300_000 + b"{}]}"
+    answer = ask(embedded.address, "POST", f"/v1/{embedded.topic()}:publish", content)
+    assert answer.error[:2] == (400, INVALID)
+    assert "250000 values" in answer.error[2]
+
+
+def test_a_long_label_is_refused_in_a_text_that_arrives(embedded: Broker) -> None:
+    with pytest.raises(exceptions.InvalidArgument, match="labels: k=xxx"):
+        embedded.topic(labels={"k": "x" * 20_000})
+
+
+def test_a_reset_goes_through_whatever_faults_are_made(tmp_path: Path) -> None:
+    faults = Chaos()
+    with EmbeddedBroker(tmp_path, faults=faults) as embedded:
+        broker = Broker("embedded", embedded.address)
+        for _ in range(5):
+            broker.pair()
+        faults.follow(Plan.parse("unavailable=0.5,seed=1"))
+        assert ask(broker.address, "POST", "/reset").status == 200
+        faults.follow(Plan())
+        assert list(broker.publisher.list_topics(project=f"projects/{broker.project}")) == []
+        broker.close()

@@ -3,11 +3,13 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import grpc
+
 from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.chaos import Chaos, Plan
 from pubsubctl.emulator.embedded.faults import Faults
 from pubsubctl.emulator.embedded.rpcs import Rpc
-from pubsubctl.emulator.embedded.status import invalid, unimplemented
+from pubsubctl.emulator.embedded.status import Refusal, invalid, unimplemented
 from pubsubctl.errors import UsageError
 
 CHAOS_PATH = "/_emulator/chaos"
@@ -23,7 +25,11 @@ def make_handlers(broker: Broker, rpcs: Mapping[str, Rpc], on_shutdown: Callable
 
     async def delete(rpc: str, field: str, names: list[str]) -> None:
         for name in names:
-            await rpcs[rpc].answer(rpcs[rpc].request(**{field: name}), None)
+            try:
+                await rpcs[rpc].carry_out(rpcs[rpc].request(**{field: name}), None)
+            except Refusal as refusal:
+                if refusal.code is not grpc.StatusCode.NOT_FOUND:  # somebody else deleted it meanwhile
+                    raise
 
     async def reset(_body: Any) -> None:
         await delete("DeleteSubscription", "subscription", list(broker.catalogue.channels))

@@ -36,7 +36,7 @@ class Entrance:
         self._rpcs = rpcs
         self._admin = admin
         self._listeners = listen(host_port)
-        self._host = host_port.rpartition(":")[0]
+        self._host = _bracketed(host_port.rpartition(":")[0])
         self.address = f"{self._host}:{self._listeners[0].getsockname()[1]}"
         self._health = Health(sorted({rpc.service for rpc in rpcs.values()}))
         self._server = make_server(rpcs.values(), self._health)
@@ -65,8 +65,11 @@ class Entrance:
         for listener in self._listeners:
             listener.close()
         self._health.stop()
-        await asyncio.gather(self._server.stop(grace_s), self._close_http(grace_s))
-        if self._front:
+        # Beside it, not after it: gRPC waits for the end of connections that their clients do not read from.
+        await asyncio.gather(self._server.stop(grace_s), self._close_http(grace_s), self._close_front(grace_s))
+
+    async def _close_front(self, grace_s: float) -> None:
+        if self._front is not None:
             await self._front.close(grace_s)
 
     async def _close_http(self, grace_s: float) -> None:
@@ -79,5 +82,11 @@ class Entrance:
             from pubsubctl.emulator.embedded.rest.api import Api
             from pubsubctl.emulator.embedded.rest.server import HttpServer
 
-            self._http = HttpServer(Api(self._rpcs, self._admin, host=self._host).answer)
+            reachable = {listener.getsockname()[0] for listener in self._listeners}
+            self._http = HttpServer(Api(self._rpcs, self._admin, host=self._host, addresses=reachable).answer)
         self._http.take(client, head)
+
+
+def _bracketed(host: str) -> str:
+    """An IPv6 address in brackets, as clients want it before a port; any other host as it is."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -2,6 +2,9 @@
 
 import grpc
 
+# A status goes into a header; a client takes 8 KiB of these, percent-encoded (gRPC's default).
+TEXT_SIZE = 600
+
 
 class Refusal(Exception):
     """Ends an RPC with ``code`` and ``text``.
@@ -15,7 +18,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = text if len(text) <= TEXT_SIZE else f"{text[:TEXT_SIZE]}..."
         self.reason = reason
         self.metadata = metadata or {}
 

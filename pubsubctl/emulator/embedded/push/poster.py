@@ -9,6 +9,7 @@ import h11
 
 from pubsubctl.emulator.embedded.push.connection import Connection, Unanswered
 from pubsubctl.emulator.embedded.push.endpoint import Endpoint
+from pubsubctl.emulator.embedded.push.lookup import addresses
 from pubsubctl.emulator.embedded.push.request import Request
 
 # Under that of common servers, and so short that none waits long for its connections to end.
@@ -78,5 +79,15 @@ class Poster:
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, self.endpoint.host, self.endpoint.port, ssl=self._tls)
-        return connection
+        name = self.endpoint.host if self._tls else None
+        obstacle = OSError(f"{self.endpoint.host} has no address")
+        for host, port in await addresses(self.endpoint.host, self.endpoint.port):
+            try:
+                _, connection = await loop.create_connection(
+                    Connection, host, port, ssl=self._tls, server_hostname=name
+                )
+            except OSError as error:
+                obstacle = error
+            else:
+                return connection
+        raise obstacle

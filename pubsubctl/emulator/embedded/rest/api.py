@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from pubsubctl.emulator.embedded.rest.guard import Guard
@@ -40,10 +40,17 @@ class Api:
     None if there is no body, and returns what is sent back as JSON, or raises ``Refusal``.
     """
 
-    def __init__(self, rpcs: Mapping[str, Rpc], admin: Mapping[tuple[str, str], Handler], *, host: str) -> None:
+    def __init__(
+        self,
+        rpcs: Mapping[str, Rpc],
+        admin: Mapping[tuple[str, str], Handler],
+        *,
+        host: str,
+        addresses: Iterable[str] = (),
+    ) -> None:
         self._rpcs = rpcs
         self._admin = admin
-        self._guard = Guard(host)
+        self._guard = Guard(host, addresses)
 
     async def answer(self, request: Request) -> Response:
         """The response; whatever goes wrong is one too."""

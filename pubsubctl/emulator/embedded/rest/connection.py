@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import zlib
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
@@ -50,13 +51,17 @@ class Connection:
         self._answer = answer
         self._state = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_SIZE)
         self._last = False
+        self._with_body = True
+        self._request: Request | None = None
         self._answering: asyncio.Task[object] | None = None
+        writer.transport.set_write_buffer_limits(0)  # so that to wait for it means that all was taken
 
     async def serve(self) -> None:
         """Serve until either side ends it."""
         try:
             while await self._exchange():
                 self._state.start_next_cycle()
+                await asyncio.sleep(0)  # what one client has sent ahead is not answered before all that others ask
         except Unreadable as error:
             await self._refuse(error.response)
         except h11.RemoteProtocolError as error:
@@ -64,16 +69,22 @@ class Connection:
         except OSError:
             pass  # the client is gone, or has not gone on for too long
         finally:
-            self._writer.close()
+            # Nothing that the client takes is left: a polite end would wait for ever for one that takes nothing.
+            self._writer.transport.abort()
 
     def finish(self) -> None:
         """Let the present request be the last one."""
         self._last = True
 
     def abandon(self) -> None:
-        """The client has gone: a request that is being answered, such as a long pull, is taken back."""
+        """The client has gone: a request that is being answered is taken back."""
         if self._answering:
             self._answering.cancel()
+
+    def hear_out(self) -> None:
+        """The client has closed its side: it may have gone, so that no pull waits for it; others are answered."""
+        if self._request and self._request.may_wait:
+            self.abandon()
 
     async def _exchange(self) -> bool:
         """Serve one request; whether there may be another."""
@@ -82,21 +93,21 @@ class Connection:
             return False
         assert isinstance(head, h11.Request), "a cycle begins with a request"
         self.busy = True
-        response = await self._answered(await self._request(head))
-        await self._send(response, with_body=head.method != b"HEAD")
-        self.busy = False
+        self._with_body = head.method != b"HEAD"
+        await self._send(await self._answered(await self._read(head)))
+        self.busy, self._with_body = False, True
         return self._state.our_state is h11.DONE
 
     async def _answered(self, request: Request) -> Response:
-        self._answering = asyncio.current_task()
+        self._request, self._answering = request, asyncio.current_task()
         try:
             return await self._answer(request)
         finally:
-            self._answering = None
+            self._request = self._answering = None
 
     # Reading
 
-    async def _request(self, head: h11.Request) -> Request:
+    async def _read(self, head: h11.Request) -> Request:
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
         if int(headers.get("content-length", 0)) > BODY_SIZE:
             raise _too_large()
@@ -119,7 +130,7 @@ class Connection:
 
     # Writing
 
-    async def _send(self, response: Response, *, with_body: bool = True) -> None:
+    async def _send(self, response: Response) -> None:
         headers = {
             "Date": formatdate(usegmt=True),
             "Content-Type": response.content_type,
@@ -130,11 +141,25 @@ class Connection:
         }
         reason = HTTPStatus(response.status).phrase if response.status in _PHRASES else ""
         head = h11.Response(status_code=response.status, headers=list(headers.items()), reason=reason)
-        body = [h11.Data(data=response.body)] if with_body else []
+        body = [h11.Data(data=response.body)] if self._with_body else []
         # In one piece: what is read with the head costs a client no second wait.
         self._write(head, *body, h11.EndOfMessage())
-        async with asyncio.timeout(STALLED_S):
-            await self._writer.drain()
+        await self._flush()
+
+    async def _flush(self) -> None:
+        """Wait until the client has taken everything.
+
+        Raises:
+            OSError: it has gone, or takes nothing any more.
+        """
+        transport = self._writer.transport
+        left = math.inf
+        while (size := transport.get_write_buffer_size()) < left:
+            left = size
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STALLED_S):
+                    return await self._writer.drain()
+        raise TimeoutError
 
     def _write(self, *events: h11.Event) -> None:
         self._writer.write(b"".join(self._state.send(event) or b"" for event in events))

@@ -6,6 +6,7 @@ add to whatever changes something, the second by the Host header.
 """
 
 import ipaddress
+from collections.abc import Iterable
 
 import grpc
 
@@ -20,10 +21,13 @@ LOCAL_DOMAINS = (".localhost", ".internal")
 class Guard:
     """Knows the host that the emulator listens at."""
 
-    def __init__(self, host: str) -> None:
-        """Accept requests for ``host``, for addresses, and for local names; for any name if others may reach it."""
+    def __init__(self, host: str, addresses: Iterable[str] = ()) -> None:
+        """Accept requests for ``host``, for addresses, and for local names; for any name if others may reach it.
+
+        ``addresses`` are what is listened at: a name, or an unusual spelling, may stand for this machine alone.
+        """
         self._host = host.strip("[]").lower()
-        self._open = not _is_loopback(self._host)
+        self._open = not all(_is_loopback(one) for one in (addresses or [self._host]))
 
     def check(self, request: Request) -> None:
         """Let a request pass.

@@ -46,6 +46,11 @@ class Request:
         """Still percent-encoded."""
         return _ORIGIN.sub("", self.target).partition("?")[0] or "/"
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether the answer may be for a message that is yet to come."""
+        return self.path.endswith(":pull")
+
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         """The parameters in their order."""

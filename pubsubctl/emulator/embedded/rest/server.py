@@ -52,7 +52,7 @@ class HttpServer:
         transport, _ = await loop.connect_accepted_socket(lambda: protocol, client)
         reader.feed_data(head)
         connection = Connection(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self._answer)
-        protocol.on_gone = connection.abandon
+        protocol.on_eof, protocol.on_gone = connection.hear_out, connection.abandon
         task = asyncio.current_task()
         assert task, "each connection is served in a task of its own"
         self._connections[task] = connection
@@ -60,18 +60,17 @@ class HttpServer:
 
 
 class _Protocol(asyncio.StreamReaderProtocol):
-    """Tells too when the client goes away while nobody reads."""
+    """Tells too when the client closes its side, or goes away, while nobody reads."""
 
+    on_eof: Callable[[], object] | None = None
     on_gone: Callable[[], object] | None = None
 
     def eof_received(self) -> bool | None:
-        self._tell()
+        if self.on_eof:
+            self.on_eof()
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._tell()
-        super().connection_lost(exc)
-
-    def _tell(self) -> None:
         if self.on_gone:
             self.on_gone()
+        super().connection_lost(exc)

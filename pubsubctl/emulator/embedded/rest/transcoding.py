@@ -30,6 +30,8 @@ SYSTEM_PARAMETERS = {
     "xgafv",
     ".xgafv",
 }
+# A publish of 1,000 messages with 100 attributes each has some 100,000; all others wait while they are read.
+VALUES = 250_000
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -53,6 +55,7 @@ def read_request(kind: Any, found: Found, query: list[tuple[str, str]], body: by
         content |= _object(body)
     elif found.route.body:
         content[found.route.body] = _object(body)
+    _check_extent(content)
     fit(kind.DESCRIPTOR, content)
     try:
         request = json_format.ParseDict(content, kind())
@@ -93,6 +96,19 @@ def _object(body: bytes) -> Any:
     return content
 
 
+def _check_extent(content: dict[str, Any]) -> None:
+    """Refuse what would take long to read only to be refused then."""
+    left = VALUES
+    waiting: list[Any] = [content]
+    while waiting:
+        value = waiting.pop()
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        left -= len(inside)
+        if left < 0:
+            raise invalid(f"{PAYLOAD} It has more than {VALUES} values")
+        waiting.extend(inside)
+
+
 def _add(content: dict[str, Any], message: Any, path: list[str], value: str) -> None:
     """Put a query parameter where it belongs."""
     field = _field(message, path[0])
@@ -117,7 +133,9 @@ def _field(message: Any, name: str) -> Any:
 
 def _is_structure(field: Any) -> bool:
     kind = field.message_type
-    return kind is not None and not kind.full_name.startswith(WELL_KNOWN)
+    if kind is None or kind.GetOptions().map_entry:
+        return False
+    return not kind.full_name.startswith(WELL_KNOWN)
 
 
 def _set(message: Any, path: str, value: str) -> None:
