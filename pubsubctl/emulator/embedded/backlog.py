@@ -26,6 +26,15 @@ class Backlog:
             array("Q", [id_ for id_ in self.settled if id_ >= first]),
         )
 
+    def replayed_from(self, first: int) -> Backlog:
+        """The same with every message from id ``first`` on, acknowledged or not."""
+        position = min(self.position, first)
+        return Backlog(
+            position,
+            array("Q", [id_ for id_ in self.unsettled if id_ < position]),
+            array("Q", [id_ for id_ in self.settled if id_ < first]),
+        )
+
     def oldest(self) -> int:
         """The lowest id that may be among them."""
         return min(self.unsettled, default=self.position)

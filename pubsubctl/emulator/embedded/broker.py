@@ -20,7 +20,7 @@ from pubsubctl.emulator.embedded.committer import Committer
 from pubsubctl.emulator.embedded.deadletter import dead_letter
 from pubsubctl.emulator.embedded.deliveries import Window
 from pubsubctl.emulator.embedded.faults import Faults
-from pubsubctl.emulator.embedded.group import Group
+from pubsubctl.emulator.embedded.group import Done, Group
 from pubsubctl.emulator.embedded.iam import Policies
 from pubsubctl.emulator.embedded.loading import READ_SIZE
 from pubsubctl.emulator.embedded.log import Log
@@ -115,6 +115,10 @@ class Broker:
     def acknowledged(self, channel: Channel, ids: array[int]) -> None:
         """Write that these messages are settled."""
         self.committer.ack(channel.uid, ids)
+
+    def when_acknowledged(self, listener: Done) -> None:
+        """Call ``listener`` when the acks so far are in the log, or could not be written."""
+        self.committer.open().acknowledged.append(listener)
 
     async def settled_down(self) -> int:
         """Wait until what was published is in the log; the id that the next message gets.

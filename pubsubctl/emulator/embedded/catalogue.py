@@ -222,6 +222,8 @@ class Catalogue:
 
         async def detach() -> Channel:
             channel = self.find_channel(name)
+            if channel.config.detached:
+                return channel
             config = type(channel.config)()
             config.CopyFrom(channel.config)
             config.detached = True
@@ -239,8 +241,8 @@ class Catalogue:
 
         return await self._changes.make(detach())
 
-    async def delete_subscription(self, name: str) -> Channel:
-        """Delete a subscription.
+    async def delete_subscription(self, name: str, *, only: Callable[[Channel], bool] | None = None) -> Channel:
+        """Delete a subscription, where ``only`` is given if that still holds when its turn has come.
 
         Raises:
             Refusal: NOT_FOUND, or the log could not be written.
@@ -248,6 +250,8 @@ class Catalogue:
 
         async def delete() -> Channel:
             channel = self.find_channel(name)
+            if only is not None and not only(channel):
+                return channel
             self._policies.forget(name)
             self._changes.also("DELETE FROM acks WHERE subscription = ?", (channel.uid,))
             await self._changes.write("DELETE FROM subscriptions WHERE uid = ?", (channel.uid,))
@@ -269,14 +273,15 @@ class Catalogue:
 
         async def rewind() -> Channel:
             channel = self.find_channel(name)
-            self._run += 1
+            channel.check_attached()
             channel.hold()
             try:
                 wanted = await backlog(channel)
-                await self._changes.write_last(*self._rewinding(channel.uid, wanted))
+                await self._changes.write_last(*self._rewinding(channel.uid, wanted, self._run + 1))
             except BaseException:
                 channel.resume()
                 raise
+            self._run += 1
             channel.replace(self._deliveries(channel.uid, channel.config, wanted, epoch=self._run))
             return channel
 
@@ -284,14 +289,14 @@ class Catalogue:
 
     # Inside
 
-    def _rewinding(self, uid: int, backlog: Backlog) -> list[tuple[str, tuple[object, ...]]]:
+    def _rewinding(self, uid: int, backlog: Backlog, run: int) -> list[tuple[str, tuple[object, ...]]]:
         return [
-            ("UPDATE counters SET value = ? WHERE name = 'runs'", (self._run,)),
+            ("UPDATE counters SET value = ? WHERE name = 'runs'", (run,)),
             ("DELETE FROM acks WHERE subscription = ?", (uid,)),
             ("INSERT INTO acks VALUES (?, ?)", (uid, pack_ids(backlog.settled))),
             (
                 "UPDATE subscriptions SET position = ?, unsettled = ?, epoch = ? WHERE uid = ?",
-                (backlog.position, pack_ids(backlog.unsettled), self._run, uid),
+                (backlog.position, pack_ids(backlog.unsettled), run, uid),
             ),
         ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from pubsubctl.emulator.embedded.committer import Committer
@@ -55,9 +55,14 @@ class Changes:
         group.last.extend(statements)
         await self._committer.outcome(group.written)
 
-    def also(self, statement: str, parameters: tuple[object, ...]) -> None:
-        """Add a statement to the transaction of what is written next."""
-        self._committer.open().statements.append((statement, parameters))
+    def also(
+        self, statement: str, parameters: tuple[object, ...], *, then: Callable[[], object] | None = None
+    ) -> None:
+        """Add a statement to the transaction of what is written next; call ``then`` when it is written."""
+        group = self._committer.open()
+        group.statements.append((statement, parameters))
+        if then is not None:
+            group.written.append(lambda error: then() if error is None else None)
 
     def new_uid(self) -> int:
         """A number that no topic, subscription or snapshot has had; what is written next keeps it."""

@@ -13,6 +13,7 @@ from pubsubctl.emulator.embedded.ackid import Misdirected
 from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.deliveries import Deliveries
 from pubsubctl.emulator.embedded.faults import Faults
+from pubsubctl.emulator.embedded.group import Done
 from pubsubctl.emulator.embedded.limits import seconds
 from pubsubctl.emulator.embedded.loading import Loading
 from pubsubctl.emulator.embedded.log import Log
@@ -41,6 +42,9 @@ class Surroundings(Protocol):
 
     def acknowledged(self, channel: Channel, ids: array[int]) -> None:
         """Write that these messages are settled."""
+
+    def when_acknowledged(self, listener: Done) -> None:
+        """Call ``listener`` when the acks so far are in the log, or could not be written."""
 
     def bury(self, channel: Channel, dead: list[Message]) -> None:
         """Publish dead letters, then settle the messages or revive them."""
@@ -91,6 +95,7 @@ class Channel:
         self._timer: asyncio.TimerHandle | None = None
         self._closed: Refusal | None = None
         self._held_acks: list[list[str]] | None = None
+        self._unconfirmed: set[str] = set()
 
     @property
     def is_push(self) -> bool:
@@ -151,7 +156,7 @@ class Channel:
         except asyncio.CancelledError:
             # The taker went away between being given messages and hearing of it: nobody ever had them.
             if future.done() and not future.cancelled() and not future.exception():
-                self.deliveries.unsend(future.result())
+                self.deliveries.unsend([message for message in future.result() if message.outlet is outlet])
             self._takers.withdraw(future)
             self.pump()
             raise
@@ -202,6 +207,8 @@ class Channel:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
         """
         if self._held_acks is not None:
+            if self.deliveries.rules.exactly_once:
+                return dict.fromkeys(ack_ids, TRANSIENT_FAILURE)
             self._held_acks.append(list(ack_ids))
             return {}
         failures: dict[str, str] = {}
@@ -211,6 +218,8 @@ class Channel:
         settled = self._directed(lambda: self.deliveries.ack(ack_ids, tail=self.topic.tail))
         if settled:
             self._around.acknowledged(self, settled)
+        if self.deliveries.rules.exactly_once:
+            self._await_confirmation(set(ack_ids) - failures.keys())
         self.pump()
         return failures
 
@@ -224,17 +233,29 @@ class Channel:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription.
         """
         if self._held_acks is not None:
-            return {}
+            return dict.fromkeys(ack_ids, TRANSIENT_FAILURE) if self.deliveries.rules.exactly_once else {}
         failures = self._stale(ack_ids)
         now = self._around.clock.monotonic()
         self._bury(self._directed(lambda: self.deliveries.modify(ack_ids, seconds, now)))
         self.pump()
         return failures
 
+    def _await_confirmation(self, ack_ids: set[str]) -> None:
+        """Remember the acks whose sender hears that they could not be written: when they are sent again they count."""
+
+        def told(error: BaseException | None) -> None:
+            if error is None:
+                self._unconfirmed -= ack_ids
+            else:
+                self._unconfirmed |= ack_ids
+
+        self._around.when_acknowledged(told)
+
     def _stale(self, ack_ids: Iterable[str]) -> dict[str, str]:
         if not self.deliveries.rules.exactly_once:
             return {}
-        return dict.fromkeys(self.deliveries.stale(ack_ids), INVALID_ACK_ID)
+        stale = self.deliveries.stale(ack_ids)
+        return {ack_id: INVALID_ACK_ID for ack_id in stale if ack_id not in self._unconfirmed}
 
     def _not_dropped(self, ack_ids: Iterable[str], failures: dict[str, str]) -> list[str]:
         """Leave out the acks that a fault drops; where these are confirmed, they are not."""
@@ -276,6 +297,7 @@ class Channel:
         self.deliveries.abandon()
         self.deliveries = deliveries
         self._held_acks = None
+        self._unconfirmed.clear()
         self.pump()
 
     def resume(self) -> None:

@@ -114,6 +114,7 @@ class Committer:
     def _commit(self, group: Group) -> tuple[BaseException | None, BaseException | None]:
         """Write a group, or else its acks alone; what failed of the group, and of the acks."""
         error = self._attempt(group)
+        group.shrink = error is None and group.shrink and self._shrink()
         if error is None or not group.acks:
             return error, error
         return error, self._attempt(group.only_acks())
@@ -122,13 +123,18 @@ class Committer:
         try:
             self._faults.before_commit()
             self._log.commit(group)
-            if group.shrink:
-                group.shrink = self._log.shrink()
         except sqlite3.OperationalError as error:
             return exhausted(f"The message log could not be written: {error}. Make room for {self._log.path}.")
         except Exception as error:  # noqa: BLE001 - the thread lives on; whoever waits is told
             return internal(f"The message log could not be written: {error}.")
         return None
+
+    def _shrink(self) -> bool:
+        """Whether there is more to give back. What was committed stays so, whatever becomes of this."""
+        try:
+            return self._log.shrink()
+        except sqlite3.Error:
+            return False
 
     def _finish(self, group: Group, written: BaseException | None, acknowledged: BaseException | None) -> None:
         for done in group.written:

@@ -57,9 +57,6 @@ class Group:
     written: list[Done] = field(default_factory=list)
     acknowledged: list[Done] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self.statements or self.messages or self.next_message or self.acks or self.written)
-
     def add_acks(self, subscription: int, ids: array[int]) -> None:
         """Acknowledge more messages."""
         known = self.acks.get(subscription)

@@ -95,8 +95,9 @@ class Policies:
 
     def forget(self, resource: str) -> None:
         """Drop a resource's policy, with the deletion of the resource that is written next."""
-        if self._policies.pop(resource, None) is not None:
-            self._changes.also("DELETE FROM policies WHERE resource = ?", (resource,))
+        if resource in self._policies:
+            statement = "DELETE FROM policies WHERE resource = ?"
+            self._changes.also(statement, (resource,), then=lambda: self._policies.pop(resource, None))
 
     def _policy(self, resource: str) -> Any:
         return self._policies.get(resource) or Policy(etag=NO_POLICY_ETAG)

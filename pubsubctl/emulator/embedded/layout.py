@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pubsubctl.errors import EmulatorError
 
 APPLICATION_ID = 0x70736374
 VERSION = 3
+REWRITTEN_PAGES = 25_000
 
 _FORMAT_2 = """
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
@@ -89,6 +90,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _convert(connection, _FORMAT_2 + _FORMAT_3, VERSION)
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version in _STEPS:
+        _let_shrink(connection)
     while version in _STEPS:
         _convert(connection, _STEPS[version], version + 1)
         version += 1
@@ -97,6 +100,19 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by another version (file format {version}, this one reads {VERSION}); "
             "use that version, or name another --data-dir"
         )
+
+
+def _let_shrink(connection: sqlite3.Connection) -> None:
+    """Make a file of the format before 3 one that can give room back.
+
+    It is written anew for that. A large one stays as it is, as nobody should wait for it, and so does one for which
+    there is no room.
+    """
+    if connection.execute("PRAGMA page_count").fetchone()[0] > REWRITTEN_PAGES:
+        return
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("VACUUM")
 
 
 def _convert(connection: sqlite3.Connection, statements: str, version: int) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pubsubctl.emulator.embedded import limits, seek, settings
+from pubsubctl.emulator.embedded.backlog import Backlog
 from pubsubctl.emulator.embedded.broker import Broker
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.names import DELETED_TOPIC, check, check_project, generated, project_of
@@ -10,7 +11,7 @@ from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import Empty, ListSnapshotsResponse, SeekResponse
 from pubsubctl.emulator.embedded.protocol import Snapshot as SnapshotConfig
 from pubsubctl.emulator.embedded.snapshots import Snapshot
-from pubsubctl.emulator.embedded.status import invalid
+from pubsubctl.emulator.embedded.status import invalid, not_found
 
 
 class Replay:
@@ -28,7 +29,15 @@ class Replay:
         limits.check_labels(request.labels)
         channel = self._channel(request.subscription)
         config = await self._snapshot_config(name, channel, request)
-        return (await self._broker.snapshots.create(config, channel.topic, channel.deliveries.backlog)).config
+
+        def backlog() -> Backlog:
+            # It may have been deleted, and its topic with it, while the snapshot waited for its turn.
+            if self._catalogue.channels.get(channel.name) is not channel:
+                raise not_found("Subscription does not exist")
+            channel.check_attached()
+            return channel.deliveries.backlog()
+
+        return (await self._broker.snapshots.create(config, channel.topic, backlog)).config
 
     async def get_snapshot(self, request: Any, _context: Any) -> Any:
         """A snapshot's settings."""
@@ -64,7 +73,9 @@ class Replay:
         name = check("subscriptions", request.subscription)
         target = request.WhichOneof("target")
         if target == "snapshot":
-            wanted = seek.to_snapshot(self._broker.snapshots.find(check("snapshots", request.snapshot)))
+            snapshot = check("snapshots", request.snapshot)
+            self._broker.snapshots.find(snapshot)
+            wanted = seek.to_snapshot(lambda: self._broker.snapshots.find(snapshot))
         elif target == "time":
             wanted = seek.to_time(self._broker, request.time.ToNanoseconds())
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 from pubsubctl.emulator.embedded.catalogue import Catalogue
@@ -14,7 +14,7 @@ from pubsubctl.emulator.embedded.clock import Clock
 from pubsubctl.emulator.embedded.committer import Committer
 from pubsubctl.emulator.embedded.limits import seconds
 from pubsubctl.emulator.embedded.log import Log
-from pubsubctl.emulator.embedded.snapshots import Snapshots
+from pubsubctl.emulator.embedded.snapshots import Snapshot, Snapshots
 from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.emulator.embedded.topic import Topic
 from pubsubctl.emulator.embedded.upkeep import Upkeep
@@ -59,27 +59,30 @@ class Retention:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wanted.wait(), INTERVAL_S)
             self._wanted.clear()
-            # What cannot be written or read now is found again the next time.
-            with contextlib.suppress(Refusal, sqlite3.Error):
-                await self._look(self._around.clock.time_ns() // 1_000_000_000)
+            for step in self._steps(self._around.clock.time_ns() // 1_000_000_000):
+                # What cannot be written or read now is found again the next time; the rest need not wait for it.
+                with contextlib.suppress(Refusal, sqlite3.Error):
+                    await step
 
-    async def _look(self, now_s: int) -> None:
+    def _steps(self, now_s: int) -> Iterator[Awaitable[None]]:
         for channel in list(self._around.catalogue.channels.values()):
-            await self._expire(channel, now_s)
+            yield self._expire_subscription(channel, now_s)
         for snapshot in list(self._around.snapshots.by_name.values()):
-            if snapshot.config.expire_time.seconds <= now_s:
-                await self._around.snapshots.delete(snapshot.name)
-                self._around.upkeep.sweep(snapshot.topic)
+            yield self._expire_snapshot(snapshot, now_s)
         for topic in self._around.catalogue.all_topics():
-            await self._forget_old(topic, now_s)
-        await self._shrink()
+            yield self._forget_old(topic, now_s)
+        yield self._shrink()
 
-    async def _expire(self, channel: Channel, now_s: int) -> None:
+    async def _expire_snapshot(self, snapshot: Snapshot, now_s: int) -> None:
+        if snapshot.config.expire_time.seconds <= now_s:
+            await self._around.snapshots.delete(snapshot.name)
+            self._around.upkeep.sweep(snapshot.topic)
+
+    async def _expire_subscription(self, channel: Channel, now_s: int) -> None:
         """Delete a subscription that nobody used for its time to live, or note that somebody does."""
         used_at = channel.used_at(now_s)
-        ttl_s = seconds(channel.config.expiration_policy.ttl)
-        if ttl_s and now_s - used_at >= ttl_s:
-            await self._around.catalogue.delete_subscription(channel.name)
+        if _is_expired(channel, now_s):
+            await self._around.catalogue.delete_subscription(channel.name, only=lambda one: _is_expired(one, now_s))
             self._around.upkeep.sweep(channel.topic)
         elif used_at - channel.noted_at >= NOTED_AFTER_S:
             channel.noted_at = used_at
@@ -116,3 +119,8 @@ class Retention:
             group.shrink = True
             await self._around.committer.outcome(group.written)
             more = group.shrink
+
+
+def _is_expired(channel: Channel, now_s: int) -> bool:
+    ttl_s = seconds(channel.config.expiration_policy.ttl)
+    return bool(ttl_s) and now_s - channel.used_at(now_s) >= ttl_s

@@ -28,10 +28,11 @@ class Surroundings(Protocol):
         """Wait until what was published is in the log; the id that the next message gets."""
 
 
-def to_snapshot(snapshot: Snapshot) -> Callable[[Channel], Awaitable[Backlog]]:
+def to_snapshot(find: Callable[[], Snapshot]) -> Callable[[Channel], Awaitable[Backlog]]:
     """Deliver what the snapshot kept, and all that was published since it was made."""
 
     async def backlog(channel: Channel) -> Backlog:
+        snapshot = find()
         if channel.topic is not snapshot.topic:
             raise failed_precondition(
                 f"The subscription's topic {channel.topic.name} is different from that of the snapshot "
@@ -56,6 +57,6 @@ def to_time(around: Surroundings, time_ns: int) -> Callable[[Channel], Awaitable
         oldest_s = around.clock.time_ns() // NANOS - int(channel.replayable_s)
         kept = await around.read(lambda: around.log.messages.first_since(topic.uid, oldest_s, tail))
         origin = 0 if topic.retention_s else channel.origin
-        return Backlog(max(first, kept, origin))
+        return current.since(first).replayed_from(max(first, kept, origin))
 
     return backlog

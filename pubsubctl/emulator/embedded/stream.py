@@ -83,6 +83,8 @@ class Stream:
                 self._channel.deliveries.unsend(batch)
                 raise unavailable("The stream was disconnected (--chaos disconnect)")
             await self._send(self._channel.response(batch) + _properties(self._channel.config))
+            # It may have become a push subscription while nothing was waited for.
+            self._channel.check_pullable()
 
     async def _send(self, response: bytes) -> None:
         """One at a time: what was delivered, and what is confirmed."""

@@ -28,7 +28,7 @@ class Upkeep:
 
     def add_to(self, group: Group) -> None:
         """Fold what has gathered, and sweep on."""
-        for uid, ids in group.acks.items():
+        for uid, ids in chain(group.acks.items(), group.moved.items()):
             self._acks[uid] = self._acks.get(uid, 0) + len(ids)
             self._groups[uid] = self._groups.get(uid, 0) + 1
             if self._acks[uid] >= FOLD_AFTER_ACKS or self._groups[uid] >= FOLD_AFTER_GROUPS:
@@ -37,8 +37,11 @@ class Upkeep:
             if channel is not None and not channel.is_held:
                 self._fold(channel, group)
         self._folding.clear()
-        for topic in [self._catalogue.topic(uid) for uid in self._sweeping]:
-            if topic is not None:
+        for uid in list(self._sweeping):
+            topic = self._catalogue.topic(uid)
+            if topic is None:
+                del self._sweeping[uid]
+            else:
                 self._sweep(topic, group)
 
     def fold(self, channel: Channel) -> None:
