@@ -8,6 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from pubsubctl.broker.patience import patiently
 from pubsubctl.errors import BrokerUnreachable, InvalidSetting
 from pubsubctl.settings import Settings
 
@@ -119,7 +120,7 @@ class Connection:
                 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
                 transport = PublisherGrpcTransport(host=self.address.place, channel=self._shared_channel())
-                self._publisher = PublisherClient(transport=transport)
+                self._publisher = patiently(PublisherClient(transport=transport))
             return self._publisher
 
     @property
@@ -131,7 +132,7 @@ class Connection:
                 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
                 transport = SubscriberGrpcTransport(host=self.address.place, channel=self._shared_channel())
-                self._subscriber = SubscriberClient(transport=transport)
+                self._subscriber = patiently(SubscriberClient(transport=transport))
             return self._subscriber
 
     def streaming(self) -> "StreamingClient":

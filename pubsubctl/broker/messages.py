@@ -7,9 +7,13 @@ from google.api_core import exceptions
 from google.pubsub_v1 import types
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.patience import PATIENCE_S, patient
 from pubsubctl.broker.publish import Outgoing
 from pubsubctl.broker.resources import Document, document
 from pubsubctl.broker.subject import about
+
+_UPLOAD_BYTES_S = 200_000
+"""A slow line: the 10 MB that a message may have take 50 s."""
 
 _BEFORE_DEADLINE_S = 1.2
 """Brokers answer a pull with nothing about a second before its deadline."""
@@ -22,8 +26,9 @@ def publish(connection: Connection, topic: str, message: Outgoing) -> Document:
         PubsubctlError: as ``about`` says.
     """
     outgoing = types.PubsubMessage(data=message.data, attributes=message.attributes, ordering_key=message.ordering_key)
+    timeout_s = PATIENCE_S + message.size / _UPLOAD_BYTES_S
     with about(connection, topic):
-        return document(connection.publisher.publish(topic=topic, messages=[outgoing]))
+        return document(connection.publisher.publish(topic=topic, messages=[outgoing], timeout=timeout_s))
 
 
 def pull(connection: Connection, subscription: str, limit: int, *, wait_s: float) -> list[Document]:
@@ -32,10 +37,11 @@ def pull(connection: Connection, subscription: str, limit: int, *, wait_s: float
     Raises:
         PubsubctlError: as ``about`` says.
     """
+    timeout_s = wait_s + _BEFORE_DEADLINE_S
     with about(connection, subscription):
         try:
             answer = connection.subscriber.pull(
-                subscription=subscription, max_messages=limit, timeout=wait_s + _BEFORE_DEADLINE_S
+                subscription=subscription, max_messages=limit, retry=patient(timeout_s), timeout=timeout_s
             )
         except exceptions.DeadlineExceeded:
             return []

@@ -8,10 +8,10 @@ from google.auth import exceptions as auth
 
 from pubsubctl.errors import BrokerError, BrokerUnreachable, ResourceNotFound
 
+_SILENT = (api.DeadlineExceeded, api.GatewayTimeout)
 _AWAY = (
+    *_SILENT,
     api.ServiceUnavailable,
-    api.DeadlineExceeded,
-    api.GatewayTimeout,
     api.RetryError,
     api.Aborted,
     api.Cancelled,
@@ -41,7 +41,9 @@ def translated(place: str, subject: str = "") -> Iterator[None]:
     except api.MethodNotImplemented as error:
         raise BrokerError(f"{about}the broker at {place} cannot do this: {_first_line(error)}") from error
     except _AWAY as error:
-        raise BrokerUnreachable(f"the broker at {place} does not answer: {_first_line(error)}") from error
+        reason = _reason(error)
+        what = "does not answer" if isinstance(reason, _SILENT) else "is not available"
+        raise BrokerUnreachable(f"the broker at {place} {what}: {_first_line(reason)}") from error
     except api.NotFound as error:
         hint = "" if subject else "; `pubsubctl setup` creates what is missing"
         raise ResourceNotFound(f"{about}{_first_line(error)} (at {place}){hint}") from error
@@ -59,6 +61,12 @@ def translated(place: str, subject: str = "") -> Iterator[None]:
             f"no usable credentials for {place}: {_first_line(error)}; give --credentials-file, "
             "or run `gcloud auth application-default login`"
         ) from error
+
+
+def _reason(error: Exception) -> Exception:
+    """What the last try ended with, where there were several."""
+    cause = error.cause if isinstance(error, api.RetryError) else None
+    return cause if isinstance(cause, Exception) else error
 
 
 def _first_line(error: Exception) -> str:

@@ -10,6 +10,7 @@ from pubsubctl.broker.change import Change, Settings
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.resources import Document, built, document, settings, target
 from pubsubctl.broker.subject import about
+from pubsubctl.errors import UsageError
 
 
 class Subscriptions:
@@ -33,6 +34,7 @@ class Subscriptions:
         """Change a subscription; what it is then, and whether there was anything to change."""
         with about(self._connection, path, *_topics(change)):
             found = self._connection.subscriber.get_subscription(subscription=path)
+            _check_dead_letters(path, change.applied(settings(found)))
             wanted = target(types.Subscription, path, settings(found), change)
             if wanted is None:
                 return document(found), False
@@ -68,6 +70,13 @@ class Subscriptions:
         """Let be acknowledged what was so when the snapshot was taken, which is given in full, and nothing else."""
         with about(self._connection, path, snapshot):
             self._connection.subscriber.seek(request={"subscription": path, "snapshot": snapshot})
+
+
+def _check_dead_letters(path: str, becomes: Settings) -> None:
+    """That dead letters, where they are counted, have somewhere to go."""
+    policy = becomes.get("dead_letter_policy")
+    if policy and "dead_letter_topic" not in policy:
+        raise UsageError(f"{path} has no dead-letter topic for --max-delivery-attempts; add --dead-letter-topic")
 
 
 def _topics(change: Change) -> Iterator[str]:

@@ -45,8 +45,17 @@ class Commands(TyperGroup):
             hint = f"did you mean `pubsubctl {near[0]}`?" if near else "`pubsubctl --help` lists them"
             raise UsageError(f"there is no command {cmd_name!r}; {hint}")
         if cmd_name not in self.commands:
-            self.add_command(get_command(import_module(f"pubsubctl.cli.{cmd_name}").app), cmd_name)
+            self.add_command(_pasteable(get_command(import_module(f"pubsubctl.cli.{cmd_name}").app)), cmd_name)
         return self.commands[cmd_name]
+
+
+def _pasteable(group: Any) -> Any:
+    """The command, and all below it, with examples that --help breaks into no two lines."""
+    if group.epilog:
+        group.epilog = f"\b\n{group.epilog}"
+    for below in getattr(group, "commands", {}).values():
+        _pasteable(below)
+    return group
 
 
 def new() -> typer.Typer:

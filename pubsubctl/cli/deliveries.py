@@ -12,7 +12,7 @@ from pubsubctl.cli.app import new
 from pubsubctl.cli.lists import listed
 from pubsubctl.cli.options import FormatOption
 from pubsubctl.cli.readers import parsed, whole_seconds
-from pubsubctl.cli.resources import MOST, connected, on_broker, one_path
+from pubsubctl.cli.resources import at_least, connected, on_broker, one_path
 from pubsubctl.errors import BrokerError, UsageError
 from pubsubctl.render import messages as render
 from pubsubctl.render.output import Format
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 app = new()
 
+_EXAMPLE = "Example: pubsubctl subscriptions {} order-workers --ack-ids RUFeQBJMJAxESVM --ack-deadline 60"
+
 _Subscription = Annotated[str, typer.Argument(metavar="SUBSCRIPTION", help="Its id, or its full name.")]
 _AckIds = Annotated[
     list[str], typer.Option("--ack-ids", metavar="ACK_ID,...", help="What `pull` shows as ack id of each message.")
@@ -31,7 +33,7 @@ _AckDeadline = Annotated[
     str, typer.Option(metavar="SECONDS", help="From now on, 0 to 600; 0 gives the messages back at once.")
 ]
 _AutoAck = Annotated[bool, typer.Option("--auto-ack/--no-auto-ack", help="Acknowledge what is shown.")]
-_Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST, metavar="N", help="Show at most so many.")]
+_Limit = Annotated[int, typer.Option("--limit", callback=at_least(1), metavar="N", help="Show at most so many.")]
 _WaitTimeout = Annotated[str, typer.Option(metavar="DURATION", help="How long to wait for the first message.")]
 
 
@@ -89,8 +91,8 @@ def nack(
     _act(settings, subscription, _Deed("given back", messages.give_back), ack_ids, format)
 
 
-@app.command(epilog="Example: pubsubctl subscriptions modify-message-ack-deadline s --ack-ids A --ack-deadline 60")
-@app.command("modify-ack-deadline", hidden=True, epilog="Example: see modify-message-ack-deadline, its newer name")
+@app.command(epilog=_EXAMPLE.format("modify-message-ack-deadline"))
+@app.command("modify-ack-deadline", hidden=True, epilog=_EXAMPLE.format("modify-ack-deadline"))
 @on_broker
 def modify_message_ack_deadline(
     settings: "Settings",

@@ -8,7 +8,7 @@ import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, with_settings
-from pubsubctl.errors import EmulatorError, UsageError
+from pubsubctl.errors import BrokerUnreachable, EmulatorError, UsageError
 from pubsubctl.render.output import Format, document, line, note
 
 if TYPE_CHECKING:
@@ -98,14 +98,18 @@ def start(
         from pubsubctl.emulator import control
 
         note(f"making faults: {control.chaos(running.rest_address)}")
+    if settings.emulator_host and settings.emulator_host != running.address:
+        source = settings.sources["emulator_host"]
+        note(f"{source} is set to {settings.emulator_host}: commands go there, not here; unset it")
 
 
 @app.command(epilog="Example: pubsubctl emulator stop")
 @with_settings(of_jobs=False)
 def stop(settings: "Settings", format: FormatOption = Format.TEXT) -> None:  # noqa: A002 - the option's name
     """Stop the emulator. The embedded one keeps what it was given for the next start, Google's keeps nothing."""
-    from pubsubctl.emulator import daemon
+    from pubsubctl.emulator import daemon, record
 
+    _check_meant(settings, record.find(settings.state))
     stopped = daemon.stop(settings.state)
     if format is Format.TEXT:
         line("stopped" if stopped else "none was running")
@@ -125,13 +129,17 @@ def status(settings: "Settings", format: FormatOption = Format.TEXT) -> None:  #
 def env(settings: "Settings") -> None:
     """Print what a shell evaluates so that any Pub/Sub client, and gcloud, find the emulator.
 
-    gcloud also wants credentials, though the emulator asks for none: CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true does
-    without, for all that gcloud does in that shell.
+    gcloud also wants credentials, though the emulator asks for none, and a project: what says so for all that gcloud
+    does in that shell is a comment, for you to choose.
     """
+    from pubsubctl.emulator.record import from_here
+
     running = _running(settings)
-    line(f"export PUBSUB_EMULATOR_HOST={running.address}")
+    line(f"export PUBSUB_EMULATOR_HOST={from_here(running.address)}")
     line(f"export PUBSUB_PROJECT_ID={settings.project}")
-    line(f"export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://{running.rest_address}/")
+    line(f"export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://{from_here(running.rest_address)}/")
+    line("# for gcloud, in this shell:")
+    line(f"# export CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true CLOUDSDK_CORE_PROJECT={settings.project}")
 
 
 @app.command(epilog="Example: pubsubctl emulator chaos duplicate=0.01,drop-ack=0.01,delay=200ms")
@@ -144,7 +152,10 @@ def chaos(settings: "Settings", faults: _Faults = None, format: FormatOption = F
     if "chaos" not in running.kind.kept:
         raise UsageError(f"{running.kind.title} makes no faults on demand; the embedded one does")
     place = running.rest_address
-    made = control.chaos(place) if faults is None else control.make_chaos(place, faults)
+    try:
+        made = control.chaos(place) if faults is None else control.make_chaos(place, faults)
+    except EmulatorError as error:
+        raise BrokerUnreachable(str(error)) from error  # it runs, and trying again may help
     if format is Format.TEXT:
         line(made)
     else:
@@ -163,7 +174,18 @@ def _running(settings: "Settings") -> "Running":
     running = daemon.find(settings.state)
     if running is None:
         raise EmulatorError(f"no emulator runs for {settings.state.directory}; `pubsubctl emulator start` starts one")
+    _check_meant(settings, running)
     return running
+
+
+def _check_meant(settings: "Settings", running: "Running | None") -> None:
+    """That the emulator which runs is not another than the one that --broker names."""
+    asked = settings.sources.get("broker") == "--broker"
+    if running is not None and asked and running.broker != settings.broker:
+        raise UsageError(
+            f"{running.kind.title} runs here, at {running.address}, and --broker says {settings.broker}; "
+            f"use `--broker {running.broker}`, or leave it out"
+        )
 
 
 def _serving(running: "Running") -> None:

@@ -1,5 +1,6 @@
 """From arguments to an exit code: the one place where errors become a line on stderr."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -24,19 +25,20 @@ def run(argv: Sequence[str]) -> int:
     Returns:
         The exit code; whatever went wrong has been said on stderr, in one line.
     """
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)
     try:
         code = _invoke(_asked(argv))
         sys.stdout.flush()
-    except BrokenPipeError:
-        return _reader_gone()
     except KeyboardInterrupt:
         return _said("interrupted", Code.INTERRUPTED)
     except typer.TyperException as error:
         return _said(_usage(error), Code(error.exit_code))
     except PubsubctlError as error:
         return _failed(error, argv, code_of(error))
+    except OSError as error:
+        return _unwritten(error, argv)
     except Exception as error:  # noqa: BLE001 - the last resort: one line, and the traceback for whoever asks
         return _failed(error, argv, Code.ERROR)
     return code
@@ -63,17 +65,41 @@ def _invoke(argv: list[str]) -> int:
     return Code.DONE
 
 
+_UNWRITABLE = {errno.EBADF, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What writing to an open file ends with. Whatever else is written here is SQLite's, or names its file."""
+
+
 def _never_fail(stream: TextIO) -> None:
     reconfigure: Any = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")  # a narrow encoding shows escapes rather than nothing
 
 
-def _reader_gone() -> int:
-    # Whoever read our output has left. What Python still wants to flush must have somewhere to go.
+def _open_closed() -> None:
+    """Streams that the caller has closed: data cannot be written, notes go nowhere."""
+    if _is_closed(sys.stdout):
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")  # writing fails there, as it should
+    if _is_closed(sys.stderr):
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+
+
+def _is_closed(stream: TextIO | None) -> bool:
+    return stream is None
+
+
+def _unwritten(error: OSError, argv: Sequence[str]) -> int:
+    """Whoever read our output has left, which needs no words; or it cannot be written; or it is something else."""
+    gone = isinstance(error, BrokenPipeError)
+    if not gone and (error.filename is not None or error.errno not in _UNWRITABLE):
+        return _failed(error, argv, Code.ERROR)
+    _discard_output()
+    return Code.ERROR if gone else _said(f"cannot write to stdout: {error.strerror or error}", Code.ERROR)
+
+
+def _discard_output() -> None:
+    # Nobody takes our output any more. What Python still wants to flush must have somewhere to go.
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, sys.stdout.fileno())
-    return Code.ERROR
 
 
 def _said(text: str, code: Code) -> int:
@@ -101,10 +127,20 @@ def _failed(error: Exception, argv: Sequence[str], code: Code) -> int:
 def _usage(error: typer.TyperException) -> str:
     message = error.format_message() if not hasattr(error, "option_name") else error.message
     text = message[:1].lower() + message[1:].rstrip(".")
-    near = getattr(error, "possibilities", None)
     context = getattr(error, "ctx", None)
+    near = _near(error, context)
     if near:
-        return f"{text}; did you mean {near[0]}?"
+        return f"{text}; did you mean {near}?"
     if text.endswith("?"):
         return text  # typer has asked already what was meant
     return f"{text}; see `{context.command_path} --help`" if context else text
+
+
+def _near(error: typer.TyperException, context: Any) -> str | None:
+    """The option that may have been meant by one that the command has not."""
+    typed = getattr(error, "option_name", None)
+    if typed is None or context is None:
+        return None
+    from pubsubctl.cli.guessing import meant
+
+    return meant(typed, [name for part in context.command.get_params(context) for name in part.opts])

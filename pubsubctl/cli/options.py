@@ -4,15 +4,19 @@ A setting has the option that ``settings`` says: ``ack_deadline`` is ``--ack-dea
 as it was typed, which alone knows what is valid.
 """
 
+import contextlib
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pubsubctl.errors import UsageError
+from pubsubctl.errors import StateError, UsageError
 from pubsubctl.render.output import Format
+
+if TYPE_CHECKING:
+    from pubsubctl.settings import Settings
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to show it.")]
 
@@ -61,7 +65,9 @@ def with_settings(*more: str, of_jobs: bool = True) -> Callable[[Callable[..., N
 
             flags = {key: given.pop(key) for key in keys}
             given.pop("debug")  # ``entry`` looks for it itself: an error knows no options
-            function(settings=Settings.load(flags, profile=given.pop("profile"), of_jobs=of_jobs), **given)
+            settings = Settings.load(flags, profile=given.pop("profile"), of_jobs=of_jobs)
+            _mend_record(settings)
+            function(settings=settings, **given)
 
         own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
         parts = [*own, *map(_parameter, keys), _PROFILE, _DEBUG]
@@ -70,6 +76,16 @@ def with_settings(*more: str, of_jobs: bool = True) -> Callable[[Callable[..., N
         return run
 
     return decorate
+
+
+def _mend_record(settings: "Settings") -> None:
+    """A lost emulator.json comes back, or one command would find the emulator and the next would not."""
+    if settings.broker == "cloud" or settings.emulator_host or settings.state.emulator_json.exists():
+        return
+    from pubsubctl.emulator import record
+
+    with contextlib.suppress(StateError):  # what the command is about may not need it
+        record.mend(settings.state)
 
 
 def _parameter(key: str) -> inspect.Parameter:

@@ -1,6 +1,6 @@
 """What the commands on topics, subscriptions and snapshots have in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -24,12 +24,27 @@ T = TypeVar("T")
 MOST = 2**31 - 1
 """The largest number that a page size or a limit can be: an int32 of the API."""
 
+
+def at_least(least: int) -> Callable[[int | None], int | None]:
+    """Check a number up to ``MOST``; --help does not tell that range, which nobody meets."""
+
+    def check(value: int | None) -> int | None:
+        if value is not None and not least <= value <= MOST:
+            raise typer.BadParameter(f"must be {least} to {MOST}, not {value}")
+        return value
+
+    return check
+
+
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", min=1, max=MOST, metavar="N", show_default=False, help="Show at most so many.")
+    int | None,
+    typer.Option("--limit", callback=at_least(1), metavar="N", show_default=False, help="Show at most so many."),
 ]
 PageSizeOption = Annotated[
     int,
-    typer.Option("--page-size", min=0, max=MOST, metavar="N", show_default=False, help="Ask for so many at a time."),
+    typer.Option(
+        "--page-size", callback=at_least(0), metavar="N", show_default=False, help="Ask for so many at a time."
+    ),
 ]
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", "--quiet", "-q", help="Do not ask; needed where there is no terminal.")

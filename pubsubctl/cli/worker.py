@@ -36,6 +36,7 @@ def start(settings: "Settings", target: _App = None, verbose: _Verbose = False) 
     import time
 
     from pubsubctl.render import worker as render
+    from pubsubctl.render.output import note
     from pubsubctl.worker.run import Started, Worker
 
     began = time.monotonic()
@@ -58,3 +59,4 @@ def start(settings: "Settings", target: _App = None, verbose: _Verbose = False) 
         )
 
     Worker(settings, target).run(ready)
+    note("stopped")

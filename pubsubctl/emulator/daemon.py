@@ -16,6 +16,7 @@ from pubsubctl.emulator.address import CONNECT_TIMEOUT_S, LOOPBACK, accepts, bin
 from pubsubctl.emulator.kinds import Kind, kind_of
 from pubsubctl.emulator.launch import Launch, launched, reap, until
 from pubsubctl.emulator.record import Running
+from pubsubctl.emulator.sameness import check_none, check_same
 from pubsubctl.errors import EmulatorError, UsageError
 from pubsubctl.settings import host_port as checked
 from pubsubctl.state import State
@@ -55,7 +56,8 @@ def start(
     with state.lock("emulator"):
         running = find(state)
         if running is not None:
-            _check_same(running, kind, host_port, data_dir, options)
+            check_same(running, kind, host_port, data_dir, options)
+            record.mend(state)
             return running
         launch = _launch(state, kind, host_port, data_dir, options)
         with launched(launch, timeout_s or kind.start_s) as (pid, address, rest_address):
@@ -119,9 +121,7 @@ def serve_foreground(
     launch = _launch(state, kind, host_port, data_dir, options)
     with contextlib.ExitStack() as starting:
         starting.enter_context(state.lock("emulator"))  # until it serves: two that start at once would both do
-        running = find(state)
-        if running is not None:
-            raise EmulatorError(f"{_runs(running)}; stop it first with `pubsubctl emulator stop`")
+        check_none(find(state))
 
         def ready(address: str) -> None:
             running = _running(launch, os.getpid(), address, address)
@@ -167,26 +167,6 @@ def _usual_address(kind: Kind, data: Path) -> str:
         with contextlib.suppress(ValueError, OSError):
             return bindable(checked(address))
     return f"{LOOPBACK}:0"
-
-
-def _check_same(
-    running: Running, kind: Kind, host_port: str | None, data_dir: Path | None, options: Mapping[str, str]
-) -> None:
-    """That the emulator that runs is the one that was asked for."""
-    elsewhere = host_port is not None and not host_port.endswith(":0") and host_port != running.address
-    other_data = data_dir is not None and data_dir.resolve() != running.data_dir
-    now = {**kind.kept, **running.options}
-    other_ways = any(options.get(name, now[name]) != now[name] for name in kind.kept)
-    if running.kind is not kind or elsewhere or other_data or other_ways:
-        raise EmulatorError(f"{_runs(running)}; stop it first with `pubsubctl emulator stop`")
-
-
-def _runs(running: Running) -> str:
-    """That it runs, and how, in words."""
-    ways = "".join(f", --{name} {running.options[name]}" for name in running.kind.kept if name in running.options)
-    return (
-        f"{running.kind.title} runs already at {running.address} (pid {running.pid}, data in {running.data_dir}{ways})"
-    )
 
 
 def _end(running: Running, timeout_s: float) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pubsubctl.emulator import lock
+from pubsubctl.emulator.address import LOOPBACK
 from pubsubctl.emulator.kinds import EMBEDDED, KINDS, Kind
 from pubsubctl.settings import host_port
 from pubsubctl.state import State
+
+_EVERYWHERE = {"0.0.0.0": LOOPBACK, "[::]": "[::1]"}  # noqa: S104 - read, not listened at
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Running:
         return lock.is_held(path) and lock.content(path).get("pid") == self.pid
 
 
+def from_here(address: str) -> str:
+    """The address at which a client on this machine finds one that listens at ``address``: maybe at every interface."""
+    host, _, port = address.rpartition(":")
+    return f"{_EVERYWHERE.get(host, host)}:{port}"
+
+
 def find(state: State) -> Running | None:
     """The emulator that runs for ``state``.
 
@@ -70,6 +79,16 @@ def write(state: State, running: Running) -> None:
         "options": dict(running.options),
     }
     state.write_json(state.emulator_json, content)
+
+
+def mend(state: State) -> None:
+    """Where emulator.json is missing and an emulator runs, write it again: whoever connects reads nothing else.
+
+    Raises:
+        StateError: it cannot be written.
+    """
+    if not state.emulator_json.exists() and (running := find(state)):
+        write(state, running)
 
 
 def forget(state: State, pid: int) -> None:

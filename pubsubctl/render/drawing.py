@@ -98,21 +98,22 @@ def state(name: str) -> Text:
     return text(name, STATE_STYLES.get(name, ""))
 
 
-def grid(*, flexible: int, columns: int, expand: bool, right: tuple[int, ...] = ()) -> Table:
+def grid(*, flexible: int | range, columns: int, expand: bool, right: tuple[int, ...] = ()) -> Table:
     """Columns side by side without lines between them.
 
     Args:
-        flexible: the column that gives way where there is no room for all.
+        flexible: the column that gives way where there is no room for all; of several, the widest first.
         columns: how many there are.
-        expand: whether that column also takes whatever room is left.
+        expand: whether it also takes whatever room is left.
         right: columns of numbers.
     """
+    yielding = flexible if isinstance(flexible, range) else range(flexible, flexible + 1)
     table = Table.grid(padding=(0, 2, 0, 0), expand=expand)
     for number in range(columns):
         table.add_column(
-            no_wrap=number != flexible,  # Rich narrows other columns first; the text itself is never wrapped
+            no_wrap=number not in yielding,  # Rich narrows other columns first; the text itself is never wrapped
             overflow="ellipsis",
-            ratio=1 if expand and number == flexible else None,
+            ratio=1 if expand and number in yielding else None,
             justify="right" if number in right else "left",
         )
     return table

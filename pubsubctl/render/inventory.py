@@ -34,7 +34,7 @@ def subscriptions(found: Iterable[Document], project: str, form: Format) -> None
         "with": lambda one: ", ".join(_features(one, project)),
         "labels": _labels,
     }
-    _table(columns, found, form, f"there are no subscriptions in {project}", flexible="topic")
+    _table(columns, found, form, f"there are no subscriptions in {project}")
 
 
 def snapshots(found: Iterable[Document], project: str, form: Format) -> None:
@@ -45,7 +45,7 @@ def snapshots(found: Iterable[Document], project: str, form: Format) -> None:
         "expires": lambda one: one.get("expireTime", ""),
         "labels": _labels,
     }
-    _table(columns, found, form, f"there are no snapshots in {project}", flexible="topic")
+    _table(columns, found, form, f"there are no snapshots in {project}")
 
 
 def near(path: str, project: str) -> str:
@@ -95,30 +95,31 @@ def _features(subscription: Document, project: str) -> Iterable[str]:
         yield f"filter {subscription['filter']}"
 
 
-def _table(
-    columns: Columns, found: Iterable[Document], form: Format, nothing: str, *, flexible: str = "labels"
-) -> None:
+def _table(columns: Columns, found: Iterable[Document], form: Format, nothing: str) -> None:
     """A row each.
 
-    Columns that would be empty are left out, and the heads but on a terminal; there, ``flexible`` gives way first.
+    Columns that would be empty are left out, and the heads but on a terminal; there, the widest gives way first, and
+    the first never: it has the names that people copy.
     """
     if form is not Format.TEXT:
         many(found, form)
         return
     rows = [{head: cell(content) for head, cell in columns.items()} for content in found]
     if rows:
-        _draw([head for head in columns if any(row[head] for row in rows)], rows, flexible)
+        _draw([head for head in columns if any(row[head] for row in rows)], rows)
     else:
         note(nothing)
 
 
-def _draw(heads: Sequence[str], rows: Sequence[Mapping[str, str]], flexible: str) -> None:
+def _draw(heads: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
     from pubsubctl.render.drawing import grid, is_terminal, printed, text  # Rich, which JSON does without
 
-    yielding = heads.index(flexible) if flexible in heads else 0
-    drawn = grid(flexible=yielding, columns=len(heads), expand=False)
+    drawn = grid(flexible=range(1, len(heads)), columns=len(heads), expand=False)
+    names = [text(row[heads[0]]) for row in rows]
     if is_terminal(sys.stdout):
         drawn.add_row(*(text(head, "dim") for head in heads))
+        names.append(text(heads[0]))
+    drawn.columns[0].min_width = max(name.cell_len for name in names)
     for row in rows:
         drawn.add_row(*(text(row[head]) for head in heads))
     printed(drawn)

@@ -57,3 +57,6 @@ def log_to_stderr(*, verbose: bool) -> None:
     if not verbose:
         for name in ("google", "grpc"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        # A stream that is closed while its broker is away: a traceback, of what the client gets over by itself.
+        for name in ("google.api_core.bidi", "grpc._channel"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -57,3 +57,17 @@ def test_what_is_missing_says_what_creates_it():
 def test_other_errors_pass():
     with pytest.raises(ZeroDivisionError), translated("host:8085"):
         raise ZeroDivisionError
+
+
+def test_what_was_tried_again_is_told_by_what_the_last_try_ended_with():
+    last = api.ServiceUnavailable("The message log could not be written")
+    with (
+        pytest.raises(BrokerUnreachable, match="is not available: The message log could not be written"),
+        translated("host:8085"),
+    ):
+        raise api.RetryError("Timeout of 10.0s exceeded", cause=last)
+
+
+def test_a_broker_that_is_silent_does_not_answer():
+    with pytest.raises(BrokerUnreachable, match="does not answer: too late"), translated("host:8085"):
+        raise api.DeadlineExceeded("too late")

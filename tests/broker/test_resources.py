@@ -109,12 +109,12 @@ def test_once_the_broker_is_away_nothing_more_is_tried():
         (api.NotFound("Topic not found."), "topic t: Topic not found (at host:1)"),
         (api.AlreadyExists("Topic already exists"), "topic t: Topic already exists (at host:1)"),
         (api.MethodNotImplemented("No such method"), "topic t: the broker at host:1 cannot do this: No such method"),
-        (api.ServiceUnavailable("gone"), "the broker at host:1 does not answer: gone"),
+        (api.ServiceUnavailable("gone"), "the broker at host:1 is not available: gone"),
     ],
 )
 def test_an_error_with_a_subject_begins_with_it(error, says):
     with (
-        pytest.raises(BrokerUnreachable if "answer" in says else BrokerError) as caught,
+        pytest.raises(BrokerUnreachable if "available" in says else BrokerError) as caught,
         translated("host:1", "topic t"),
     ):
         raise error

@@ -189,8 +189,21 @@ def test_a_list_fits_the_terminal_and_has_heads(workers, on_terminal, columns):
     assert terminal.wait() == 0
     lines = terminal.screen.text.splitlines()
     assert lines[0].split() == ["subscription", "topic", "type", "ack", "with"]
+    assert lines[1].split()[0] == "others"
     assert lines[1].endswith("exactly once")
     assert ("…" in lines[1]) is (columns == 60)
+
+
+@pytest.mark.parametrize("console", ["embedded"], indirect=True)
+def test_a_list_cuts_neither_names_nor_topics_for_the_sake_of_the_rest(workers, on_terminal):
+    workers.text("topics", "create", "dead")
+    own = ["--topic", "orders", "--dead-letter-topic", "dead", "--labels", "team=shop,keep=yes"]
+    name = "the-workers-that-process-orders"
+    workers.text("subscriptions", "create", name, *own, "--enable-exactly-once-delivery")
+    terminal = on_terminal("subscriptions", "list", columns=80)
+    assert terminal.wait() == 0
+    row = next(line for line in terminal.screen.text.splitlines() if name in line)
+    assert row.split()[:4] == [name, "orders", "pull", "10s"]
 
 
 @pytest.mark.parametrize("console", ["embedded"], indirect=True)

@@ -1,6 +1,7 @@
 """``pubsubctl emulator``: what each of its commands says, and with which exit code."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -63,6 +64,64 @@ def test_env_is_for_any_client_and_for_gcloud(served: CliProject) -> None:
         check=True,
     )
     assert done.stdout.split() == [address, "my-project", f"http://{address}/"]
+
+
+def test_env_has_an_address_that_can_be_connected_to(folder: CliProject) -> None:
+    port = folder.json("emulator", "start", "--host-port", "0.0.0.0:0")["address"].rpartition(":")[2]
+    lines = folder.run("emulator", "env", "--project", "my-project").stdout.splitlines()
+    assert lines[0] == f"export PUBSUB_EMULATOR_HOST=127.0.0.1:{port}"
+    assert lines[2] == f"export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://127.0.0.1:{port}/"
+    assert lines[3].startswith("# for gcloud")
+    assert lines[4] == "# export CLOUDSDK_AUTH_DISABLE_CREDENTIALS=true CLOUDSDK_CORE_PROJECT=my-project"
+
+
+def test_a_lost_record_comes_back(served: CliProject) -> None:
+    file = served.folder / ".pubsubctl" / "emulator.json"
+    known = json.loads(file.read_text())
+    file.unlink()
+    assert served.run("topics", "list").returncode == 0
+    assert json.loads(file.read_text())["address"] == known["address"]
+    file.unlink()
+    assert "runs already" in served.run("emulator", "start").stdout
+    assert json.loads(file.read_text())["pid"] == known["pid"]
+
+
+@pytest.mark.parametrize("command", ["stop", "status", "env", "chaos"])
+def test_the_other_kind_is_neither_shown_nor_stopped(served: CliProject, command: str) -> None:
+    done = served.run("emulator", command, "--broker", "gcloud")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "the embedded emulator runs here, at 127.0.0.1:" in only_line(done.stderr)
+    assert served.run("emulator", "status").returncode == 0
+
+
+def test_an_address_in_the_environment_is_told_to_whoever_starts_an_emulator(folder: CliProject) -> None:
+    folder.environment["PUBSUB_EMULATOR_HOST"] = "127.0.0.1:9"
+    done = folder.run("emulator", "start")
+    assert done.returncode == 0
+    assert "PUBSUB_EMULATOR_HOST is set to 127.0.0.1:9: commands go there, not here" in only_line(done.stderr)
+
+
+def test_a_start_with_other_faults_says_what_changes_them(folder: CliProject) -> None:
+    folder.json("emulator", "start", "--chaos", "delay=5ms")
+    assert folder.run("emulator", "start", "--chaos", "delay=5ms").returncode == 0
+    done = folder.run("emulator", "start", "--chaos", "delay=6ms")
+    assert done.returncode == 1
+    assert "`pubsubctl emulator chaos delay=6ms`" in only_line(done.stderr)
+    folder.run("emulator", "chaos", "off")
+    assert folder.run("emulator", "start", "--chaos", "off").returncode == 0
+    assert "--chaos off" in only_line(folder.run("emulator", "start", "--chaos", "delay=5ms").stderr)
+    assert "another --durability was asked for" in folder.run("emulator", "start", "--durability", "memory").stderr
+
+
+def test_chaos_of_one_that_is_frozen_is_away(served: CliProject) -> None:
+    pid = served.json("emulator", "status")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = served.run("emulator", "chaos")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "does not answer" in only_line(done.stderr)
 
 
 def test_env_has_the_rest_address_that_is_recorded(served: CliProject) -> None:

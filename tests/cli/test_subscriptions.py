@@ -203,3 +203,11 @@ def test_every_command_has_help_with_an_example(folder, command, capsys):
     assert err == ""
     assert f"Example: pubsubctl subscriptions {command} " in " ".join(out.split())
     assert "--debug" in out
+
+
+def test_attempts_are_not_counted_where_dead_letters_have_nowhere_to_go(workers):
+    said = workers.refused("subscriptions", "update", "workers", "--max-delivery-attempts", "7", code=2)
+    assert said.endswith("has no dead-letter topic for --max-delivery-attempts; add --dead-letter-topic")
+    workers.text("topics", "create", "dead")
+    workers.text("subscriptions", "update", "workers", "--dead-letter-topic", "dead")
+    workers.text("subscriptions", "update", "workers", "--max-delivery-attempts", "7")

@@ -1,10 +1,13 @@
 """What is wrong with what was typed: one line on stderr that says it, and the right exit code."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from cli_project import only_line
 
+from pubsubctl.cli.app import command
 from pubsubctl.cli.entry import run
 
 COMMANDS = (
@@ -30,6 +33,12 @@ TOO_MANY = [word for number in range(120) for word in ("-H", f"X-{number}: 1")]
 USAGE = {
     "a command": (["statsu"], "there is no command 'statsu'; did you mean `pubsubctl status`?"),
     "an option": (["submit", "/", "--jsn", "{}"], "no such option: --jsn; did you mean --json?"),
+    "a longer option": (["topics", "update", "orders", "--labels", "a=b"], "--labels; did you mean --update-labels?"),
+    "an option like no other": (
+        ["subscriptions", "update", "workers", "--filter", "x"],
+        "no such option: --filter; see `pubsubctl subscriptions update --help`",
+    ),
+    "a limit": (["topics", "list", "--limit", "0"], "invalid value for '--limit': must be 1 to 2147483647, not 0"),
     "a missing argument": (["result"], "see `pubsubctl result --help`"),
     "no path": (["submit"], "name a path"),
     "a method that is none": (["submit", "FETCH", "/"], "unknown method 'FETCH'"),
@@ -114,6 +123,61 @@ def test_debug_adds_the_traceback(folder):
     assert done.returncode == 5
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("pubsubctl: there is no store")
+
+
+@pytest.mark.parametrize(("redirected", "reason"), [(">&-", "Bad file descriptor"), ("> /dev/full", "No space left")])
+@pytest.mark.parametrize("unbuffered", [{}, {"PYTHONUNBUFFERED": "1"}], ids=["buffered", "unbuffered"])
+def test_output_that_cannot_be_written_is_one_line(idle, redirected, reason, unbuffered):
+    for arguments in (["emulator", "status"], ["topics", "list", "--format", "json"], ["topics", "--help"]):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {redirected}', "sh", *idle.command(*arguments)],
+            cwd=idle.folder,
+            env=idle.environment | unbuffered,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert only_line(done.stderr).startswith(f"pubsubctl: cannot write to stdout: {reason}")
+
+
+def test_an_interrupt_before_anything_runs_is_one_line(folder):
+    script = (
+        "import sys, pubsubctl.cli\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, *_): raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "pubsubctl.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder.folder,
+        env=folder.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "pubsubctl: interrupted\n")
+
+
+def _commands(group, *names):
+    """Every command there is, with its path."""
+    context = group.make_context("pubsubctl", ["--help"], resilient_parsing=True)
+    for name in group.list_commands(context):
+        below = group.get_command(context, name)
+        if hasattr(below, "commands"):
+            yield from _commands(below, *names, name)
+        else:
+            yield (*names, name)
+
+
+@pytest.mark.parametrize("path", list(_commands(command())), ids="-".join)
+def test_an_example_can_be_pasted(path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*path, "--help"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert "Example: " in shown[-1], "broken in two"
+    assert "2147483647" not in "".join(shown)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids="-".join)
