@@ -1,260 +1,102 @@
-"""Measure the embedded emulator with google-cloud-pubsub's own clients, and with bare stubs; prints a table."""
+"""Measure the embedded emulator beside Google's, with google-cloud-pubsub's own clients and with bare stubs.
+
+python scripts/bench/emulator.py                     # all figures, 5 rounds; Google's emulator where it is installed
+python scripts/bench/emulator.py --quick
+python scripts/bench/emulator.py --only client bare --rounds 9 --json
+
+In each round every emulator is started anew and measured, one after the other. The table has the medians of the rounds,
+and of the rounds' ratios. A message that is lost, or a figure that takes too long, ends it with exit status 1.
+"""
 
 import argparse
-import os
-import statistics
-import subprocess
+import json
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import grpc
-from google.cloud import pubsub_v1
-from google.cloud.pubsub_v1.types import BatchSettings, FlowControl, PublisherOptions
-from google.pubsub_v1.types import PublishRequest, PubsubMessage, StreamingPullRequest
+from brokers import EMBEDDED, JAR, Server, contestants, start
+from clients import measure_clients, measure_latency
+from figures import Results, table
+from loads import Failure, Load
+from stubs import measure_stubs
+from waiting import measure_waiting
 
-PROJECT = "bench"
-STARTS = 5
-BARE_REQUESTS = 8
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is sent, and how long it may take."""
-
-    messages: int
-    size: int
-    rounds: int
-    timeout_s: float
+GROUPS = ("start", "latency", "client", "bare", "waiting")
+QUICK = Load(messages=4_000, latencies=60, waiting=20_000)
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running emulator, the time it took to answer its first RPC, and the memory it used then."""
-
-    pid: int
-    address: str
-    first_rpc_s: float
-    idle_rss_mib: float
-
-
-def rss_mib(pid: int) -> float:
-    """The resident memory of a process."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def measure_server(server: Server, load: Load, groups: list[str]) -> dict[str, float]:
+    """The figures of one emulator in one round; those by name."""
+    found: dict[str, float] = {}
+    if "start" in groups:
+        found |= {"first-rpc": server.first_rpc_s, "idle-rss": server.idle_rss_mib()}
+    if "latency" in groups:
+        found |= measure_latency(server.address, load)
+    if "client" in groups:
+        found |= measure_clients(server.address, load)
+    if "bare" in groups:
+        found |= measure_stubs(server.address, load)
+    return found
 
 
-def first_rpc(address: str, timeout_s: float) -> None:
-    """Ask until there is an answer."""
-    with grpc.insecure_channel(address) as channel:
-        ask = channel.unary_unary("/google.pubsub.v1.Publisher/ListTopics")
-        ask(b"\x0a\x0eprojects/bench", wait_for_ready=True, timeout=timeout_s)
+def measure_round(number: int, kinds: list[str], load: Load, groups: list[str], results: Results) -> None:
+    """Measure each emulator once; who is first changes from round to round."""
+    turn = number % len(kinds)
+    for kind in kinds[turn:] + kinds[:turn]:
+        with tempfile.TemporaryDirectory() as directory, start(kind, Path(directory), load.timeout_s) as server:
+            of_kind = groups if kind in {EMBEDDED, JAR} else ["start"]
+            try:
+                results.add(kind, measure_server(server, load, of_kind))
+            except Failure as failure:
+                raise Failure(f"{kind}: {failure}") from failure
 
 
-@contextmanager
-def embedded(data_dir: Path, timeout_s: float) -> Iterator[Server]:
-    """The embedded emulator as a process of its own."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "pubsubctl.emulator.embedded", "--data", str(data_dir)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
-        first_rpc(address, timeout_s)
-        took_s = time.perf_counter() - started
-        yield Server(process.pid, address, took_s, rss_mib(process.pid))
-        process.terminate()
+def measure(load: Load, rounds: int, groups: list[str], results: Results) -> None:
+    """All rounds, and then what is measured once."""
+    kinds = contestants(results.notes)
+    if "start" not in groups:
+        kinds = [kind for kind in kinds if kind in {EMBEDDED, JAR}]
+    for number in range(rounds if set(groups) - {"waiting"} else 0):
+        print(f"round {number + 1} of {rounds} ...", file=sys.stderr)
+        measure_round(number, kinds, load, groups, results)
+    if "waiting" in groups:
+        for kind in kinds:
+            print(f"messages waiting: {kind} ...", file=sys.stderr)
+            measure_waiting(kind, load, results)
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float, what: str) -> None:
-    """Wait in small steps; a measurement that hangs is an error, not a number."""
-    give_up = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > give_up:
-            raise SystemExit(f"timed out after {timeout_s:g} s: {what}")
-        time.sleep(0.002)
-
-
-def create(name: str) -> tuple[str, str]:
-    """A topic and its subscription."""
-    topic, subscription = f"projects/{PROJECT}/topics/{name}", f"projects/{PROJECT}/subscriptions/{name}"
-    with pubsub_v1.PublisherClient() as publisher, pubsub_v1.SubscriberClient() as subscriber:
-        publisher.create_topic(name=topic)
-        subscriber.create_subscription(name=subscription, topic=topic)
-    return topic, subscription
-
-
-def publish(topic: str, options: Options) -> float:
-    """Messages a second through the publisher client, each confirmed."""
-    publisher = pubsub_v1.PublisherClient(BatchSettings(max_messages=1000, max_latency=0.005))
-    data = b"x" * options.size
-    started = time.perf_counter()
-    futures = [publisher.publish(topic, data) for _ in range(options.messages)]
-    for future in futures:
-        future.result(timeout=options.timeout_s)
-    took_s = time.perf_counter() - started
-    publisher.stop()
-    publisher.transport.close()
-    return options.messages / took_s
-
-
-class DirectScheduler(pubsub_v1.subscriber.scheduler.ThreadScheduler):
-    """Calls straight through, as the worker's does: the client's thread pool would be what is measured."""
-
-    def schedule(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call."""
-        callback(*args, **kwargs)
-
-
-def pull(subscription: str, options: Options, *, direct: bool) -> float:
-    """Messages a second through the subscriber client, each acknowledged."""
-    subscriber = pubsub_v1.SubscriberClient()
-    count = 0
-    done = threading.Event()
-    lock = threading.Lock()
-
-    def received(message: Any) -> None:
-        nonlocal count
-        message.ack()
-        with lock:
-            count += 1
-            if count >= options.messages:
-                done.set()
-
-    started = time.perf_counter()
-    future = subscriber.subscribe(
-        subscription,
-        received,
-        flow_control=FlowControl(max_messages=5_000),
-        scheduler=DirectScheduler() if direct else None,
+def parse() -> argparse.Namespace:
+    """The command line."""
+    usual = Load()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="NAME", help=", ".join(GROUPS)
     )
-    if not done.wait(options.timeout_s):
-        raise SystemExit(f"timed out: {count} of {options.messages} messages pulled")
-    took_s = time.perf_counter() - started
-    future.cancel()
-    future.result(timeout=options.timeout_s)
-    subscriber.close()
-    return options.messages / took_s
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round of little, to see that all works")
+    parser.add_argument("--messages", type=int, default=usual.messages, help="messages of each throughput figure")
+    parser.add_argument("--size", type=int, default=usual.size, help="bytes of data in each")
+    parser.add_argument("--latencies", type=int, default=usual.latencies, help="messages of the latency figures")
+    parser.add_argument("--waiting", type=int, default=usual.waiting, help="messages of 1 KB that wait")
+    parser.add_argument("--timeout", type=float, default=usual.timeout_s, help="seconds that one figure may take")
+    parser.add_argument("--json", action="store_true", help="print JSON with the figures of every round")
+    return parser.parse_args()
 
 
-def latencies_ms(name: str, options: Options) -> list[float]:
-    """One message at a time, from ``publish`` to the subscriber's callback."""
-    topic, subscription = create(name)
-    publisher = pubsub_v1.PublisherClient(BatchSettings(max_messages=1), PublisherOptions())
-    subscriber = pubsub_v1.SubscriberClient()
-    arrived = threading.Event()
-    at = 0.0
-
-    def received(message: Any) -> None:
-        nonlocal at
-        at = time.perf_counter()
-        message.ack()
-        arrived.set()
-
-    future = subscriber.subscribe(subscription, received)
-    taken: list[float] = []
-    for _ in range(options.rounds + 20):
-        arrived.clear()
-        started = time.perf_counter()
-        publisher.publish(topic, b"x").result(timeout=options.timeout_s)
-        if not arrived.wait(options.timeout_s):
-            raise SystemExit("timed out: a message did not arrive")
-        taken.append((at - started) * 1_000)
-    future.cancel()
-    future.result(timeout=options.timeout_s)
-    subscriber.close()
-    publisher.stop()
-    publisher.transport.close()
-    return taken[20:]
-
-
-def bare_publish(address: str, topic: str, options: Options) -> float:
-    """Messages a second through a bare stub, 1,000 a request, several requests at a time."""
-    message = PubsubMessage(data=b"x" * options.size)
-    request = PublishRequest.serialize(PublishRequest(topic=topic, messages=[message] * 1_000))
-    with grpc.insecure_channel(address) as channel:
-        call = channel.unary_unary("/google.pubsub.v1.Publisher/Publish")
-        started = time.perf_counter()
-        pending: list[Any] = []
-        for _ in range(options.messages // 1_000):
-            pending.append(call.future(request, timeout=options.timeout_s))
-            if len(pending) >= BARE_REQUESTS:
-                pending.pop(0).result()
-        for future in pending:
-            future.result()
-        return options.messages / (time.perf_counter() - started)
-
-
-def bare_pull(address: str, subscription: str, options: Options) -> float:
-    """Messages a second over a bare stream, without acks; they are counted by the server's own framing."""
-    first = StreamingPullRequest(subscription=subscription, stream_ack_deadline_seconds=600)
-    release = threading.Event()
-
-    def requests() -> Iterator[bytes]:
-        yield StreamingPullRequest.serialize(first)
-        release.wait()
-
-    unlimited = [("grpc.max_receive_message_length", -1)]
-    with grpc.insecure_channel(address, options=unlimited) as channel:
-        stream = channel.stream_stream("/google.pubsub.v1.Subscriber/StreamingPull")(requests())
-        started, size = time.perf_counter(), 0
-        for response in stream:
-            size += len(response)
-            if size >= options.messages * options.size:
-                break
-        took_s = time.perf_counter() - started
-        release.set()
-        stream.cancel()
-    return options.messages / took_s
-
-
-def measure(options: Options) -> list[tuple[str, str]]:
-    """All figures, each with its name."""
-    with tempfile.TemporaryDirectory() as directory:
-        starts = []
-        for number in range(STARTS):
-            with embedded(Path(directory, f"start-{number}"), options.timeout_s) as server:
-                starts.append((server.first_rpc_s, server.idle_rss_mib))
-        with embedded(Path(directory, "load"), options.timeout_s) as server:
-            os.environ["PUBSUB_EMULATOR_HOST"] = server.address
-            rows = list(loads(server, options))
-            rows.append(("RSS afterwards", f"{rss_mib(server.pid):,.0f} MiB"))
-    rows.insert(0, ("first RPC after start, median", f"{statistics.median(took for took, _ in starts):.2f} s"))
-    rows.insert(1, ("RSS idle", f"{max(rss for _, rss in starts):,.0f} MiB"))
-    return rows
-
-
-def loads(server: Server, options: Options) -> Iterator[tuple[str, str]]:
-    """The figures that need a running server."""
-    taken = sorted(latencies_ms("latency", options))
-    yield "one-way latency p50", f"{statistics.median(taken):.2f} ms"
-    yield "one-way latency p99", f"{taken[int(len(taken) * 0.99)]:.2f} ms"
-    topic, subscription = create("client")
-    yield "publish, client", f"{publish(topic, options):,.0f} messages/s"
-    yield "stream pull + ack, client", f"{pull(subscription, options, direct=False):,.0f} messages/s"
-    publish(topic, options)
-    yield "stream pull + ack, client, direct scheduler", f"{pull(subscription, options, direct=True):,.0f} messages/s"
-    topic, subscription = create("bare")
-    yield "publish, bare stub", f"{bare_publish(server.address, topic, options):,.0f} messages/s"
-    yield "stream pull, bare stub", f"{bare_pull(server.address, subscription, options):,.0f} messages/s"
-
-
-def main() -> None:
-    """Parse, measure, print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=30_000, help="messages of each throughput figure")
-    parser.add_argument("--size", type=int, default=100, help="bytes of data in each")
-    parser.add_argument("--rounds", type=int, default=500, help="messages of the latency figures")
-    parser.add_argument("--timeout", type=float, default=60, help="seconds that one figure may take")
-    given = parser.parse_args()
-    for name, figure in measure(Options(given.messages, given.size, given.rounds, given.timeout)):
-        print(f"{name:<45} {figure:>20}")
+def main() -> int:
+    """Measure and print."""
+    given = parse()
+    load = QUICK if given.quick else Load(given.messages, given.size, given.latencies, given.waiting, given.timeout)
+    results = Results()
+    try:
+        measure(load, 1 if given.quick else given.rounds, given.only, results)
+    except Failure as failure:
+        print(f"failed: {failure}", file=sys.stderr)
+        return 1
+    print(json.dumps({"load": asdict(load), **results.as_json()}) if given.json else table(results))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
