@@ -21,7 +21,9 @@ from soaking.scene import Scene, Subscription
 
 THREADS = 4
 PATIENCE_RATE = 0.5
-FLOW = FlowControl(max_messages=500)
+LEASE_S = 10
+FLOW = FlowControl(max_messages=500, min_duration_per_lease_extension=LEASE_S, max_duration_per_lease_extension=LEASE_S)
+"""Leases of a minute, as the client has them otherwise, would keep what a broken stream leaves for too long."""
 
 
 class Streaming:

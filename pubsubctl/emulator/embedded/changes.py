@@ -55,9 +55,7 @@ class Changes:
         group.last.extend(statements)
         await self._committer.outcome(group.written)
 
-    def also(
-        self, statement: str, parameters: tuple[object, ...], *, then: Callable[[], object] | None = None
-    ) -> None:
+    def also(self, statement: str, parameters: tuple[object, ...], *, then: Callable[[], object] | None = None) -> None:
         """Add a statement to the transaction of what is written next; call ``then`` when it is written."""
         group = self._committer.open()
         group.statements.append((statement, parameters))
