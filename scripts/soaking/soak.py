@@ -154,7 +154,13 @@ class Soak:
         self._stop(*self._publishing, self.replaying)
         self._tell("draining")
         self._await_all()
+        # Nothing of the last life shall be leased to a stream that is about to give up.
+        self._stop(*self._consumers)
         self._kills.restart(chaos="off")
+        self._consumers = [self._consumer(one) for one in self.scene.subscriptions]
+        for consumer in self._consumers:
+            consumer.settle(True)
+            consumer.start()
         for topic in self.scene.topics:
             publish_last(topic, self.broker)
         self.drained = self._wait(self._plan.drain_s, lambda: self._progress.is_quiet() and not self._missing())

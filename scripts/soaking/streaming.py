@@ -59,6 +59,10 @@ class Streaming:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if self._broker.is_killed or self._broker.listening != self._broker.life:
+                self._stopping.wait(PAUSE_S)
+                continue
+            life = self._broker.life
             streaming = self._client.subscribe(
                 self._subscription.name,
                 self._receive,
@@ -66,18 +70,17 @@ class Streaming:
                 scheduler=ThreadScheduler(ThreadPoolExecutor(THREADS)),
                 await_callbacks_on_shutdown=True,
             )
-            self._wait(streaming)
+            self._wait(streaming, life)
 
-    def _wait(self, streaming: Any) -> None:
+    def _wait(self, streaming: Any, life: int) -> None:
         """Until the stream ends, by us or by itself.
 
-        After a restart the client takes up to 10 s to try again, as it tries five times at once and then waits. It may
-        have that time every second time.
+        After a kill the client takes up to 10 s to connect again, as it tries five times at once and then waits. It has
+        that time every second time, and none while all is to settle.
         """
-        life, is_patient = self._broker.listening, random.random() < PATIENCE_RATE
+        is_patient = random.random() < PATIENCE_RATE
         while not self._stopping.wait(PAUSE_S) and not streaming.done():
-            is_over = self._broker.listening != life
-            if is_over and (self._chooser.settling or not is_patient):
+            if self._broker.life != life and (self._chooser.settling or not is_patient):
                 break
         streaming.cancel()
         try:
