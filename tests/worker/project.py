@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,15 +28,20 @@ def wait_for(condition: Callable[[], bool], *, what: str, timeout_s: float = 20.
 
 @dataclass
 class Project:
-    """A folder with an emulator, a store, and workers that the test starts. Everything ends with the test."""
+    """A folder with an emulator, a store, and workers that the test starts. Everything ends with the test.
+
+    Attributes:
+        google: the address of Google's emulator, where that is the broker.
+    """
 
     folder: Path
+    google: str | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
-        return Settings.load({}, environ={"PUBSUBCTL_LEASE": "10"}, start=self.folder)
+        return self._settings({})
 
     @property
     def state(self) -> State:
@@ -54,11 +59,22 @@ class Project:
 
     def setup(self, wanted: Wanted | None = None, **flags: str) -> None:
         self.state.create()
-        daemon.start(self.state)
-        settings = Settings.load(flags, environ={}, start=self.folder)
+        if self.google is None:
+            daemon.start(self.state)
+        settings = self._settings(flags)
         with Connection(settings) as connection:
             provisioner = Provisioner(connection, settings, wanted or Wanted())
             list(provisioner.apply(provisioner.plan()))
+
+    def _settings(self, flags: Mapping[str, str]) -> Settings:
+        return Settings.load(flags, environ={"PUBSUBCTL_LEASE": "10", **self._broker}, start=self.folder)
+
+    @property
+    def _broker(self) -> dict[str, str]:
+        """Where the broker is, in the environment's words; each test has a project of its own in Google's."""
+        if self.google is None:
+            return {}
+        return {"PUBSUB_EMULATOR_HOST": self.google, "PUBSUBCTL_PROJECT": f"p-{abs(hash(self.folder))}"}
 
     def worker(
         self, *flags: str, app: str = "testapp:app", ready: bool = True, prefix: tuple[str, ...] = ()
@@ -68,6 +84,7 @@ class Project:
             "PYTHONPATH": str(HERE),
             "PUBSUBCTL_LEASE": "10",
             "TEST_RUNS": str(self.folder / "runs"),
+            **self._broker,
             **self.environment,
         }
         command = [*prefix, sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]

@@ -1,0 +1,66 @@
+"""The application: an ordinary one, a slow one, one that fails, one that dies. Every run leaves a line behind."""
+
+import ctypes
+import os
+import signal
+import time
+
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+_runs = os.open(os.environ["WRECKING_RUNS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+_holding_the_gil = ctypes.PyDLL(None)  # its calls, unlike CDLL's, do not let go of it
+
+
+@app.before_request
+def note_the_run() -> None:
+    """One line, in one write: whoever dies after it has run."""
+    job_id, attempt = request.environ["pubsubctl.job_id"], request.environ["pubsubctl.attempt"]
+    os.write(_runs, f"{job_id} {attempt} {time.time():.3f}\n".encode())
+
+
+def _answer() -> Response:
+    attempt = request.environ["pubsubctl.attempt"]
+    headers = {"X-Job": request.environ["pubsubctl.job_id"], "X-Attempt": str(attempt)}
+    return Response(request.get_data(), headers=headers, content_type="application/octet-stream")
+
+
+@app.post("/work/<float:seconds>")
+def work(seconds: float) -> Response:
+    """Take some time, and answer with the request's body."""
+    time.sleep(seconds)
+    return _answer()
+
+
+@app.post("/gil/<int:seconds>")
+def gil(seconds: int) -> Response:
+    """The same in one call into C code that never lets go of the GIL."""
+    _holding_the_gil.sleep(seconds)
+    return _answer()
+
+
+@app.post("/flaky/<int:times>")
+def flaky(times: int) -> Response:
+    """Fail at first."""
+    return _answer() if request.environ["pubsubctl.attempt"] > times else Response("not yet", 503)
+
+
+@app.post("/dies/<name>")
+def dies(name: str) -> Response:
+    """Take the process along, at first."""
+    if request.environ["pubsubctl.attempt"] == 1:
+        os.kill(os.getpid(), signal.Signals[name])
+        time.sleep(10)
+    return _answer()
+
+
+@app.post("/hopeless")
+def hopeless() -> Response:
+    """Fail always."""
+    return Response("never", 500)
+
+
+@app.post("/refused")
+def refused() -> Response:
+    """Answer that the request is no good."""
+    return Response("no", 422)

@@ -1,0 +1,184 @@
+"""One run, from an empty folder to balanced books."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.job import FINISHED
+from pubsubctl.store.base import Store
+from pubsubctl.store.opening import open_store
+from wrecking.books import Books
+from wrecking.errands import errands
+from wrecking.mishaps import Mishap, happen, plan
+from wrecking.scene import START_S, Emulator, Scene, Seat, until
+from wrecking.submitting import Submitter
+
+_PULL_S = 5.0
+_LAST_S = 120.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a run is to be.
+
+    Attributes:
+        seed: of the jobs and of what goes wrong.
+        duration_s: how long jobs come and things break.
+        every_s: seconds between two things that break, on average.
+        lease_s: see the setting.
+        settle_s: how long everything may take to end afterwards.
+        faults: what the emulator does wrong by itself.
+    """
+
+    seed: int
+    jobs: int
+    workers: int
+    duration_s: float
+    every_s: float
+    lease_s: int
+    settle_s: float
+    faults: str
+
+
+class Rampage:
+    """One run of the whole.
+
+    Attributes:
+        happened: what went wrong as planned.
+        broken: what could not be mended.
+        skipped: mishaps whose victim was in trouble already.
+        settled_s: how long everything took to end when nothing was broken any more.
+        submitter: hands in the jobs.
+    """
+
+    def __init__(self, terms: Terms, folder: Path, say: Callable[[str], None]) -> None:
+        chance = random.Random(terms.seed)
+        self.terms = terms
+        self.happened: list[Mishap] = []
+        self.broken: list[str] = []
+        self.skipped = 0
+        self.settled_s = 0.0
+        self._say = say
+        self._errands = errands(terms.jobs, chance)
+        self._plan = plan(terms.duration_s, terms.every_s, terms.workers, terms.lease_s, chance)
+        self._scene = Scene(folder, f"{terms.faults},seed={terms.seed}", terms.lease_s)
+        self._emulator = Emulator(self._scene)
+        self._emulator_busy = threading.Lock()
+        self._seats = [Seat(self._scene, number) for number in range(terms.workers)]
+        self.submitter = Submitter(self._scene.settings, self._errands, terms.duration_s)
+
+    def run(self) -> Books:
+        """Break, mend, count."""
+        self._scene.set_up()
+        try:
+            with open_store(self._scene.settings.store_url) as store:
+                for seat in self._seats:
+                    seat.start()
+                until(lambda: len(store.workers()) == len(self._seats), START_S)
+                self.submitter.start()
+                self._break()
+                faults = self._settle(store)
+                return self._close(store, faults)
+        finally:
+            self._end()
+
+    def _break(self) -> None:
+        over, began = threading.Event(), time.monotonic()
+        threads = []
+        for mishap in self._plan:
+            time.sleep(max(0.0, began + mishap.at_s - time.monotonic()))
+            busy = self._emulator_busy if mishap.victim is None else self._seats[mishap.victim].busy
+            if not busy.acquire(blocking=False):
+                self.skipped += 1  # it is broken already
+                continue
+            threads.append(threading.Thread(target=self._happen, args=(mishap, busy, over), daemon=True))
+            threads[-1].start()
+        time.sleep(max(0.0, began + self.terms.duration_s - time.monotonic()))
+        over.set()
+        for thread in threads:
+            thread.join()
+
+    def _happen(self, mishap: Mishap, busy: threading.Lock, over: threading.Event) -> None:
+        where = "" if mishap.victim is None else f" ({self._seats[mishap.victim].name})"
+        self._say(f"{mishap.name}{where} for {mishap.lasts_s:.1f} s")
+        try:
+            happen(mishap, self._seats, self._emulator, over)
+            self.happened.append(mishap)
+        except Exception as error:  # noqa: BLE001 - a mishap that could not be mended is a finding
+            self._say(f"{mishap.name}{where} could not be mended: {error!r}")
+            self.broken.append(f"{mishap.name}{where}: {error!r}")
+        finally:
+            busy.release()
+
+    def _settle(self, store: Store) -> list[str]:
+        """Wait until everything that was submitted has ended; faults, if it does not."""
+        began = time.monotonic()
+        self._say("no more is broken; waiting for every job to end")
+        faults = list(self.broken)
+        if not until(lambda: self.submitter.done, self.terms.settle_s):
+            faults.append("not everything could be submitted")
+        if self.submitter.failure is not None:
+            faults.append(f"the submitter has failed: {self.submitter.failure!r}")
+        if not until(lambda: _unfinished(store) == 0, self.terms.settle_s):
+            faults.append(f"{_unfinished(store)} jobs have not ended in {self.terms.settle_s:g} s")
+        self.settled_s = time.monotonic() - began
+        return faults
+
+    def _close(self, store: Store, faults: list[str]) -> Books:
+        for seat in self._seats:
+            seat.stop()
+            faults += [f"{seat.name} ended with exit code {code}" for code in seat.exits if code]
+        before = len(_runs(self._scene))
+        last = self._seats[0]
+        last.start("--burst")  # whatever the broker delivers again has ended, and must not run
+        if last.wait(_LAST_S):
+            faults.append("a last worker, with --burst, did not end as it should")
+        runs = _runs(self._scene)
+        found = {key: store.get([job_id])[0] for key, job_id in self.submitter.jobs.items()}
+        responses = {job.id: answer for job in found.values() if job and (answer := store.response(job.id))}
+        mirrored = _dead_letters(self._scene)
+        return Books(self._errands, found, responses, store.counts(), runs, mirrored, len(runs) - before, faults)
+
+    def _end(self) -> None:
+        for seat in self._seats:
+            seat.end()
+        self._emulator.stop()
+
+    def logs(self) -> str:
+        """What all workers have printed."""
+        return "".join(seat.log() for seat in self._seats)
+
+
+def _unfinished(store: Store) -> int:
+    return sum(count for state, count in store.counts().items() if state not in FINISHED)
+
+
+def _runs(scene: Scene) -> list[tuple[str, int]]:
+    lines = scene.runs.read_text().splitlines() if scene.runs.exists() else []
+    return [(line.split()[0], int(line.split()[1])) for line in lines]
+
+
+def _dead_letters(scene: Scene) -> dict[str, int]:
+    """What lies in the subscription of the dead letters: how many messages of each job."""
+    counts: dict[str, int] = {}
+    with Connection(scene.settings) as connection:
+        deadline = time.monotonic() + _PULL_S
+        while time.monotonic() < deadline:
+            answer = connection.subscriber.pull(
+                subscription=scene.settings.dead_letter_subscription_path, max_messages=1000, timeout=_PULL_S
+            )
+            if not answer.received_messages:
+                break
+            for received in answer.received_messages:
+                job_id = received.message.attributes["dead-letter-job"]
+                counts[job_id] = counts.get(job_id, 0) + 1
+            connection.subscriber.acknowledge(
+                subscription=scene.settings.dead_letter_subscription_path,
+                ack_ids=[received.ack_id for received in answer.received_messages],
+            )
+            deadline = time.monotonic() + _PULL_S
+    return counts
