@@ -29,12 +29,14 @@ from pubsubctl.errors import (
     ResultNotReady,
     WaitTimeout,
 )
-from pubsubctl.exchange import Response
+from pubsubctl.exchange import Request, Response
+from pubsubctl.faults import point
 from pubsubctl.job import Job, JobState, NewJob
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Added, Published, Store, Unpublished
+from pubsubctl.store.base import Added, Event, Published, Store, Unpublished
 from pubsubctl.store.opening import open_store
-from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
+from pubsubctl.submission import Headers, Submission, Upload, build, difference, of_mapping
+from pubsubctl.tracing.sending import annotate, sending, sent
 
 _AT_ONCE = 1000
 _BYTES_AT_ONCE = 8_000_000
@@ -107,6 +109,24 @@ class SubmittedJob:
         found = self._client.store.cancel([self.id])[0]
         return found.state is not None and not Job(self.id, found.state, "", "", 0.0).finished
 
+    def retry(self) -> bool:
+        """Ask for another attempt; False unless it had failed or been cancelled. See ``Client.retry``.
+
+        Raises:
+            JobNotFound: it was purged, or never was.
+        """
+        queued = self._client.retry(self.id)
+        self._last = None
+        return queued
+
+    def history(self) -> list[Event]:
+        """All that is known to have happened to it, oldest first.
+
+        Raises:
+            JobNotFound: it was purged, or never was.
+        """
+        return self._client.history(self.id)
+
 
 class Client:
     """Submits jobs and reads their results. Use one in many threads, and close it, or use ``with``.
@@ -151,14 +171,15 @@ class Client:
             data: a body, sent as it is.
             files: the files of a multipart form, by field.
             headers: the header fields.
-            idempotency_key: the same key gives the same job back.
+            idempotency_key: the same key gives the same job back; an ``Idempotency-Key`` among the headers is one too.
             ordering_key: jobs of one key run one after another.
             delay: seconds before it may run.
             job_timeout: seconds that an attempt may take.
             max_attempts: failures that it is allowed.
 
         Raises:
-            InvalidRequest: no message can carry it, or the idempotency key is known with another request.
+            InvalidRequest: no message can carry it, or the idempotency key is known with another request: another
+                method, path or body, or a header that says more than which way the request came.
             BrokerUnreachable: no answer. The job is in the store; a worker publishes it when the broker is back.
             BrokerError: the broker refused; the job is marked as failed, and the idempotency key may be used again.
         """
@@ -222,6 +243,31 @@ class Client:
             raise NoResult(f"job {job_id} ended without a response ({how})")
         return response
 
+    def retry(self, job_id: str) -> bool:
+        """Queue a failed or cancelled job again, under its id and with its history; a worker publishes it.
+
+        It is allowed as many failures more as it was allowed at first. The response that it has is dropped.
+
+        Returns:
+            False where there is nothing to retry: it has succeeded, or has not ended.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        found = self.store.retry([job_id])[0]
+        if found.state is None:
+            self.get(job_id)
+        return found.state in {JobState.FAILED, JobState.CANCELLED}
+
+    def history(self, job_id: str) -> list[Event]:
+        """All that is known to have happened to a job, oldest first.
+
+        Raises:
+            JobNotFound: there is no such job.
+        """
+        self.get(job_id)
+        return self.store.history(job_id)
+
     def wait(self, jobs: Iterable[SubmittedJob], timeout: float | None = None) -> Iterator[SubmittedJob]:
         """Yield jobs as they end.
 
@@ -274,11 +320,18 @@ class Client:
             return self._connection
 
     def _submit(self, submissions: Sequence[Submission], batch_id: str | None) -> list[SubmittedJob]:
+        with sending(self.settings.topic_path, [submission.request for submission in submissions]) as requests:
+            return self._send(submissions, requests, batch_id)
+
+    def _send(
+        self, submissions: Sequence[Submission], requests: Sequence[Request], batch_id: str | None
+    ) -> list[SubmittedJob]:
         topic, store_id = self.settings.topic_path, self.store.store_id
-        jobs = [_new_job(submission, topic, batch_id) for submission in submissions]
+        jobs = [_new_job(*each, topic, batch_id) for each in zip(submissions, requests, strict=True)]
         messages = [_message(job, store_id) for job in jobs]
         publisher = Publisher(self.connection, topic)
         added = self.store.add(jobs)
+        point("inserted")
         fresh: list[tuple[Added, Outgoing]] = []
         for job, answer, message in zip(jobs, added, messages, strict=True):
             if answer.existed or job.delay_s:  # what is delayed is published by the sweeper
@@ -286,7 +339,9 @@ class Client:
             again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
             fresh.append((answer, _message(replace(job, id=answer.job_id), store_id) if again else message))
         self._publish(publisher, fresh)
-        _check_keys(submissions, added)
+        for submission, answer in zip(submissions, added, strict=True):
+            if answer.existed and not answer.same_request:
+                self._check_key(submission, answer.job_id)
         return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
 
     def _publish(self, publisher: Publisher, fresh: Sequence[tuple[Added, Outgoing]]) -> None:
@@ -295,11 +350,14 @@ class Client:
         try:
             for part in in_calls([message for _, message in fresh]):
                 message_ids = publisher.publish(part)
+                sent(message_ids)
+                point("published")
                 taken, left = left[: len(part)], left[len(part) :]
                 self.store.published(
                     Published(job.job_id, message_id, job.attempt)
                     for job, message_id in zip(taken, message_ids, strict=True)
                 )
+                point("noted")
         except BrokerError as error:
             self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
             raise
@@ -309,6 +367,16 @@ class Client:
                 f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "
                 f"and a worker publishes {'it' if one else 'them'} once the broker is back"
             ) from error
+
+    def _check_key(self, submission: Submission, job_id: str) -> None:
+        """Refuse a key that is known with another request."""
+        known = self.store.request(job_id)
+        differs = difference(known, submission.request) if known else None  # it may be purged by now
+        if differs:
+            raise InvalidRequest(
+                f"the idempotency key {submission.idempotency_key!r} belongs to job {job_id}, "
+                f"which has another request: the {differs} is not the same"
+            )
 
     def _ended(self, pending: Mapping[str, SubmittedJob], turn: int) -> list[SubmittedJob]:
         """Those that have ended, of the oldest thousand, where it is likely, and of another thousand in turn."""
@@ -327,10 +395,10 @@ class Client:
         return ended
 
 
-def _new_job(submission: Submission, topic: str, batch_id: str | None) -> NewJob:
+def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None) -> NewJob:
     return NewJob(
         id=names.new_job_id(),
-        request=submission.request,
+        request=request,
         topic=topic,
         batch_id=batch_id,
         delay_s=submission.delay_s,
@@ -342,16 +410,9 @@ def _new_job(submission: Submission, topic: str, batch_id: str | None) -> NewJob
 
 
 def _message(job: NewJob, store_id: str) -> Outgoing:
-    return Outgoing(*wire.encode(wire.Envelope(job.id, job.request, job.batch_id, store_id)), job.ordering_key)
-
-
-def _check_keys(submissions: Sequence[Submission], added: Sequence[Added]) -> None:
-    for submission, answer in zip(submissions, added, strict=True):
-        if answer.existed and not answer.same_request:
-            raise InvalidRequest(
-                f"the idempotency key {submission.idempotency_key!r} belongs to job {answer.job_id}, "
-                "which has another request"
-            )
+    data, attributes = wire.encode(wire.Envelope(job.id, job.request, job.batch_id, store_id))
+    annotate(attributes, job.request)
+    return Outgoing(data, attributes, job.ordering_key)
 
 
 def _bulks(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:

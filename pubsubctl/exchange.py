@@ -113,14 +113,62 @@ class Meaning(StrEnum):
     FAILED = "failed"
 
 
-_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Statuses that RFC 9110 and its kin call temporary."""
 
 
-def meaning(status: int) -> Meaning:
-    """2xx and 3xx are success; what RFC 9110 calls temporary is worth another attempt; the rest is final."""
-    if HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST:
-        return Meaning.SUCCEEDED
-    return Meaning.RETRY if status in _RETRIED else Meaning.FAILED
+@dataclass(frozen=True, slots=True)
+class RetryOn:
+    """What is worth another attempt.
+
+    Attributes:
+        statuses: what the application may answer; a 2xx or 3xx among them is no success.
+        timeout: an attempt that ran longer than it may.
+        crash: an attempt whose process died. Without it a job is never begun a second time.
+    """
+
+    statuses: frozenset[int] = TEMPORARY
+    timeout: bool = True
+    crash: bool = True
+
+    @classmethod
+    def of(cls, text: str) -> "RetryOn":
+        """From ``500,502-504,5xx,timeout,crash``, or ``none``.
+
+        Raises:
+            ValueError: a part is none of those.
+        """
+        statuses: set[int] = set()
+        words = [part.strip().lower() for part in text.split(",")]
+        for word in words:
+            if word not in _ENDINGS and not (word == "none" and len(words) == 1):
+                statuses |= _statuses(word)
+        return cls(frozenset(statuses), *(word in words for word in _ENDINGS))
+
+
+USUAL_RETRY_ON = RetryOn()
+"""What is retried where nobody says otherwise."""
+
+_ENDINGS = ("timeout", "crash")
+
+
+def _statuses(word: str) -> set[int]:
+    if match := re.fullmatch(r"([1-5])xx", word):
+        first = int(match.group(1)) * 100
+        return set(range(first, first + 100))
+    match = re.fullmatch(r"([1-5]\d\d)(?:-([1-5]\d\d))?", word)
+    if match is None or int(match.group(2) or match.group(1)) < int(match.group(1)):
+        raise ValueError(
+            "must be a list of statuses, such as 429,500-504,5xx, and the words timeout and crash, or none"
+        )
+    return set(range(int(match.group(1)), int(match.group(2) or match.group(1)) + 1))
+
+
+def meaning(status: int, retry_on: frozenset[int] = TEMPORARY) -> Meaning:
+    """What is to be retried is; of the rest, 2xx and 3xx are success, and everything else is final."""
+    if status in retry_on:
+        return Meaning.RETRY
+    return Meaning.SUCCEEDED if HTTPStatus.OK <= status < HTTPStatus.BAD_REQUEST else Meaning.FAILED
 
 
 LONGEST_RETRY_AFTER_S = 86400.0

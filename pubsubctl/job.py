@@ -45,6 +45,11 @@ class Reason(StrEnum):
     MALFORMED = "malformed"  # a message that cannot be read as a job
     FORGOTTEN = "forgotten"  # its message came so late that results of its time are no longer kept
     UNPUBLISHED = "unpublished"  # the broker surely has no message: it refused it, or no message can carry the job
+    DEAD_LETTERED = "dead-lettered"  # the broker itself gave its message up, after too many deliveries
+
+
+DEAD = frozenset(Reason) - {Reason.STATUS}
+"""Reasons of a failed job that make it a dead letter: it was given up on. An answer that is no success is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,9 @@ class Job:
             "batch_id": self.batch_id,
             "attempt": self.attempt,
             "failures": self.failures,
+            "crashes": self.crashes,
             "max_attempts": self.max_attempts,
+            "timeout_s": self.timeout_s,
             "worker": self.worker,
             "created_at": rfc3339(self.created_at),
             "not_before": rfc3339(self.not_before),

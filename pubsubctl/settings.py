@@ -16,6 +16,7 @@ from typing import Any
 
 from pubsubctl import names
 from pubsubctl.errors import InvalidRequest, InvalidSetting
+from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.state import SETTINGS_FILE, State
 
 FILE = SETTINGS_FILE
@@ -23,6 +24,8 @@ _SQLITE = "sqlite:///"
 _LAST_PORT = 65_535
 BROKERS = ("embedded", "gcloud", "cloud")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+LOG_FORMATS = ("text", "json")
 _LONGEST_DAYS = 3660
 """Ten years: what is much longer than that, a thread cannot wait."""
 
@@ -104,6 +107,28 @@ def _route(value: Any) -> str:
     return f"{method} {path}" if method else path
 
 
+def size(value: Any) -> int:
+    """Bytes from a number of them, or from ``512K``, ``300M``, ``2G`` (powers of 1024).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    match = re.fullmatch(r"(\d+)([KMG]?)(?:iB|B)?", str(value), re.IGNORECASE)
+    if isinstance(value, bool) or match is None:
+        raise ValueError("must be a size such as 300M or 2G")
+    return int(match.group(1)) * _SIZES[match.group(2).upper()]
+
+
+def _retry_on(value: Any) -> RetryOn:
+    return value if isinstance(value, RetryOn) else RetryOn.of(_text(value))
+
+
+def _log_format(value: Any) -> str:
+    if value not in LOG_FORMATS:
+        raise ValueError(f"must be one of {', '.join(LOG_FORMATS)}")
+    return str(value)
+
+
 def _default(value: Any, parse: Parser) -> Any:
     return field(default=value, metadata={"parse": parse})
 
@@ -133,9 +158,14 @@ class Settings:
     lease: int = _default(60, _ack_deadline)
     job_timeout: float | None = _default(None, _some_time)
     max_attempts: int = _default(5, _count(1))
+    retry_on: RetryOn = _default(USUAL_RETRY_ON, _retry_on)  # noqa: RUF009 - it cannot be changed
+    max_jobs_per_child: int = _default(0, _count(0))
+    max_memory_per_child: int = _default(0, size)
     drain_timeout: float = _default(25.0, duration)
+    log_format: str = _default("text", _log_format)
     result_ttl: float = _default(7 * 86400.0, _some_time)
     emulator_host: str | None = _default(None, host_port)
+    host_port: str | None = _default(None, host_port)
     state: State = field(default_factory=State.find)
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,12 +3,16 @@
 A JSONL line, and an item of ``Client.submit_many``, is an object with ``path``, and any of ``method``, ``headers``
 (an object, or a list of pairs), one of ``json``, ``data`` (text) and ``data_base64``, and ``idempotency_key``,
 ``ordering_key``, ``delay``, ``job_timeout``, ``max_attempts``.
+
+An idempotency key may come in the header that draft-ietf-httpapi-idempotency-key-header defines, too, as a string of
+RFC 8941 (``"k"``) or bare (``k``); the application sees that header as any other.
 """
 
 import base64
 import hashlib
 import json
 import mimetypes
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +38,27 @@ _KEYS = (
 _BODIES = ("json", "data", "data_base64")
 _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
+IDEMPOTENCY_KEY = "idempotency-key"
+"""The header."""
+
+# A string of RFC 8941 section 3.3.3, and parameters, which say nothing here.
+_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"(?: *;.*)?')
+# What tells how a request came, and not what it asks for.
+_OF_THE_WAY = frozenset(
+    {
+        IDEMPOTENCY_KEY,
+        "baggage",
+        "date",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-amzn-trace-id",
+        "x-cloud-trace-context",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+
 MAX_DELAY_S = 366 * 86400
 MAX_ORDERING_KEY_BYTES = 1024
 
@@ -43,6 +68,8 @@ Headers = Mapping[str, str] | Iterable[Header]
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A request with what its job is to be; see ``NewJob`` for the terms.
+
+    Where no idempotency key is given, that of the request's header is taken.
 
     Raises:
         InvalidRequest: a term cannot be kept.
@@ -56,6 +83,7 @@ class Submission:
     max_attempts: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "idempotency_key", _key(self.request, self.idempotency_key))
         if not 0 <= self.delay_s <= MAX_DELAY_S:
             raise InvalidRequest(f"a job may be delayed by at most {MAX_DELAY_S // 86400} days, and not by less than 0")
         if self.timeout_s is not None and not self.timeout_s > 0:
@@ -185,6 +213,19 @@ def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (),
     return build(method or "POST", path, data=read_file(file), headers=pairs)
 
 
+def difference(first: Request, second: Request) -> str | None:
+    """What two requests of one idempotency key differ in, or None: which way they came makes no difference.
+
+    Returns:
+        Words for it: ``method``, ``path``, ``body``, ``'accept' header``.
+    """
+    for name in ("method", "path", "body"):
+        if getattr(first, name) != getattr(second, name):
+            return name
+    others = sorted({name for name, _ in set(first.headers) ^ set(second.headers)} - _OF_THE_WAY)
+    return f"{others[0]!r} header" if others else None
+
+
 def guess_type(path: Path) -> str:
     """The media type that a file's name suggests: of a compressed file, that of the compression."""
     media_type, encoding = mimetypes.guess_type(path.name)
@@ -203,6 +244,27 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
+
+
+def _key(request: Request, given: str | None) -> str | None:
+    """The idempotency key of a submission."""
+    header = request.header(IDEMPOTENCY_KEY)
+    named = None if header is None else _bare(header)
+    if "" in (given, named):
+        raise InvalidRequest("an idempotency key must not be empty")
+    if given is not None and named is not None and given != named:
+        raise InvalidRequest(f"the idempotency key {given!r} is not that of the header, {named!r}; give one of them")
+    return named if given is None else given
+
+
+def _bare(value: str) -> str:
+    """What the header says, with or without quotes."""
+    if not value.startswith('"'):
+        return value
+    match = _STRING.fullmatch(value)
+    if match is None:
+        raise InvalidRequest(f'the header Idempotency-Key: {value} is no string; write it as "KEY", or without quotes')
+    return re.sub(r"\\(.)", r"\1", match[1])
 
 
 def _refused(constant: str) -> Any:

@@ -10,6 +10,7 @@ from google.protobuf import field_mask_pb2
 from google.pubsub_v1 import types
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.deadletter import SOURCE_SUBSCRIPTION, returned_path
 from pubsubctl.broker.refusals import translated
 from pubsubctl.settings import Settings
 
@@ -103,6 +104,7 @@ class Provisioner:
         self._topics = (settings.topic_path, settings.dead_letter_topic_path)
         self._subscriptions = [
             _dead_letter_subscription(settings),
+            _returned_subscription(settings),
             _work_subscription(settings, wanted),
         ]
 
@@ -178,7 +180,7 @@ class Provisioner:
         target = types.Subscription(found)
         target.topic, target.expiration_policy = wanted.topic, wanted.expiration_policy
         if "dead_letter_policy" not in wanted:
-            return target  # that of the dead letters, for which there are no options
+            return target  # those of the dead letters, for which there are no options
         for policy in ("dead_letter_policy", "retry_policy"):
             asked = policy == "dead_letter_policy" or any(_FIELDS[name].startswith(policy) for name in self._compared)
             if asked and policy not in found:
@@ -214,12 +216,23 @@ def _work_subscription(settings: Settings, wanted: Wanted) -> types.Subscription
 
 
 def _dead_letter_subscription(settings: Settings) -> types.Subscription:
+    """What other consumers and people pull from."""
+    return _dead_letters(settings, settings.dead_letter_subscription_path)
+
+
+def _returned_subscription(settings: Settings) -> types.Subscription:
+    """What workers pull from: of the dead letters those that the broker itself has given up."""
+    return _dead_letters(settings, returned_path(settings), f"attributes:{SOURCE_SUBSCRIPTION}")
+
+
+def _dead_letters(settings: Settings, name: str, message_filter: str = "") -> types.Subscription:
     return types.Subscription(
-        name=settings.dead_letter_subscription_path,
+        name=name,
         topic=settings.dead_letter_topic_path,
         ack_deadline_seconds=60,
         message_retention_duration=_seconds(LONGEST_RETENTION_S),
         expiration_policy={},
+        filter=message_filter,
     )
 
 

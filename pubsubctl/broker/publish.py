@@ -1,4 +1,4 @@
-"""Publishing in as few calls as Pub/Sub's limits allow."""
+"""Publishing in as few calls as Pub/Sub's limits allow, one bad message taking no other with it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +29,20 @@ class Outgoing:
         return len(self.data) + sum(len(key) + 2 * len(value) + 12 for key, value in self.attributes.items())
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that the broker has."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A message that the broker refused for what it is: it was tried alone, and trying it again will not help."""
+
+    error: BrokerError
+
+
 class Publisher:
     """Publishes to one topic. Calls are made one after another, so the order of an ordering key is kept."""
 
@@ -40,14 +54,40 @@ class Publisher:
     def publish(self, messages: Sequence[Outgoing]) -> list[str]:
         """Publish and return the message ids, in order.
 
-        What has to be known of each call is learnt by giving the parts of ``in_calls`` one at a time.
-
         Raises:
             BrokerUnreachable: no answer; some of the messages may have been published.
             ResourceNotFound: there is no such topic.
             BrokerError: the broker refused a call: nothing of that call was published, nor of any after it.
         """
         return [message_id for part in in_calls(messages) for message_id in self._call(part)]
+
+    def publish_each(self, messages: Sequence[Outgoing]) -> Iterator[list[Taken | Rejected]]:
+        """Publish call by call, and yield each call's answers: one a message, all of them in the order given.
+
+        A call that is refused for what is in it is made again in halves, until the messages that the broker does not
+        take stand alone; all the others are published.
+
+        Raises:
+            BrokerUnreachable: no answer; of the messages that had none yet, some may have been published.
+            ResourceNotFound: there is no such topic.
+            BrokerError: the broker refused, whatever the messages: none that had no answer yet was published.
+        """
+        for part in in_calls(messages):
+            yield from self._halving(part)
+
+    def _halving(self, messages: Sequence[Outgoing]) -> Iterator[list[Taken | Rejected]]:
+        try:
+            answers: list[Taken | Rejected] = [Taken(message_id) for message_id in self._call(messages)]
+        except BrokerError as error:
+            if not _is_about_messages(error):
+                raise
+            if len(messages) > 1:
+                middle = len(messages) // 2
+                yield from self._halving(messages[:middle])
+                yield from self._halving(messages[middle:])
+                return
+            answers = [Rejected(error)]
+        yield answers
 
     def _call(self, messages: Sequence[Outgoing]) -> list[str]:
         from google.api_core import exceptions, retry
@@ -77,6 +117,13 @@ class Publisher:
                 raise BrokerUnreachable(f"{error}; an earlier try had no answer") from error
             raise
         return list(answer.message_ids)
+
+
+def _is_about_messages(error: BrokerError) -> bool:
+    """Whether the broker refused what it was given, and not whoever gave it or where."""
+    from google.api_core import exceptions
+
+    return isinstance(error.__cause__, exceptions.InvalidArgument)
 
 
 def in_calls(messages: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:

@@ -6,7 +6,7 @@ import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, with_settings
-from pubsubctl.errors import JobNotFound
+from pubsubctl.errors import JobNotFound, UsageError
 from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, document, line
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 app = new()
 
-_Jobs = Annotated[list[str], typer.Argument(metavar="JOB|BATCH...", help="The ids of jobs, or of batches.")]
+_Jobs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[JOB|BATCH...]", show_default=False, help="The ids of jobs, or of batches."),
+]
+_Batches = Annotated[
+    list[str] | None, typer.Option("--batch", metavar="BATCH", help="All jobs of one submit; repeatable.")
+]
 _AT_ONCE = 1000
 
 
@@ -24,15 +30,19 @@ _AT_ONCE = 1000
 @with_settings()
 def cancel(
     settings: "Settings",
-    jobs: _Jobs,
+    *,
+    jobs: _Jobs = None,
+    batch: _Batches = None,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Cancel jobs, one by one or a batch: those that wait never run, those that run are stopped."""
     from pubsubctl.store.opening import open_store
 
+    if not (jobs or batch):
+        raise UsageError("say which jobs: their ids, or --batch BATCH")
     with open_store(settings.store_url, create=False) as store:
-        found = store.cancel(jobs)
-        others = [one.job_id for one in found if one.state is None]
+        found = store.cancel(jobs or [])
+        others = dict.fromkeys([*(one.job_id for one in found if one.state is None), *(batch or [])])
         batches = {name: _cancel_batch(store, name) for name in others if any(store.counts(name).values())}
     known = [one for one in found if one.state is not None]
     content = [*map(_content, known), *({"batch_id": name, "cancelled_jobs": many} for name, many in batches.items())]

@@ -21,9 +21,9 @@ _RUNNING, _SHOWN, _FAILURES = 100, 8, 5
 _AT_ONCE = 1000
 
 
-def alive(worker: WorkerInfo, now: float) -> bool:
+def alive(worker: WorkerInfo, now: float, within_s: float = ALIVE_S) -> bool:
     """Whether a worker has given a sign of life lately, and on this machine has its process still."""
-    if worker.seen_at is None or now - worker.seen_at > ALIVE_S:
+    if worker.seen_at is None or now - worker.seen_at > within_s:
         return False
     return worker.host != socket.gethostname() or _is_there(worker.pid)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pubsubctl.broker.connection import Address, answers, locate
 from pubsubctl.cli.following import Batch, Surroundings, alive
+from pubsubctl.cli.selecting import dead_letters
 from pubsubctl.cli.waiting import look_at_job, patiently, pause
 from pubsubctl.errors import BrokerUnreachable, JobNotFound
 from pubsubctl.job import Job, JobState
@@ -16,10 +17,13 @@ from pubsubctl.render import overview as overviews
 from pubsubctl.render.display import Display, View
 from pubsubctl.render.output import Format, document, streamed
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Store, WorkerInfo
+from pubsubctl.store.base import Page, Store, WorkerInfo
 
 _LATEST = 10
 _RUNNING = 200
+_RETRYING, _RETRYING_SHOWN = 200, 5
+_DEAD_LETTERS = 1000
+"""Where counting them ends: it must not take long."""
 _CHECK_S = 1.0
 
 
@@ -83,6 +87,7 @@ class _Everything(Subject):
         self._address = address
         self._answers = False
         self._checked_at = float("-inf")
+        self._dead_letters = (0, False)
         self._ahead_s = store.now() - time.time()
 
     def show(self, form: Format) -> None:
@@ -97,7 +102,8 @@ class _Everything(Subject):
         now = time.time() + self._ahead_s
         counts = store.counts()
         running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
-        self._check_broker()
+        retrying = store.find(states=[JobState.RETRYING], limit=_RETRYING).jobs if counts[JobState.RETRYING] else []
+        self._check(failed=counts[JobState.FAILED])
         return overviews.Overview(
             broker=self._address.kind if self._address else settings.broker,
             address=self._address.place if self._address else None,
@@ -106,20 +112,31 @@ class _Everything(Subject):
             subscription=settings.subscription_path,
             store=settings.store_url,
             counts=counts,
-            workers=[_row(worker, running, now) for worker in store.workers()],
+            workers=[_row(worker, running, now, settings.lease) for worker in store.workers()],
             jobs=store.find(limit=_LATEST).jobs,
             now=now,
+            dead_letters=self._dead_letters[0],
+            more_dead_letters=self._dead_letters[1],
+            retrying=sorted(retrying, key=lambda job: job.not_before or 0.0)[:_RETRYING_SHOWN],
         )
 
-    def _check_broker(self) -> None:
+    def _check(self, *, failed: int) -> None:
+        """What need not be looked at in every frame."""
         if time.monotonic() - self._checked_at < _CHECK_S:
             return
         self._checked_at = time.monotonic()
         self._address = _address(self._settings)
         self._answers = self._address is not None and answers(self._address, timeout_s=0.5)
+        page = _dead_letters(self._store) if failed else Page([])
+        self._dead_letters = len(page.jobs), page.next_cursor is not None
 
 
-def _row(worker: WorkerInfo, running: list[Job], now: float) -> overviews.WorkerRow:
+def _dead_letters(store: Store) -> Page:
+    chosen = dead_letters()
+    return store.find(states=chosen.states, reasons=chosen.reasons, limit=_DEAD_LETTERS)
+
+
+def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> overviews.WorkerRow:
     mine = sorted((job for job in running if job.worker == worker.id), key=jobs.first_at_work)
     return overviews.WorkerRow(
         id=worker.id,
@@ -131,7 +148,7 @@ def _row(worker: WorkerInfo, running: list[Job], now: float) -> overviews.Worker
         busy=min(len(mine), worker.slots),
         started_at=worker.started_at,
         seen_at=worker.seen_at,
-        alive=alive(worker, now),
+        alive=alive(worker, now, lease_s),
         running=mine[: worker.slots],
     )
 
@@ -147,7 +164,7 @@ class _Job(Subject):
 
     def look(self) -> tuple[View, dict[str, Any], bool]:
         view = self._view()
-        return view, view.job.document(), view.job.finished
+        return view, jobs.in_full(view.job), view.job.finished
 
     def _view(self) -> jobs.JobView:
         return look_at_job(self._store, self._job_id, self._surroundings)

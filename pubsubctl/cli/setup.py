@@ -88,7 +88,8 @@ def setup(
     render.show(result, format)
     for step in result.steps:
         if step.action == "differs":
-            option = "--subscription" if step.name == settings.subscription_path else "--dead-letter-subscription"
+            dead = step.name == settings.dead_letter_subscription_path
+            option = "--dead-letter-subscription" if dead else "--subscription"
             raise BrokerError(
                 f"{step.kind} {step.name} exists and can never become what is asked for; "
                 f"delete it, or name another with {option}"
@@ -147,11 +148,14 @@ def _shown(step: "Step") -> render.SetupStep:
 
 def _unasked(settings: "Settings") -> render.SetupResult:
     """The plan where the emulator does not run: without its message log nothing exists, else nobody can tell."""
+    from pubsubctl.broker.deadletter import returned_path
+
     action = "check" if settings.broker == "embedded" and settings.state.broker_db.exists() else "create"
     named = (
         ("topic", settings.topic_path),
         ("topic", settings.dead_letter_topic_path),
         ("subscription", settings.dead_letter_subscription_path),
+        ("subscription", returned_path(settings)),
         ("subscription", settings.subscription_path),
     )
     steps = [render.SetupStep(kind, name, action) for kind, name in named]

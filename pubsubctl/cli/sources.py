@@ -11,7 +11,17 @@ from typing import BinaryIO
 from pubsubctl import wire
 from pubsubctl.errors import InvalidRequest, UsageError
 from pubsubctl.exchange import METHODS, Header
-from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, parse, read_file
+from pubsubctl.submission import (
+    IDEMPOTENCY_KEY,
+    Submission,
+    Upload,
+    build,
+    guess_type,
+    of_file,
+    of_line,
+    parse,
+    read_file,
+)
 
 _STDIN = "-"
 _LONGEST_LINE = 32_000_000
@@ -103,12 +113,18 @@ def _check(asked: Asked) -> None:
         raise UsageError("with --from, each line says the method, the path and all the rest by itself")
     if asked.count > 1 and (asked.files or asked.lines):
         raise UsageError("--count repeats one request; --each and --from make many of their own")
-    if asked.terms.idempotency_key and (asked.count > 1 or len(asked.files) > 1):
+    if _has_key(asked) and (asked.count > 1 or len(asked.files) > 1):
         raise UsageError("an idempotency key names one job; give it with one request, or in each line of --from")
     for file in asked.files:
         if not file.is_file() or not os.access(file, os.R_OK):
             there = "is a folder" if file.is_dir() else "permission denied"
             raise UsageError(f"cannot read {file}: " + (there if file.exists() else "no such file"))
+
+
+def _has_key(asked: Asked) -> bool:
+    """Whether all are given one idempotency key."""
+    names = [_header(text)[0].lower() for text in asked.headers]
+    return asked.terms.idempotency_key is not None or IDEMPOTENCY_KEY in names
 
 
 def _target(words: Sequence[str]) -> tuple[str | None, str]:

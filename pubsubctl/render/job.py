@@ -1,6 +1,7 @@
 """One job: live, in full, and in a line."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -92,12 +93,18 @@ def show(job: Job, form: Format) -> None:
     if form is Format.TEXT:
         printed(full(job))
     else:
-        document(job.document(), form)
+        document(in_full(job), form)
+
+
+def in_full(job: Job) -> dict[str, Any]:
+    """The job as JSON shows it alone: with what says nothing in most lists."""
+    return job.document() | {"crashes": job.crashes, "timeout_s": job.timeout_s}
 
 
 def full(job: Job) -> Table:
     """Every field that says something, one a line."""
-    content = job.document()
+    content = in_full(job)
+    content["crashes"] = content["crashes"] or None
     progress = content.pop("progress")
     told = "" if progress["fraction"] is None else f"{int(progress['fraction'] * 100)}%"
     content["progress"] = f"{told} {progress['note'] or ''}".strip()

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -35,16 +35,29 @@ def document(content: Any, form: Format = Format.JSON) -> None:
         sys.stdout.flush()  # a line is read as it comes
 
 
-def streamed(head: Mapping[str, Any], name: str, items: Iterable[Any]) -> None:
-    """One JSON object that ends with a list too long to be held."""
-    sys.stdout.write(json.dumps(head)[:-1] + f', "{name}": [')
+def streamed(
+    head: Mapping[str, Any], name: str, items: Iterable[Any], tail: Callable[[], Mapping[str, Any]] = dict
+) -> None:
+    """One JSON object with a list too long to be held, and what is known only behind it."""
+    told = json.dumps(head)[1:-1]
+    sys.stdout.write("{" + (f"{told}, " if told else "") + f'"{name}": ')
+    try:
+        array(items, end="\n]")
+    finally:
+        rest = json.dumps(tail())[1:-1]
+        sys.stdout.write((f", {rest}" if rest else "") + "}\n")
+
+
+def array(items: Iterable[Any], *, end: str = "\n]\n") -> None:
+    """A JSON list too long to be held."""
+    sys.stdout.write("[")
     separator = "\n  "
     try:
         for item in items:
             sys.stdout.write(separator + json.dumps(item))
             separator = ",\n  "
     finally:
-        sys.stdout.write("\n]}\n")
+        sys.stdout.write(end)
 
 
 def raw(content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -15,7 +16,7 @@ from pubsubctl.render.figures import plural, seconds
 from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, document
 
-_FIXED_ROWS = 11
+_FIXED_ROWS = 12
 _BAR = 10
 
 
@@ -61,6 +62,9 @@ class Overview:
         answers: whether something listens there.
         jobs: the latest ones, the newest first.
         now: the time by the store's clock.
+        dead_letters: how many there are.
+        more_dead_letters: whether they were counted no further than that.
+        retrying: some of the jobs that are to be tried again, the next one first.
     """
 
     broker: str
@@ -73,6 +77,9 @@ class Overview:
     workers: Sequence[WorkerRow]
     jobs: Sequence[Job]
     now: float
+    dead_letters: int = 0
+    more_dead_letters: bool = False
+    retrying: Sequence[Job] = ()
 
     @property
     def backlog(self) -> int:
@@ -90,12 +97,14 @@ class Overview:
             "counts": {str(name): self.counts[name] for name in JobState},
             "workers": [worker.document() for worker in self.workers],
             "jobs": [job.document() for job in self.jobs],
+            "dead_letters": {"count": self.dead_letters, "more": self.more_dead_letters},
+            "retrying": [job.document() for job in self.retrying],
         }
 
     def frame(self, width: int, rows: int) -> RenderableType:
         """See ``View``."""
-        room = max(1, rows - _FIXED_ROWS - sum(1 + len(worker.running) for worker in self.workers))
-        return self._screen(width, room)
+        above = sum(1 + len(worker.running) for worker in self.workers) + (2 + len(self.retrying))
+        return self._screen(width, max(1, rows - _FIXED_ROWS - above))
 
     def whole(self, width: int) -> RenderableType:
         """All of it."""
@@ -114,6 +123,8 @@ class Overview:
 
     def _screen(self, width: int, room: int) -> RenderableType:
         parts = [self._places(), counted(self._at_work()), text(""), *self._workers(width)]
+        if self.retrying:
+            parts += [text(""), text("to be tried again", "dim"), self._due()]
         if self.jobs:
             parts += [text(""), text("latest jobs", "dim"), self._jobs(room)]
         return Group(*parts)
@@ -129,9 +140,16 @@ class Overview:
             ("subscription", self.subscription, ""),
             ("store", self.store, ""),
             ("backlog", f"{plural(_backlog(self._at_work()), 'job')} waiting", ""),
+            *self._given_up(),
         ):
             table.add_row(text(name, "dim"), text(value, style))
         return table
+
+    def _given_up(self) -> list[tuple[str, str, str]]:
+        if not self.dead_letters:
+            return []
+        count = f"{self.dead_letters:,}" + (" or more" if self.more_dead_letters else "")
+        return [("dead letters", f"{count}; `pubsubctl dlq list` shows them", "red")]
 
     def _broker(self) -> tuple[str, str]:
         if self.answers:
@@ -154,7 +172,9 @@ class Overview:
         seen = seconds(self.now - (worker.seen_at or self.now))
         life = f"{worker.busy} of {plural(worker.slots, 'slot')} busy"
         if not worker.alive:
-            life = f"no sign of life for {seen}"
+            since = datetime.fromtimestamp(worker.seen_at or self.now, UTC).strftime("%H:%M:%S UTC")
+            held = f"; it held {plural(len(worker.running), 'job')}" if worker.running else ""
+            life = f"no sign of life for {seen} (since {since}){held}"
         table = grid(flexible=1, columns=3, expand=False)
         table.add_row(
             text("worker", "dim"), text(f"{worker.id} ({worker.app})"), text(life, "" if worker.alive else "red")
@@ -162,7 +182,7 @@ class Overview:
         return table
 
     def _running(self, jobs: Sequence[Job], width: int) -> Table:
-        table = grid(flexible=4, columns=5, expand=False, right=(3,))
+        table = grid(flexible=5, columns=6, expand=False, right=(3,))
         for job in jobs:
             what = text(f"{job.method} {job.path}")
             what.truncate(max(12, width // 4), overflow="ellipsis")
@@ -172,8 +192,18 @@ class Overview:
                 what,
                 bar_with_percent(job.progress_fraction, _BAR),
                 text(elapsed),
+                text(f"attempt {job.attempt}" if job.attempt > 1 else "", "yellow"),
                 text(job.progress_note or "", "dim"),
             )
+        return table
+
+    def _due(self) -> Table:
+        table = grid(flexible=3, columns=4, expand=False)
+        for job in self.retrying:
+            left = (job.not_before or self.now) - self.now
+            due = f"due in {seconds(left)}" if left > 0 else "due now"
+            what = text(f"{job.method} {job.path}").append(f"  {text(why(job)).plain}", "dim")
+            table.add_row(text(job.id), text(f"attempt {job.attempt + 1}"), text(due), what)
         return table
 
     def _jobs(self, room: int) -> Table:

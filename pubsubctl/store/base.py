@@ -54,6 +54,10 @@ from pubsubctl.job import Job, JobState, NewJob, Reason
 PUBLISH_GRACE_S = 60.0
 LEASE_GRACE_S = 60.0
 LOST_MESSAGE_S = 24 * 3600.0
+FORGET_WORKER_S = 24 * 3600.0
+EVENTS_KEPT = 200
+FIRST_EVENTS_KEPT = 20
+LOG_BYTES_KEPT = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,7 @@ class Outcome:
         dead_letter: the job is given up, and its dead letter is still to be mirrored.
         held: for ``RETRYING``: its message stays with the worker that holds it (a job with an ordering key), so the
             sweeper takes it only ``LEASE_GRACE_S`` after it is due.
+        log: the last of what the application printed and logged in this attempt.
     """
 
     job_id: str
@@ -182,6 +187,7 @@ class Outcome:
     crashed: bool = False
     dead_letter: bool = False
     held: bool = False
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +289,59 @@ class Burial:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A message of a job that the broker itself has dead-lettered: it will never be delivered again.
+
+    Attributes:
+        error: why, one line for people.
+    """
+
+    job_id: str
+    message_id: str
+    error: str
+
+
+class EventKind(StrEnum):
+    """What happened to a job."""
+
+    SUBMITTED = "submitted"
+    PUBLISHED = "published"  # the broker has a message for it
+    BEGAN = "began"  # a delivery was granted: an attempt
+    REFUSED = "refused"  # a delivery was not granted; the text says why
+    ENDED = "ended"  # an attempt ended, and that was recorded; the text says how
+    LOST = "lost"  # an attempt ended without a record: its lease ran out
+    RELEASED = "released"  # an attempt was given back, it was not made or not the job's fault
+    LATE = "late"  # an outcome came when the attempt was no longer the current one
+    CANCELLED = "cancelled"  # somebody asked for it
+    RETRIED = "retried"  # somebody asked for it
+    RETURNED = "returned"  # the broker itself dead-lettered its message
+    MIRRORED = "mirrored"  # its dead letter is on the dead-letter topic
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a job.
+
+    Attributes:
+        at: by the store's clock.
+        kind: what it was.
+        attempt: the attempt that it belongs to; 0 before the first.
+        worker: the worker concerned.
+        message_id: the message concerned.
+        text: one line for people.
+        log: the last of what the application printed and logged in the attempt that ended here.
+    """
+
+    at: float
+    kind: EventKind
+    attempt: int = 0
+    worker: str | None = None
+    message_id: str | None = None
+    text: str | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Some jobs, and where the next ones begin; ``next_cursor`` is None after the last."""
 
@@ -293,6 +352,17 @@ class Page:
 @dataclass(frozen=True, slots=True)
 class Cancelled:
     """What a cancellation found: ``state`` is the job's before it, None for an unknown job."""
+
+    job_id: str
+    state: JobState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What asking for another attempt found: ``state`` is the job's before it, None for an unknown job.
+
+    Only a failed or cancelled job is queued again.
+    """
 
     job_id: str
     state: JobState | None
@@ -412,6 +482,29 @@ class Store(ABC):
         """Move jobs that have not finished to ``cancelled``. A worker learns of it by its next heartbeat."""
 
     @abstractmethod
+    def retry(self, job_ids: Sequence[str]) -> list[Retried]:
+        """Queue failed and cancelled jobs again; they are due at once, so that a sweeper publishes them.
+
+        A job keeps its id, its history and its counts. It is allowed as many failures more as it was allowed at first,
+        and ``max_crashes`` crashes more: ``max_attempts`` is raised, the attempt number goes on. Its response goes.
+        """
+
+    @abstractmethod
+    def returned(self, messages: Sequence[Returned]) -> None:
+        """Note messages that the broker has dead-lettered.
+
+        A job that waits for that very message has failed, reason ``dead-lettered``; its dead letter is where it should
+        be already. For any other job it is no more than an event.
+        """
+
+    @abstractmethod
+    def history(self, job_id: str) -> list[Event]:
+        """All that is known to have happened to a job, oldest first; nothing for an unknown one.
+
+        Of very many events the oldest in the middle are dropped.
+        """
+
+    @abstractmethod
     def get(self, job_ids: Sequence[str]) -> list[Job | None]:
         """Jobs by id, in order; None where there is none."""
 
@@ -429,10 +522,24 @@ class Store(ABC):
         *,
         states: Sequence[JobState] = (),
         batch_id: str | None = None,
+        reasons: Sequence[Reason] = (),
+        path: str | None = None,
+        older_than_s: float | None = None,
+        newer_than_s: float | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
-        """Jobs by state and batch (all where none is given), newest first, a page at a time.
+        """Jobs by state, batch and so on (all where nothing is given), newest first, a page at a time.
+
+        Args:
+            states: those that a job may be in.
+            batch_id: the submit that it belongs to.
+            reasons: those that a job may have failed for.
+            path: a shell pattern (``*``, ``?``) for its path, query and all.
+            older_than_s: it was created at least so long ago.
+            newer_than_s: it was created at most so long ago.
+            limit: the most jobs of a page.
+            cursor: where the page before ended.
 
         Raises:
             StoreError: the cursor is not one that ``find`` gave.
@@ -441,6 +548,10 @@ class Store(ABC):
     @abstractmethod
     def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
         """How many jobs are in each state, every state named."""
+
+    @abstractmethod
+    def pending(self, topic: str, *, within_s: float) -> int:
+        """How many jobs of a topic have not finished, but for those that may not run within ``within_s`` from now."""
 
     @abstractmethod
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:

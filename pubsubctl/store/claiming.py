@@ -4,16 +4,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.sql import bindparam, null, select, update
+from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
 from pubsubctl.job import FINISHED, JobState, Reason
+from pubsubctl.store import rows, words
 from pubsubctl.store.adding import insert_jobs, unknown_row
-from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, Lease, Refusal, Refused
-from pubsubctl.store.rows import STATES
-from pubsubctl.store.schema import constant, jobs
+from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, EventKind, Lease, Refusal, Refused
+from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
+_REFUSALS = {
+    Refusal.DONE: "the job has ended already",
+    Refusal.CANCELLED: "the job was cancelled",
+    Refusal.BUSY: "the job runs under another message",
+    Refusal.HELD: "the job runs under this message already",
+    Refusal.NOT_DUE: "the job may not run for another {wait_s:.1f} s",
+    Refusal.CRASHED: "too many attempts ended without a record: the job is given up",
+}
 CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
 
 
@@ -30,6 +40,14 @@ class Standing:
     message_id: str | None = None
     not_before: float | None = None
     lease_until: float | None = None
+    created_at: float = 0.0
+    forgiven_crashes: int = 0
+    unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
+
+    @property
+    def counted_crashes(self) -> int:
+        """Those that count towards the limit."""
+        return self.crashes - self.forgiven_crashes
 
 
 def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
@@ -53,7 +71,7 @@ def _while_running(standing: Standing, claim: Claim, now: float) -> Refused | No
             return Refused(claim.job_id, Refusal.HELD, left)
         return Refused(claim.job_id, Refusal.BUSY)
     standing.crashes += 1
-    if standing.crashes >= claim.max_crashes:
+    if standing.counted_crashes >= claim.max_crashes:
         standing.state = JobState.FAILED
         return Refused(claim.job_id, Refusal.CRASHED)
     return None
@@ -73,7 +91,7 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
         standing.failures,
         standing.max_attempts,
         standing.timeout_s,
-        standing.crashes,
+        standing.counted_crashes,
     )
 
 
@@ -89,6 +107,9 @@ _STANDINGS = Statement(
         jobs.c.message_id,
         jobs.c.not_before,
         jobs.c.lease_until,
+        jobs.c.created_at,
+        jobs.c.forgiven_crashes,
+        jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))
     .with_for_update()
@@ -104,6 +125,8 @@ _GRANT = Statement(
         not_before=null(),
         progress_fraction=null(),
         progress_note=null(),
+        # The message was taken, so it was published, whether or not its submitter has come to say so.
+        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at")),
     ),
     ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
 )
@@ -115,11 +138,7 @@ _GIVE_UP = Statement(
 )
 _RELEASE = Statement(
     update(jobs)
-    .where(
-        jobs.c.id == bindparam("job_id"),
-        jobs.c.attempt == bindparam("of_attempt"),
-        jobs.c.state == constant(JobState.RUNNING),
-    )
+    .where(jobs.c.id == bindparam("job_id"))
     .values(
         state=constant(JobState.QUEUED),
         lease_until=null(),
@@ -132,17 +151,27 @@ _RELEASE = Statement(
 )
 
 
+_NAME = Statement(update(jobs).where(jobs.c.id == bindparam("of_job")), ["method", "path"])
+_KEEP_REQUEST = Statement(
+    update(requests).where(requests.c.job_id == bindparam("of_job")), ["method", "path", "headers", "body"]
+)
+
+
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
     now = transaction.now()
     standings = {
-        row[0]: Standing(STATES[row[1]], *row[2:])
+        row[0]: Standing(rows.STATES[row[1]], *row[2:])
         for row in transaction.fetch_any(_STANDINGS, [each.job_id for each in claims])
     }
+    lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
+    attempts = last_attempts(transaction, lapsed) if lapsed else {}
     answers: list[Claimed | Refused] = []
     unknown: list[Claim] = []
     granted: dict[str, dict[str, Any]] = {}
     given_up: list[dict[str, Any]] = []
+    read: list[Claim] = []
+    happened: list[EventRow] = []
     for each in claims:
         standing = standings.get(each.job_id)
         if standing is None:
@@ -151,16 +180,52 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
                 continue
             standing = standings[each.job_id] = Standing(JobState.QUEUED)
             unknown.append(each)
+        crashes = standing.crashes
         answer = decide(standing, each, now)
         answers.append(answer)
+        if standing.crashes > crashes:
+            lost = attempts.get(each.job_id) if each.job_id not in granted else _begun(granted[each.job_id])
+            assert lost is not None
+            happened.append(lost.ending(each.job_id, EventKind.LOST, now, words.LOST))
         if isinstance(answer, Claimed):
             granted[each.job_id] = _grant_row(each, standing, now)
-        elif answer.refusal is Refusal.CRASHED:
-            given_up.append(given_up_row(each.job_id, standing.crashes, now, due_at=now))
+            if standing.unread:
+                standing.unread = False
+                read.append(each)
+        else:
+            happened.append(_refused_event(each, standing, answer, now))
+            if answer.refusal is Refusal.CRASHED:
+                given_up.append(given_up_row(each.job_id, standing.crashes, now, due_at=now))
     _insert_unknown(transaction, unknown, now)
     transaction.run(_GRANT, list(granted.values()))
     give_up(transaction, given_up)
+    _keep_read(transaction, read)
+    note(transaction, happened)
     return answers
+
+
+def _begun(row: dict[str, Any]) -> Attempt:
+    """An attempt that this very call has granted."""
+    return Attempt(JobState.RUNNING, row["attempt"], row["worker"], row["message_id"], row["started_at"])
+
+
+def _refused_event(claim: Claim, standing: Standing, answer: Refused, now: float) -> EventRow:
+    return event_row(
+        claim.job_id,
+        EventKind.REFUSED,
+        now,
+        standing.attempt,
+        worker=claim.worker_id,
+        message_id=claim.message_id,
+        text=_REFUSALS[answer.refusal].format(wait_s=answer.wait_s),
+    )
+
+
+def _keep_read(transaction: Transaction, read: Sequence[Claim]) -> None:
+    """What was buried unread can be read now."""
+    request_rows = [rows.request_row(each.job_id, each.request) | {"of_job": each.job_id} for each in read]
+    transaction.run(_NAME, request_rows)
+    transaction.run(_KEEP_REQUEST, request_rows)
 
 
 def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: float) -> None:
@@ -171,6 +236,7 @@ def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: flo
 
 def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
     lease_until = now + claim.lease_s
+    sent_at = now - claim.age_s
     return {
         "job_id": claim.job_id,
         "attempt": standing.attempt,
@@ -181,6 +247,7 @@ def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
         "lease_until": lease_until,
         "due_at": lease_until + LEASE_GRACE_S,
         "started_at": now,
+        "sent_at": sent_at if standing.created_at <= sent_at <= now else min(now, max(standing.created_at, sent_at)),
     }
 
 
@@ -196,8 +263,17 @@ def give_up(transaction: Transaction, given_up: list[dict[str, Any]]) -> None:
 
 def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
     """See ``Store.release``."""
-    due_at = transaction.now() + LEASE_GRACE_S
-    transaction.run(
-        _RELEASE,
-        [{"job_id": lease.job_id, "of_attempt": lease.attempt, "due_at": due_at} for lease in leases],
+    now = transaction.now()
+    asked = list(leases)
+    attempts = last_attempts(transaction, [lease.job_id for lease in asked])
+    released = {lease.job_id: attempts[lease.job_id] for lease in asked if _holds(lease, attempts)}
+    note(
+        transaction,
+        [attempt.ending(job_id, EventKind.RELEASED, now, words.RELEASED) for job_id, attempt in released.items()],
     )
+    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": now + LEASE_GRACE_S} for job_id in released])
+
+
+def _holds(lease: Lease, attempts: dict[str, Attempt]) -> bool:
+    attempt = attempts.get(lease.job_id)
+    return attempt is not None and attempt.state is JobState.RUNNING and attempt.number == lease.attempt

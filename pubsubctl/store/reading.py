@@ -1,20 +1,23 @@
-"""What people ask: ``get``, ``request``, ``response``, ``find``, ``counts``."""
+"""What people ask: ``get``, ``request``, ``response``, ``find``, ``counts``, ``pending``."""
 
 import base64
 import binascii
+import math
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import cache
 from heapq import merge
+from typing import Any
 
-from sqlalchemy.sql import Select, bindparam, func, select, tuple_
+from sqlalchemy.sql import bindparam, func, select, tuple_
 
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
-from pubsubctl.job import Job, JobState
+from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.base import Page
-from pubsubctl.store.schema import jobs, requests, responses
-from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.schema import constant, jobs, requests, responses
+from pubsubctl.store.statements import AnyOf, Matches, Statement
 from pubsubctl.store.transaction import Transaction
 
 JOB_COLUMNS = tuple(jobs.c[field.name] for field in fields(Job))
@@ -34,22 +37,38 @@ _COUNT_BATCH = Statement(
 
 Position = tuple[float, str]
 _NEWEST: Position = (float("inf"), "")
+_LAST_ID = "\N{DELETE}"  # after every id
+
+_PENDING = Statement(
+    select(func.count()).where(
+        jobs.c.topic == bindparam("of_topic"),
+        jobs.c.due_at.is_not(None),
+        jobs.c.state != constant(JobState.FAILED),
+        jobs.c.not_before.is_(None) | (jobs.c.not_before <= bindparam("at_most")),
+    )
+)
 
 
-def _newest_first() -> Select[tuple[object, ...]]:
-    return (
+@cache
+def _page(*, of_state: bool, of_batch: bool, of_reason: bool, of_path: bool) -> Statement:
+    """One range of an index, newest first."""
+    conditions = (
+        (jobs.c.state == bindparam("in_state"), of_state and not of_reason),
+        (jobs.c.state == constant(JobState.FAILED), of_reason),
+        (jobs.c.reason == bindparam("for_reason"), of_reason),
+        (jobs.c.batch_id == bindparam("of_batch"), of_batch),
+        (Matches(jobs.c.path), of_path),
+    )
+    return Statement(
         select(*JOB_COLUMNS)
-        .where(tuple_(jobs.c.created_at, jobs.c.id) < tuple_(bindparam("before"), bindparam("before_id")))
+        .where(
+            tuple_(jobs.c.created_at, jobs.c.id) < tuple_(bindparam("before"), bindparam("before_id")),
+            jobs.c.created_at >= bindparam("earliest"),
+            *(condition for condition, wanted in conditions if wanted),
+        )
         .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
         .limit(bindparam("most"))
     )
-
-
-_IN_STATE = jobs.c.state == bindparam("in_state")
-_IN_BATCH = jobs.c.batch_id == bindparam("of_batch")
-_FIND = Statement(_newest_first())
-_FIND_STATE = Statement(_newest_first().where(_IN_STATE))
-_FIND_BATCH_STATE = Statement(_newest_first().where(_IN_STATE, _IN_BATCH))
 
 
 def jobs_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Job]:
@@ -74,27 +93,65 @@ def counts(transaction: Transaction, batch_id: str | None) -> dict[JobState, int
     return dict.fromkeys(JobState, 0) | {rows.STATES[state]: number for state, number in found}
 
 
-def find(
-    transaction: Transaction, *, states: Sequence[JobState], batch_id: str | None, limit: int, cursor: str | None
-) -> Page:
+def pending(transaction: Transaction, topic: str, within_s: float) -> int:
+    """See ``Store.pending``."""
+    at_most = transaction.now() + within_s
+    number: int = transaction.fetch(_PENDING, of_topic=topic, at_most=at_most)[0][0]
+    return number
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What ``Store.find`` is asked for; see there."""
+
+    states: Sequence[JobState] = ()
+    batch_id: str | None = None
+    reasons: Sequence[Reason] = ()
+    path: str | None = None
+    older_than_s: float | None = None
+    newer_than_s: float | None = None
+
+    def ranges(self) -> list[dict[str, str]]:
+        """What tells the ranges of an index apart, of which a page is merged."""
+        if self.reasons:
+            wanted = not self.states or JobState.FAILED in self.states
+            return [{"for_reason": str(reason)} for reason in dict.fromkeys(self.reasons)] if wanted else []
+        if self.states or self.batch_id is not None:
+            return [{"in_state": str(state)} for state in dict.fromkeys(self.states or JobState)]
+        return [{}]
+
+    def statement(self) -> Statement:
+        """What reads one of the ranges."""
+        return _page(
+            of_state=bool(self.states) or self.batch_id is not None,
+            of_batch=self.batch_id is not None,
+            of_reason=bool(self.reasons),
+            of_path=self.path is not None,
+        )
+
+
+def find(transaction: Transaction, wanted: Filter, *, limit: int, cursor: str | None) -> Page:
     """See ``Store.find``.
 
-    Each state is a range of an index, in order; a page is merged from them. So a rare state is found at once among
-    a million others, which no single ordered scan could do.
+    Each state, or reason, is a range of an index, in order; a page is merged from them. So a rare one is found at
+    once among a million others, which no single ordered scan could do.
     """
-    before, before_id = _position(cursor) if cursor is not None else _NEWEST
-    asked = {"before": before, "before_id": before_id, "most": limit + 1}
-    if batch_id is None and not states:
-        found = [rows.job(row) for row in transaction.fetch(_FIND, **asked)]
-    else:
-        statement = _FIND_STATE
-        if batch_id is not None:
-            statement, asked = _FIND_BATCH_STATE, asked | {"of_batch": batch_id}
-        ranges = [
-            [rows.job(row) for row in transaction.fetch(statement, in_state=str(state), **asked)]
-            for state in dict.fromkeys(states or JobState)
-        ]
-        found = list(merge(*ranges, key=lambda job: (job.created_at, job.id), reverse=True))
+    now = transaction.now()
+    before = _position(cursor) if cursor is not None else _NEWEST
+    if wanted.older_than_s is not None:
+        before = min(before, (now - wanted.older_than_s, _LAST_ID))
+    asked: dict[str, Any] = {
+        "before": before[0],
+        "before_id": before[1],
+        "earliest": now - wanted.newer_than_s if wanted.newer_than_s is not None else -math.inf,
+        "of_batch": wanted.batch_id,
+        "most": limit + 1,
+    }
+    if wanted.path is not None:
+        asked |= Matches.parameters(wanted.path)
+    statement = wanted.statement()
+    ranges = [[rows.job(row) for row in transaction.fetch(statement, **asked, **which)] for which in wanted.ranges()]
+    found = list(merge(*ranges, key=lambda job: (job.created_at, job.id), reverse=True))
     page = found[:limit]
     return Page(page, _cursor(page[-1]) if page and len(found) > limit else None)
 

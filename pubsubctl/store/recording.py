@@ -1,23 +1,21 @@
 """How attempts end: ``record`` and ``cancel``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy.sql import bindparam, case, insert, literal_column, null, select, update
+from sqlalchemy.sql import bindparam, case, insert, literal_column, null, update
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import FINISHED, JobState
 from pubsubctl.store import rows
-from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, Outcome
+from pubsubctl.store.attempts import Attempt, last_attempts, running_attempts
+from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, EventKind, Outcome
+from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs, responses
-from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.statements import Statement
 from pubsubctl.store.transaction import Transaction
+from pubsubctl.store.words import failed, succeeded
 
-_RUNNING = Statement(
-    select(jobs.c.id, jobs.c.attempt)
-    .where(AnyOf(jobs.c.id), jobs.c.state == constant(JobState.RUNNING))
-    .with_for_update()
-)
 _RECORD = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -30,7 +28,6 @@ _RECORD = Statement(
     ["state", "reason", "error", "http_status", "not_before", "due_at", "finished_at", "result_bytes"],
 )
 _INSERT_RESPONSE = Statement(insert(responses), responses.c.keys())
-_STATES = Statement(select(jobs.c.id, jobs.c.state).where(AnyOf(jobs.c.id)).with_for_update())
 _CANCEL = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -43,20 +40,44 @@ _ENDS = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.RETRYING})
 def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
     """See ``Store.record``."""
     now = transaction.now()
-    running = dict(tuple(row) for row in transaction.fetch_any(_RUNNING, [each.job_id for each in outcomes]))
-    answers, ended, answered = [], [], []
+    running = running_attempts(transaction, [each.job_id for each in outcomes])
+    answers, ended, answered, notable = [], [], [], []
     for each in outcomes:
         current = running.get(each.job_id) == each.attempt
         answers.append(current)
         if not current:
+            notable.append((each, True))
             continue
         del running[each.job_id]
         ended.append(_ended_row(each, now))
+        if each.log or each.state is JobState.RETRYING:
+            notable.append((each, False))
         if each.response is not None and each.state is not JobState.RETRYING:
             answered.append(rows.response_row(each.job_id, each.response))
+    note(transaction, _events(transaction, notable, now))
     transaction.run(_RECORD, ended)
     transaction.run(_INSERT_RESPONSE, answered)
     return answers
+
+
+def _events(transaction: Transaction, notable: Sequence[tuple[Outcome, bool]], now: float) -> Iterator[EventRow]:
+    """Of outcomes, with whether they came too late: what the job's row will not tell."""
+    attempts = last_attempts(transaction, [each.job_id for each, _ in notable])
+    for each, late in notable:
+        attempt = attempts.get(each.job_id)
+        if attempt is None:
+            continue
+        if late:
+            yield event_row(each.job_id, EventKind.LATE, now, each.attempt, text=_words(each), log=each.log)
+        else:
+            yield attempt.ending(each.job_id, EventKind.ENDED, now, _words(each), each.log)
+
+
+def _words(outcome: Outcome) -> str:
+    if outcome.state is JobState.SUCCEEDED:
+        return succeeded(outcome.response.status if outcome.response is not None else None)
+    words = failed(outcome.reason, outcome.error)
+    return f"{words}; again in {outcome.retry_in_s:.1f} s" if outcome.state is JobState.RETRYING else words
 
 
 def _ended_row(outcome: Outcome, now: float) -> dict[str, Any]:
@@ -85,14 +106,23 @@ def _ended_row(outcome: Outcome, now: float) -> dict[str, Any]:
 
 def cancel(transaction: Transaction, job_ids: Sequence[str]) -> list[Cancelled]:
     """See ``Store.cancel``."""
-    states = {row[0]: rows.STATES[row[1]] for row in transaction.fetch_any(_STATES, job_ids)}
+    attempts = last_attempts(transaction, job_ids)
+    states = {job_id: attempt.state for job_id, attempt in attempts.items()}
     now = transaction.now()
-    answers, ended = [], []
+    answers: list[Cancelled] = []
+    ended: list[dict[str, Any]] = []
     for job_id in job_ids:
         state = states.get(job_id)
         answers.append(Cancelled(job_id, state))
         if state is not None and state not in FINISHED:
             states[job_id] = JobState.CANCELLED
             ended.append({"job_id": job_id, "finished_at": now})
+    note(transaction, [_cancelled(each["job_id"], attempts[each["job_id"]], now) for each in ended])
     transaction.run(_CANCEL, ended)
     return answers
+
+
+def _cancelled(job_id: str, attempt: Attempt, now: float) -> EventRow:
+    if attempt.state is JobState.RUNNING:
+        return attempt.ending(job_id, EventKind.CANCELLED, now, "while it ran")
+    return event_row(job_id, EventKind.CANCELLED, now, attempt.number)

@@ -1,7 +1,8 @@
 """The tables, as every SQL database gets them.
 
 ``jobs`` is what changes; ``requests`` and ``responses`` are written once, so that a job's steps never rewrite a
-body. Only indexes that pay for themselves are here: each serves one question and says which.
+body; ``events`` holds what a job's own row cannot tell. Only indexes that pay for themselves are here: each serves
+one question and says which. Whoever changes a table adds a step to ``migrating``.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -52,6 +53,13 @@ jobs = Table(
     # What a Job does not show.
     Column("lease_until", Float(53)),
     Column("due_at", Float(53)),
+    # The first message that the broker had for it; its id is the one that was claimed first, unless it is noted here.
+    # What was published later is told by events.
+    Column("published_at", Float(53)),
+    Column("first_message_id", Text),
+    # As they were when somebody asked for another attempt: they count towards no limit any more.
+    Column("forgiven_failures", Integer, nullable=False, server_default="0"),
+    Column("forgiven_crashes", Integer, nullable=False, server_default="0"),
 )
 
 requests = Table(
@@ -76,6 +84,23 @@ responses = Table(
     sqlite_with_rowid=False,
 )
 
+events = Table(
+    "events",
+    metadata,
+    Column("job_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float(53), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("worker", Text),
+    Column("message_id", Text),
+    # Of the end of an attempt: when it began.
+    Column("began_at", Float(53)),
+    Column("text", Text),
+    Column("log", Text),
+    sqlite_with_rowid=False,
+)
+
 workers = Table(
     "workers",
     metadata,
@@ -92,8 +117,12 @@ workers = Table(
 )
 
 
-def _partial(name: str, *columns: Column[str] | Column[float], present: Column[Any], unique: bool = False) -> None:
-    where = present.is_not(None)
+def constant(value: str) -> ColumnElement[str]:
+    """A word of ours written into the SQL itself, so that a partial plan can see it and nothing is bound for it."""
+    return literal_column(f"'{value}'")
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False) -> None:
     Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
@@ -101,14 +130,19 @@ def _partial(name: str, *columns: Column[str] | Column[float], present: Column[A
 Index("jobs_created", jobs.c.created_at, jobs.c.id)
 # find by state, purge, and counts, which reads nothing but this index.
 Index("jobs_state", jobs.c.state, jobs.c.created_at, jobs.c.id)
-# The same within a batch.
-_partial("jobs_batch", jobs.c.batch_id, jobs.c.state, jobs.c.created_at, jobs.c.id, present=jobs.c.batch_id)
-# sweep: finished jobs are not in it.
-_partial("jobs_due", jobs.c.topic, jobs.c.due_at, present=jobs.c.due_at)
+# The same within a batch, and by reason.
+_partial(
+    "jobs_batch",
+    *(jobs.c.batch_id, jobs.c.state, jobs.c.created_at, jobs.c.id, jobs.c.reason),
+    where=jobs.c.batch_id.is_not(None),
+)
+# find by reason.
+_partial(
+    "jobs_reason",
+    *(jobs.c.reason, jobs.c.state, jobs.c.created_at, jobs.c.id),
+    where=jobs.c.reason.is_not(None),
+)
+# sweep: finished jobs are not in it, but for dead letters. And pending, which reads nothing but this index.
+_partial("jobs_due", jobs.c.topic, jobs.c.due_at, jobs.c.state, jobs.c.not_before, where=jobs.c.due_at.is_not(None))
 # add: at most one job of a key.
-_partial("jobs_idempotency", jobs.c.idempotency_key, present=jobs.c.idempotency_key, unique=True)
-
-
-def constant(value: str) -> ColumnElement[str]:
-    """A word of ours written into the SQL itself, so that a partial plan can see it and nothing is bound for it."""
-    return literal_column(f"'{value}'")
+_partial("jobs_idempotency", jobs.c.idempotency_key, where=jobs.c.idempotency_key.is_not(None), unique=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from pubsubctl.exchange import Request, Response
-from pubsubctl.job import Job, JobState, NewJob
-from pubsubctl.store import adding, claiming, reading, recording, sweeping, working
+from pubsubctl.job import Job, JobState, NewJob, Reason
+from pubsubctl.store import adding, claiming, history, reading, recording, retrying, sweeping, working
 from pubsubctl.store.base import (
     Added,
     Burial,
@@ -13,11 +13,14 @@ from pubsubctl.store.base import (
     Claim,
     Claimed,
     Due,
+    Event,
     Lease,
     Outcome,
     Page,
     Published,
     Refused,
+    Retried,
+    Returned,
     Store,
     Unpublished,
     Watch,
@@ -113,6 +116,21 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             return recording.cancel(transaction, job_ids)
 
+    def retry(self, job_ids: Sequence[str]) -> list[Retried]:
+        """See ``Store.retry``."""
+        with self._database.write() as transaction:
+            return retrying.retry(transaction, job_ids)
+
+    def returned(self, messages: Sequence[Returned]) -> None:
+        """See ``Store.returned``."""
+        with self._database.write() as transaction:
+            retrying.returned(transaction, messages)
+
+    def history(self, job_id: str) -> list[Event]:
+        """See ``Store.history``."""
+        with self._database.read() as transaction:
+            return history.history(transaction, job_id)
+
     def get(self, job_ids: Sequence[str]) -> list[Job | None]:
         """See ``Store.get``."""
         with self._database.read() as transaction:
@@ -134,17 +152,27 @@ class SqlStore(Store):
         *,
         states: Sequence[JobState] = (),
         batch_id: str | None = None,
+        reasons: Sequence[Reason] = (),
+        path: str | None = None,
+        older_than_s: float | None = None,
+        newer_than_s: float | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
         """See ``Store.find``."""
+        wanted = reading.Filter(states, batch_id, reasons, path, older_than_s, newer_than_s)
         with self._database.read() as transaction:
-            return reading.find(transaction, states=states, batch_id=batch_id, limit=limit, cursor=cursor)
+            return reading.find(transaction, wanted, limit=limit, cursor=cursor)
 
     def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
         """See ``Store.counts``."""
         with self._database.read() as transaction:
             return reading.counts(transaction, batch_id)
+
+    def pending(self, topic: str, *, within_s: float) -> int:
+        """See ``Store.pending``."""
+        with self._database.read() as transaction:
+            return reading.pending(transaction, topic, within_s)
 
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
         """See ``Store.purge``."""

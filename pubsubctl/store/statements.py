@@ -86,3 +86,36 @@ def _any_sqlite(element: AnyOf, compiler: SQLCompiler, **options: Any) -> str:
     keys = compiler.process(element.keys, **options)
     column = compiler.process(element.column, **options)
     return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - both parts were compiled
+
+
+class Matches(ColumnElement[bool]):
+    """Whether a text column matches a shell pattern of ``*`` and ``?``, in which case counts; see ``parameters``.
+
+    LIKE is what databases share, but SQLite's passes over case.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        self.column = column
+        self.like_pattern: BindParameter[Any] = bindparam("like_pattern")
+        self.glob_pattern: BindParameter[Any] = bindparam("glob_pattern")
+
+    @staticmethod
+    def parameters(pattern: str) -> dict[str, str]:
+        """The parameters for a pattern: a database takes the one that it understands."""
+        return {"like_pattern": pattern.translate(_TO_LIKE), "glob_pattern": pattern.replace("[", "[[]")}
+
+
+_TO_LIKE = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_", "*": "%", "?": "_"})
+
+
+@compiles(Matches)
+def _matches(element: Matches, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.column, **options)
+    return f"{column} LIKE {compiler.process(element.like_pattern, **options)} ESCAPE '\\'"
+
+
+@compiles(Matches, "sqlite")
+def _matches_sqlite(element: Matches, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(element.column, **options)} GLOB {compiler.process(element.glob_pattern, **options)}"

@@ -6,16 +6,18 @@ from typing import Any
 from sqlalchemy.sql import bindparam, delete, null, select, update
 
 from pubsubctl.job import FINISHED, Job, JobState, Reason
-from pubsubctl.store import rows
-from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind
+from pubsubctl.store import rows, words
+from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind, EventKind
 from pubsubctl.store.claiming import give_up, given_up_row
+from pubsubctl.store.events import DELETE_EVENTS, EventRow, event_row, note
 from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
 from pubsubctl.store.schema import constant, jobs, requests, responses
 from pubsubctl.store.statements import Statement
 from pubsubctl.store.transaction import Transaction
 
 _DUE = Statement(
-    select(*JOB_COLUMNS)
+    select(*JOB_COLUMNS, jobs.c.forgiven_crashes)
     .where(jobs.c.topic == bindparam("of_topic"), jobs.c.due_at <= bindparam("now"))
     .order_by(jobs.c.due_at, jobs.c.id)
     .limit(bindparam("most"))
@@ -31,11 +33,7 @@ _CRASHED = Statement(
     .values(state=constant(JobState.RETRYING), reason=constant(Reason.CRASHED), lease_until=null()),
     ["crashes", "not_before", "due_at"],
 )
-_MIRRORED = Statement(
-    update(jobs)
-    .where(jobs.c.id == bindparam("job_id"), jobs.c.state == constant(JobState.FAILED))
-    .values(due_at=null())
-)
+_MIRRORED = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")).values(due_at=null()))
 # A job is created before it finishes, so the index over (state, created_at) leads to the finished ones.
 _PURGEABLE = Statement(
     select(jobs.c.id)
@@ -48,6 +46,7 @@ _PURGEABLE = Statement(
     .limit(bindparam("most"))
 )
 _DELETES = (
+    DELETE_EVENTS,
     Statement(delete(responses).where(responses.c.job_id == bindparam("gone"))),
     Statement(delete(requests).where(requests.c.job_id == bindparam("gone"))),
     Statement(delete(jobs).where(jobs.c.id == bindparam("gone"))),
@@ -62,14 +61,15 @@ def is_due(transaction: Transaction, topic: str) -> bool:
 def sweep(transaction: Transaction, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
     """See ``Store.sweep``."""
     now = transaction.now()
-    due = [rows.job(row) for row in transaction.fetch(_DUE, of_topic=topic, now=now, most=limit)]
+    found = transaction.fetch(_DUE, of_topic=topic, now=now, most=limit)
+    due = [rows.job(row[:-1]) for row in found]
     taken_until = now + PUBLISH_GRACE_S
-    crashed = [job for job in due if job.state is JobState.RUNNING]
+    crashed = [(job, row[-1]) for job, row in zip(due, found, strict=True) if job.state is JobState.RUNNING]
     transaction.run(
         _TAKE, [{"job_id": job.id, "due_at": taken_until} for job in due if job.state is not JobState.RUNNING]
     )
     _crash(transaction, crashed, now, taken_until, max_crashes)
-    changed = jobs_by_id(transaction, [job.id for job in crashed])
+    changed = jobs_by_id(transaction, [job.id for job, _ in crashed])
     asked = requests_by_id(transaction, [job.id for job in due])
     return [_due(changed.get(job.id, job), asked) for job in due]
 
@@ -79,19 +79,34 @@ def _due(job: Job, asked: dict[str, Any]) -> Due:
     return Due(kind, job, asked[job.id])
 
 
-def _crash(transaction: Transaction, crashed: list[Job], now: float, taken_until: float, max_crashes: int) -> None:
-    over = [job for job in crashed if job.crashes + 1 >= max_crashes]
-    again = [job for job in crashed if job.crashes + 1 < max_crashes]
-    give_up(transaction, [given_up_row(job.id, job.crashes + 1, now, due_at=taken_until) for job in over])
-    transaction.run(
-        _CRASHED,
-        [{"job_id": job.id, "crashes": job.crashes + 1, "not_before": now, "due_at": taken_until} for job in again],
-    )
+def _crash(
+    transaction: Transaction, crashed: list[tuple[Job, int]], now: float, taken_until: float, max_crashes: int
+) -> None:
+    """End attempts whose lease ran out; each comes with the crashes of its job that are forgiven."""
+    over, again = [], []
+    for job, forgiven in crashed:
+        crashes = job.crashes + 1
+        if crashes - forgiven >= max_crashes:
+            over.append(given_up_row(job.id, crashes, now, due_at=taken_until))
+        else:
+            again.append({"job_id": job.id, "crashes": crashes, "not_before": now, "due_at": taken_until})
+    note(transaction, [_lost(job, now) for job, _ in crashed])
+    give_up(transaction, over)
+    transaction.run(_CRASHED, again)
+
+
+def _lost(job: Job, now: float) -> EventRow:
+    attempt = Attempt(job.state, job.attempt, job.worker, job.message_id, job.started_at)
+    return attempt.ending(job.id, EventKind.LOST, now, words.LOST)
 
 
 def mirrored(transaction: Transaction, job_ids: Iterable[str]) -> None:
     """See ``Store.mirrored``."""
-    transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in job_ids])
+    now = transaction.now()
+    attempts = last_attempts(transaction, list(job_ids))
+    dead = {job_id: attempt for job_id, attempt in attempts.items() if attempt.state is JobState.FAILED}
+    note(transaction, [event_row(job_id, EventKind.MIRRORED, now, each.number) for job_id, each in dead.items()])
+    transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in dead])
 
 
 def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[JobState], limit: int) -> int:

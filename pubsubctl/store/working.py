@@ -5,18 +5,13 @@ from typing import Any
 
 from sqlalchemy.sql import bindparam, delete, func, insert, select, update
 
-from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.base import LEASE_GRACE_S, Lease, WorkerInfo
-from pubsubctl.store.schema import constant, jobs, workers
-from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.attempts import running_attempts
+from pubsubctl.store.base import FORGET_WORKER_S, LEASE_GRACE_S, Lease, WorkerInfo
+from pubsubctl.store.schema import jobs, workers
+from pubsubctl.store.statements import Statement
 from pubsubctl.store.transaction import Transaction
 
-_RUNNING = Statement(
-    select(jobs.c.id, jobs.c.attempt)
-    .where(AnyOf(jobs.c.id), jobs.c.state == constant(JobState.RUNNING))
-    .with_for_update()
-)
 _RENEW = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -30,14 +25,17 @@ _SEEN_COLUMNS = ["host", "pid", "app", "subscription", "slots", "busy", "seen_at
 _SEEN = Statement(update(workers).where(workers.c.id == bindparam("worker_id")), _SEEN_COLUMNS)
 _INSERT = Statement(insert(workers), workers.c.keys())
 _RETIRE = Statement(delete(workers).where(workers.c.id == bindparam("worker_id")))
-_ALL = Statement(select(workers).order_by(workers.c.started_at, workers.c.id))
+_FORGET = Statement(delete(workers).where(workers.c.seen_at < bindparam("before")))
+_ALL = Statement(
+    select(workers).where(workers.c.seen_at >= bindparam("since")).order_by(workers.c.started_at, workers.c.id)
+)
 
 
 def heartbeat(transaction: Transaction, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
     """See ``Store.heartbeat``."""
     now = transaction.now()
     _seen(transaction, worker, now)
-    running = dict(tuple(row) for row in transaction.fetch_any(_RUNNING, [lease.job_id for lease in leases]))
+    running = running_attempts(transaction, [lease.job_id for lease in leases])
     held = [lease for lease in leases if running.get(lease.job_id) == lease.attempt]
     transaction.run(_RENEW, [_renewed_row(lease, now + lease_s) for lease in held])
     return [lease for lease in leases if running.get(lease.job_id) != lease.attempt]
@@ -65,6 +63,7 @@ def _seen(transaction: Transaction, worker: WorkerInfo, now: float) -> None:
     }
     if not transaction.change(_SEEN, worker_id=worker.id, **row):
         transaction.change(_INSERT, id=worker.id, started_at=now, **row)
+    transaction.change(_FORGET, before=now - FORGET_WORKER_S)
 
 
 def retire(transaction: Transaction, worker_id: str) -> None:
@@ -74,4 +73,4 @@ def retire(transaction: Transaction, worker_id: str) -> None:
 
 def workers_seen(transaction: Transaction) -> list[WorkerInfo]:
     """See ``Store.workers``."""
-    return [WorkerInfo(*row) for row in transaction.fetch(_ALL)]
+    return [WorkerInfo(*row) for row in transaction.fetch(_ALL, since=transaction.now() - FORGET_WORKER_S)]

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from pubsubctl import wire
+from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.job import Reason
 from pubsubctl.store.base import Burial, Claim
-from pubsubctl.worker.outcome import MAX_CRASHES
+from pubsubctl.worker.outcome import max_crashes
 
 
 class Message(Protocol):
@@ -18,6 +19,7 @@ class Message(Protocol):
     attributes: dict[str, str]
     ordering_key: str
     publish_time: datetime
+    delivery_attempt: int | None
 
     def ack(self) -> None:
         """Done for good."""
@@ -47,6 +49,7 @@ class Terms:
     max_attempts: int
     result_ttl_s: float
     nack_pause_s: float = 0.0
+    retry_on: RetryOn = USUAL_RETRY_ON
 
 
 @dataclass(eq=False)
@@ -61,6 +64,11 @@ class Delivery:
     stream: object
     envelope: wire.Envelope | None = None
 
+    @property
+    def job_id(self) -> str | None:
+        """The job that it carries, once it was read."""
+        return self.envelope.job_id if self.envelope else None
+
     def claim(self, terms: Terms) -> Claim:
         """The claim that it makes."""
         envelope, message = self.envelope, self.message
@@ -71,7 +79,7 @@ class Delivery:
             worker_id=terms.worker_id,
             lease_s=terms.lease_s,
             max_attempts=terms.max_attempts,
-            max_crashes=MAX_CRASHES,
+            max_crashes=max_crashes(terms.retry_on),
             age_s=(datetime.now(UTC) - message.publish_time).total_seconds(),
             max_age_s=terms.result_ttl_s,
             request=envelope.request,
@@ -84,7 +92,7 @@ class Delivery:
         """What is kept of it if it is no job, or not any more."""
         message = self.message
         return Burial(
-            job_id=self.envelope.job_id if self.envelope else f"msg-{message.message_id}",
+            job_id=self.job_id or f"msg-{message.message_id}",
             message_id=message.message_id,
             topic=terms.topic,
             error=error,

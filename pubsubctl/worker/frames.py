@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _LENGTHS = struct.Struct("!II")
+_MOST = 1 << 26
+"""Far more than any header or body has: whoever announces more is no part of this, and must not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,11 @@ class Unpacker:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[Frame]:
-        """Take some bytes, give the frames that they complete."""
+        """Take some bytes, give the frames that they complete.
+
+        Raises:
+            ValueError: they are no frames.
+        """
         self._buffer += data
         start = 0
         while (end := self._end(start)) is not None:
@@ -55,5 +61,7 @@ class Unpacker:
         if len(self._buffer) - start < _LENGTHS.size:
             return None
         head_bytes, body_bytes = _LENGTHS.unpack_from(self._buffer, start)
+        if head_bytes > _MOST or body_bytes > _MOST:
+            raise ValueError(f"a frame of {head_bytes} and {body_bytes} bytes")
         end = start + _LENGTHS.size + head_bytes + body_bytes
         return int(end) if end <= len(self._buffer) else None

@@ -1,6 +1,7 @@
-"""Keeps the store's leases of what runs, passes progress on, stops what ran too long or is ours no more.
+"""Keeps the store's leases of what runs, passes progress on, tells what is ours no more.
 
-The leases at the broker are kept by google-cloud-pubsub's own leaser, in threads that nothing here can block.
+The leases at the broker are kept by google-cloud-pubsub's own leaser, in threads that nothing here can block. What runs
+too long is stopped by the pool, however long the store takes to answer.
 """
 
 import logging
@@ -11,15 +12,15 @@ from dataclasses import replace
 
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.store.base import Lease, Store, WorkerInfo
-from pubsubctl.worker.outcome import TimedOut
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
 
 _TICK_S = 0.25
-_LOOK_S = 1.0
-"""How often a job that has been running for a while is checked for a cancellation."""
+_LOOK_S = 0.75
+"""How often jobs that have been running for a while are checked for a cancellation, all of them in one call."""
+_A_WHILE_S = 0.25
 
 
 class Keeper:
@@ -74,7 +75,6 @@ class Keeper:
     def _run(self) -> None:
         while not self._closed.wait(_TICK_S):
             tasks = self._pool.tasks()
-            self._stop_overdue(tasks)
             try:
                 self._renew(tasks)
             except PubsubctlError as error:
@@ -84,12 +84,6 @@ class Keeper:
             else:
                 self._away = False
             self._tick()
-
-    def _stop_overdue(self, tasks: list[Task]) -> None:
-        now = time.monotonic()
-        for task in tasks:
-            if task.timeout_s and task.began_at and now - task.began_at > task.timeout_s:
-                self._pool.kill(task, TimedOut(task.timeout_s))
 
     def _renew(self, tasks: list[Task]) -> None:
         """Write what has to be written now: all leases in good time, the rest where there is something to say.
@@ -101,7 +95,7 @@ class Keeper:
             self._write(tasks, tasks)
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
-            lasting = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _LOOK_S)]
+            lasting = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _A_WHILE_S)]
             if lasting:
                 self._write(lasting, tasks)
             self._looked_at = now

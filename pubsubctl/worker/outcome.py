@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass
 
-from pubsubctl.exchange import Meaning, Response, meaning, retry_after
+from pubsubctl.exchange import USUAL_RETRY_ON, Meaning, Response, RetryOn, meaning, retry_after
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import Claimed, Outcome
 from pubsubctl.wire import MAX_MESSAGE_BYTES
@@ -21,11 +21,14 @@ class Answered:
     """The application answered."""
 
     response: Response
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
     """The application answered with more than may be kept."""
+
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class TimedOut:
     """The attempt ran longer than it may, and was killed."""
 
     limit_s: float
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,20 @@ class Died:
     """The process that ran it died; ``how`` tells from what, for people."""
 
     how: str
+    log: str = ""
 
 
 Ending = Answered | TooLarge | TimedOut | Died
 
 
-def outcome_of(claimed: Claimed, ending: Ending, *, now: float, jitter: random.Random) -> Outcome:
+def max_crashes(retry_on: RetryOn) -> int:
+    """Attempts of a job that may end without a record before it is given up, as claims and sweeps are told."""
+    return MAX_CRASHES if retry_on.crash else 1
+
+
+def outcome_of(
+    claimed: Claimed, ending: Ending, *, now: float, jitter: random.Random, retry_on: RetryOn = USUAL_RETRY_ON
+) -> Outcome:
     """How the store should record the end of an attempt.
 
     Args:
@@ -53,30 +65,24 @@ def outcome_of(claimed: Claimed, ending: Ending, *, now: float, jitter: random.R
         ending: what happened.
         now: seconds since the epoch, for a Retry-After that is a date.
         jitter: spreads retries, so that what failed together does not come back together.
+        retry_on: what is worth another attempt.
     """
     match ending:
-        case Answered(response):
-            return _of_response(claimed, response, now, jitter)
+        case Answered():
+            return _of_response(claimed, ending, now, jitter, retry_on)
         case TooLarge():
             error = (
                 f"the response is too large to be kept (over {MAX_MESSAGE_BYTES:,} bytes); "
                 "answer with a reference to it, such as a URL"
             )
-            return _given_up(claimed, Reason.RESULT_TOO_LARGE, error)
+            return _given_up(claimed, ending, Reason.RESULT_TOO_LARGE, error)
         case TimedOut(limit_s):
-            return _again(claimed, Reason.TIMEOUT, f"ran longer than {limit_s:g} s", retry_delay(claimed, jitter))
-        case Died(how):
-            if claimed.crashes + 1 >= MAX_CRASHES:
-                return _given_up(claimed, Reason.CRASHED, f"{how}, {MAX_CRASHES} times", crashed=True)
-            return Outcome(
-                claimed.job_id,
-                claimed.attempt,
-                JobState.RETRYING,
-                Reason.CRASHED,
-                how,
-                retry_in_s=retry_delay(claimed, jitter),
-                crashed=True,
-            )
+            error = f"ran longer than {limit_s:g} s"
+            if not retry_on.timeout:
+                return _given_up(claimed, ending, Reason.TIMEOUT, error)
+            return _again(claimed, ending, Reason.TIMEOUT, error, retry_delay(claimed, jitter))
+        case Died():
+            return _of_death(claimed, ending, jitter, retry_on)
 
 
 def retry_delay(claimed: Claimed, jitter: random.Random) -> float:
@@ -88,28 +94,64 @@ def retry_delay(claimed: Claimed, jitter: random.Random) -> float:
     return min(_LAST_RETRY_S / _SPREAD, doubled) * jitter.uniform(1.0, _SPREAD)
 
 
-def _of_response(claimed: Claimed, response: Response, now: float, jitter: random.Random) -> Outcome:
+def _of_response(claimed: Claimed, ending: Answered, now: float, jitter: random.Random, retry_on: RetryOn) -> Outcome:
+    response, log = ending.response, ending.log
+    found = meaning(response.status, retry_on.statuses)
+    if found is Meaning.SUCCEEDED:
+        return Outcome(claimed.job_id, claimed.attempt, JobState.SUCCEEDED, response=response, log=log)
     error = f"the app answered {response.status} {response.phrase}".rstrip()
-    match meaning(response.status):
-        case Meaning.SUCCEEDED:
-            return Outcome(claimed.job_id, claimed.attempt, JobState.SUCCEEDED, response=response)
-        case Meaning.FAILED:
-            return Outcome(claimed.job_id, claimed.attempt, JobState.FAILED, Reason.STATUS, error, response)
-        case Meaning.RETRY:
-            asked = retry_after(response, now=now) or 0.0
-            return _again(claimed, Reason.STATUS, error, max(asked, retry_delay(claimed, jitter)), response)
+    if found is Meaning.FAILED:
+        return Outcome(claimed.job_id, claimed.attempt, JobState.FAILED, Reason.STATUS, error, response, log=log)
+    asked = retry_after(response, now=now) or 0.0
+    return _again(claimed, ending, Reason.STATUS, error, max(asked, retry_delay(claimed, jitter)))
 
 
-def _again(claimed: Claimed, reason: Reason, error: str, delay_s: float, response: Response | None = None) -> Outcome:
+def _of_death(claimed: Claimed, ending: Died, jitter: random.Random, retry_on: RetryOn) -> Outcome:
+    if not retry_on.crash:
+        return _given_up(claimed, ending, Reason.CRASHED, f"{ending.how}, and crashes are not retried")
+    if claimed.crashes + 1 >= MAX_CRASHES:
+        return _given_up(claimed, ending, Reason.CRASHED, f"{ending.how}, {MAX_CRASHES} times")
+    return Outcome(
+        claimed.job_id,
+        claimed.attempt,
+        JobState.RETRYING,
+        Reason.CRASHED,
+        ending.how,
+        retry_in_s=retry_delay(claimed, jitter),
+        crashed=True,
+        log=ending.log,
+    )
+
+
+def _again(claimed: Claimed, ending: Ending, reason: Reason, error: str, delay_s: float) -> Outcome:
     if claimed.failures + 1 >= claimed.max_attempts:
         times = f"{claimed.max_attempts} attempts failed" if claimed.max_attempts > 1 else "the only attempt failed"
-        return _given_up(claimed, Reason.EXHAUSTED, f"{times}; the last one: {error}", response)
-    return Outcome(claimed.job_id, claimed.attempt, JobState.RETRYING, reason, error, response, retry_in_s=delay_s)
-
-
-def _given_up(
-    claimed: Claimed, reason: Reason, error: str, response: Response | None = None, *, crashed: bool = False
-) -> Outcome:
+        return _given_up(claimed, ending, Reason.EXHAUSTED, f"{times}; the last one: {error}")
     return Outcome(
-        claimed.job_id, claimed.attempt, JobState.FAILED, reason, error, response, crashed=crashed, dead_letter=True
+        claimed.job_id,
+        claimed.attempt,
+        JobState.RETRYING,
+        reason,
+        error,
+        _response(ending),
+        retry_in_s=delay_s,
+        log=ending.log,
     )
+
+
+def _given_up(claimed: Claimed, ending: Ending, reason: Reason, error: str) -> Outcome:
+    return Outcome(
+        claimed.job_id,
+        claimed.attempt,
+        JobState.FAILED,
+        reason,
+        error,
+        _response(ending),
+        crashed=isinstance(ending, Died),
+        dead_letter=True,
+        log=ending.log,
+    )
+
+
+def _response(ending: Ending) -> Response | None:
+    return ending.response if isinstance(ending, Answered) else None

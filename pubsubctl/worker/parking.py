@@ -28,13 +28,24 @@ class Parking:
             found.append((delivery, then))
         return found
 
+    def of_job(self, job_id: str) -> list[tuple[Delivery, Then]]:
+        """Take out those of a job, whatever their time."""
+        return [(delivery, then) for _, _, delivery, then in self._take(lambda each: each.job_id == job_id)]
+
     def clear(self) -> list[Delivery]:
         """Take out all of them."""
-        found = [delivery for _, _, delivery, _ in sorted(self._waiting, key=lambda each: each[:2])]
-        self._waiting.clear()
-        return found
+        return [delivery for _, _, delivery, _ in self._take(lambda _: True)]
 
-    def forget(self, stream: object) -> None:
+    def forget(self, stream: object) -> list[Delivery]:
         """Take out what came by a stream that has died."""
-        self._waiting = [each for each in self._waiting if each[2].stream is not stream]
-        heapq.heapify(self._waiting)
+        return [delivery for _, _, delivery, _ in self._take(lambda each: each.stream is stream)]
+
+    def _take(self, wanted: Callable[[Delivery], bool]) -> list[tuple[float, int, Delivery, Then]]:
+        """Take some out, in the order of their time."""
+        if not self._waiting:
+            return []
+        found = sorted((each for each in self._waiting if wanted(each[2])), key=lambda each: each[:2])
+        if found:
+            self._waiting = [each for each in self._waiting if not wanted(each[2])]
+            heapq.heapify(self._waiting)
+        return found

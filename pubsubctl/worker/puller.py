@@ -1,36 +1,31 @@
-"""Pulls with google-cloud-pubsub's own subscriber, and subscribes anew whenever that has ended.
+"""Keeps a stream from the broker open: subscribes anew whenever one has ended, or shows no life any more.
 
-Three things of it need to be known (version 2.44):
-
-* Its Scheduler decides in which thread callbacks run. Ours calls straight through: deliveries only join a queue.
-* The Scheduler's queue is also where acks wait. Its reader waits up to 10 ms for more of them with a timed
-  ``get``; a queue whose timed ``get`` does not wait sends at once, and what comes meanwhile is the next batch.
-* After a minute without a broker its threads have died for good, and only the future tells.
+What a broker refuses for good (there is no such subscription, no permission) ends the worker only if no stream was
+ever had: then it was started wrongly, and whoever did that is still looking. Later, somebody has taken away what was
+there, and will most likely bring it back (a ``setup`` again, a restarted emulator that forgets everything, a changed
+policy that is on its way). A worker that ended would have to be started again by hand on every machine, and would
+take the jobs that run with it. So it says so once, is not ready, tries again at the pace of ``_LAST_PAUSE_S``, and goes
+on by itself.
 """
 
-import logging
-import math
-import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
-
-from google.api_core import exceptions
-from google.cloud.pubsub_v1.subscriber.scheduler import Scheduler
-from google.cloud.pubsub_v1.types import FlowControl
+from concurrent.futures import TimeoutError as NotYet
+from typing import Protocol
 
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.worker.delivery import Message
-
-_log = logging.getLogger("pubsubctl.worker")
+from pubsubctl.worker.meters import Meters
+from pubsubctl.worker.presence import Presence
+from pubsubctl.worker.reach import Reach, is_refusal, reason
+from pubsubctl.worker.scheduler import DirectScheduler
+from pubsubctl.worker.stream import Stream, flow_control
+from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
-_LOOK_S = 5.0
 _LASTING_S = 30.0
 """How long a stream must have lived for the next one to be tried without delay."""
-_MOST_BYTES = 256 * 1024 * 1024
-_HOPELESS = (exceptions.NotFound, exceptions.PermissionDenied, exceptions.Unauthenticated, exceptions.InvalidArgument)
 
 
 class Sink(Protocol):
@@ -46,45 +41,6 @@ class Sink(Protocol):
         """Give back what has not begun, end what runs."""
 
 
-class EagerQueue(queue.SimpleQueue[Any]):
-    """A queue whose timed ``get`` does not wait."""
-
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """The next item; with a timeout only if there is one already."""
-        return super().get(block=block and timeout is None)
-
-
-class DirectScheduler(Scheduler):  # type: ignore[misc]
-    """Calls straight through. One of these belongs to one stream.
-
-    Args:
-        on_shutdown: what to do when the stream ends. It may block: the client keeps every lease and sends every ack
-            until it has returned.
-    """
-
-    def __init__(self, on_shutdown: Callable[[object], None]) -> None:
-        self._queue = EagerQueue()
-        self._on_shutdown = on_shutdown
-
-    @property
-    def queue(self) -> EagerQueue:
-        """Where acks and the like wait for the client's dispatcher."""
-        return self._queue
-
-    def schedule(self, callback: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        """Call now, in the client's own thread, which holds a lock of the client's: nothing here may block."""
-        callback(*args, **kwargs)
-
-    def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:  # noqa: ARG002 - the signature is the client's
-        """Called once by the client as the stream ends; there is nothing left that it has to nack."""
-        try:
-            self._on_shutdown(self)
-        except Exception:  # noqa: BLE001 - see below
-            # The client's own shutdown must go on, or its future never ends, and we with it.
-            _log.exception("a stream did not end as it should")
-        return []
-
-
 class Puller:
     """A thread that keeps a stream open until it is told to stop.
 
@@ -93,6 +49,9 @@ class Puller:
         lease_s: how long a lease at the broker lasts; the client renews it.
         drain_timeout_s: how long the sink may take to drain.
         on_hopeless: told why no stream can be had.
+        broker: where it is told whether the broker is there, for whoever else needs it.
+        waiting: whether the broker should have sent something, given for how many seconds it sent nothing.
+        patience: how long what may be waited for.
     """
 
     def __init__(
@@ -105,26 +64,33 @@ class Puller:
         lease_s: int,
         drain_timeout_s: float,
         on_hopeless: Callable[[str], None],
+        meters: Meters | None = None,
+        broker: Presence | None = None,
+        waiting: Callable[[float], bool] = lambda _: False,
+        patience: Patience | None = None,
     ) -> None:
         self._connection = connection
         self._subscription = subscription
         self._sink = sink
-        self._flow = FlowControl(
-            max_messages=hold,
-            max_bytes=_MOST_BYTES,
-            # It counts from the callback on, waiting included: with a limit, a job that waited long runs twice.
-            max_lease_duration=math.inf,
-            # Both, so that neither the client's histogram nor its default of 600 s decides about redelivery.
-            min_duration_per_lease_extension=lease_s,
-            max_duration_per_lease_extension=lease_s,
-        )
+        self._flow = flow_control(hold=hold, lease_s=lease_s)
         self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
+        self._meters = meters or Meters()
+        self._reach = Reach(connection.address.place, broker or Presence("the broker is back"))
+        self._waiting = waiting
+        self._patience = patience or Patience()
+        self._silent_s = self._patience.silent_s
         self._stop = threading.Event()
-        self._future: Any = None
-        self._away = False
+        self._stream: Stream | None = None
+        self._proved = False
+        self._drained = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be pulled now, one line; None while a stream is open, or has just been asked for."""
+        return self._reach.trouble
 
     def start(self) -> None:
         """Begin pulling."""
@@ -134,95 +100,134 @@ class Puller:
         """Stop pulling, let the sink drain, return when every ack has been sent or the client has given up on it."""
         with self._lock:
             self._stop.set()
-            if self._future is not None:
-                self._future.cancel()
+            if self._stream is not None:
+                self._stream.future.cancel()
         if self._thread.is_alive():
             self._thread.join()
 
+    # --- one stream after another -----------------------------------------------------------------------------------
+
     def _run(self) -> None:
-        pause, drained = _FIRST_PAUSE_S, False
+        pause = _FIRST_PAUSE_S
         while not self._stop.is_set():
             began = time.monotonic()
             error = self._pull()
-            drained = self._stop.is_set() and error is None
-            if error is None:
-                continue
-            if isinstance(error, _HOPELESS):
-                self._on_hopeless(_text(error))
+            if self._stop.is_set():
                 break
-            if time.monotonic() - began > _LASTING_S:
-                pause = _FIRST_PAUSE_S
-            self._complain(
-                f"the stream from the broker has ended, and a new one is tried until one lasts: {_text(error)}"
-            )
-            self._stop.wait(pause)
+            if is_refusal(error) and not self._proved:
+                self._on_hopeless(reason(error))
+                break
+            self._reach.lost(error)
+            pause = _FIRST_PAUSE_S if time.monotonic() - began > _LASTING_S else pause
+            self._rest(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
-        if not drained:  # there is no stream whose end would do it
+        if not self._drained:  # there was no stream whose end would have done it
             self._sink.drain(self._drain_timeout_s)
+
+    def _rest(self, pause_s: float) -> None:
+        """Wait before the next stream: at least so long, and until there is a broker."""
+        self._stop.wait(pause_s)
+        while not self._stop.is_set() and not self._broker_answers():
+            self._stop.wait(self._patience.trouble_look_s)
+
+    # --- one stream -------------------------------------------------------------------------------------------------
 
     def _pull(self) -> BaseException | None:
         """Keep one stream open until it ends; returns why, None if we ended it."""
         scheduler = DirectScheduler(self._stream_ended)
-        client = None
+        stream = None
         try:
             client = self._connection.streaming()
             with self._lock:
                 if self._stop.is_set():
-                    return InterruptedError()
-                future = client.subscribe(
+                    client.close()
+                    return None
+                stream = self._stream = Stream(
+                    client,
                     self._subscription,
-                    callback=lambda message: self._deliver(message, scheduler),
-                    flow_control=self._flow,
-                    scheduler=scheduler,
-                    # Only handed on to our scheduler, whose shutdown blocks whenever the sink has to drain.
-                    await_callbacks_on_shutdown=True,
+                    scheduler,
+                    lambda message: self._deliver(message, scheduler),
+                    self._flow,
+                    tries_s=self._patience.tries_s,
                 )
-                self._future = future
-            self._follow(future)
+                self._meters.streams += 1
+            self._follow(stream)
         except Exception as error:  # noqa: BLE001 - whatever ended it, another stream is tried
             return error
         finally:
             with self._lock:
-                self._future = None
-            if client is not None:
-                client.close()
+                self._stream = None
+            if stream is not None:
+                stream.close()
         return None
 
-    def _follow(self, future: Any) -> None:
-        """Wait for the end of a stream; meanwhile look whether the broker is still there: the client never tells."""
-        while True:
-            try:
-                future.result(timeout=_LOOK_S)
-            except TimeoutError:
-                address = self._connection.address
-                if answers(address):
-                    self._recover()
-                else:
-                    self._complain(f"no broker answers at {address.place}; the stream goes on when it is back")
-            else:
-                return
+    def _follow(self, stream: Stream) -> None:
+        """Wait for the end of a stream, and bring it about where it shows no life.
 
-    def _deliver(self, message: Message, stream: object) -> None:
-        self._recover()
+        Raises:
+            StreamLost: it was given up.
+            Exception: why the client gave it up.
+        """
+        watchdog = Watchdog(
+            stream.manager,
+            stream.scheduler,
+            patience=self._patience,
+            silent_s=self._silent_s,
+            waiting=self._waiting,
+        )
+        while not self._has_ended(stream, self._look_s(watchdog)):
+            if stream.scheduler.ended_at is not None:
+                self._let_end(stream, StreamLost("the client gives it up"))
+            lost = self._look(stream, watchdog)
+            if lost is not None and not self._stop.is_set():
+                stream.end(lost)
+                self._let_end(stream, lost)
+
+    def _look_s(self, watchdog: Watchdog) -> float:
+        return self._patience.trouble_look_s if self.trouble or watchdog.suspects else self._patience.look_s
+
+    def _has_ended(self, stream: Stream, within_s: float) -> bool:
+        try:
+            stream.future.result(timeout=within_s)
+        except NotYet:
+            if not stream.future.done():
+                return False
+            raise
+        return True
+
+    def _let_end(self, stream: Stream, reason: StreamLost) -> None:
+        """Give a stream that ends a little time: its threads may hang, or try for minutes what they try."""
+        if not self._has_ended(stream, self._patience.end_s) and not self._drained:
+            raise reason
+
+    def _look(self, stream: Stream, watchdog: Watchdog) -> StreamLost | None:
+        answering = self._broker_answers()
+        lost = watchdog.look(answers=answering)
+        if isinstance(lost, StreamSilent):
+            self._silent_s = min(2 * self._silent_s, self._patience.most_silent_s)
+        elif lost is None and answering and watchdog.is_open() and stream.age_s >= self._patience.look_s:
+            self._proved = True
+            self._reach.found()
+        return lost
+
+    def _broker_answers(self) -> bool:
+        if answers(self._connection.address):
+            return True
+        self._reach.unanswered()
+        return False
+
+    def _deliver(self, message: Message, stream: DirectScheduler) -> None:
+        if stream.ended_at is not None:  # and whoever asked for it has forgotten it
+            message.nack()
+            return
+        self._proved = True
+        self._reach.heard()
+        self._silent_s = self._patience.silent_s
         self._sink.deliver(message, stream)
-
-    def _complain(self, text: str) -> None:
-        """Log a change of state, not every attempt."""
-        if not self._away:
-            _log.error("%s", text)
-        self._away = True
-
-    def _recover(self) -> None:
-        if self._away:
-            self._away = False
-            _log.warning("the broker is back")
 
     def _stream_ended(self, stream: object) -> None:
         if self._stop.is_set():
+            self._drained = True
             self._sink.drain(self._drain_timeout_s)
         else:
             self._sink.abandon(stream)
-
-
-def _text(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

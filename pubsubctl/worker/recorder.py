@@ -4,14 +4,17 @@ Nothing waits on a timer, so a lone job is written at once and a flood of them i
 away everything is kept and tried again; nobody is told of a write before it is durable.
 """
 
-import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Sequence
 
-from pubsubctl.errors import StoreError, StoreUnreachable
+from pubsubctl.errors import StoreUnreachable
+from pubsubctl.faults import point
 from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refusal, Refused, Store
+from pubsubctl.worker.meters import Meters
+from pubsubctl.worker.presence import Presence
+from pubsubctl.worker.writes import Answers, Group
 
 _log = logging.getLogger("pubsubctl.worker")
 
@@ -20,55 +23,35 @@ _REFUSED_PAUSE_S = 60.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
 
 
-@dataclass
-class _Group:
-    """What one commit will write, with whom to tell afterwards."""
-
-    claims: list[tuple[Sequence[Claim], Callable[[list[Claimed | Refused]], None]]] = field(default_factory=list)
-    outcomes: list[tuple[Outcome, Callable[[bool], None]]] = field(default_factory=list)
-    releases: list[tuple[Lease, Callable[[], None]]] = field(default_factory=list)
-    burials: list[tuple[Burial, Callable[[], None]]] = field(default_factory=list)
-
-    def __bool__(self) -> bool:
-        return bool(self.claims or self.outcomes or self.releases or self.burials)
-
-    def split(self, most: int) -> "_Group":
-        """Take the first ``most`` of each kind out."""
-        first = _Group(self.claims[:most], self.outcomes[:most], self.releases[:most], self.burials[:most])
-        del self.claims[:most], self.outcomes[:most], self.releases[:most], self.burials[:most]
-        return first
-
-    def singly(self) -> "Iterator[_Group]":
-        """The same writes, each in a group of its own."""
-        for outcome in self.outcomes:
-            yield _Group(outcomes=[outcome])
-        for release in self.releases:
-            yield _Group(releases=[release])
-        for burial in self.burials:
-            yield _Group(burials=[burial])
-        for claims in self.claims:
-            yield _Group(claims=[claims])
-
-
 class Recorder:
     """Writes what it is given, and calls back from its own thread once it is durable.
 
     A callback must not block: every other write waits for it.
+
+    Args:
+        presence: where it is told whether the store is there, for whoever else needs it.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, meters: Meters | None = None, *, presence: Presence | None = None) -> None:
         self._store = store
+        self._meters = meters or Meters()
+        self._presence = presence or Presence("the store is back")
         self._wake = threading.Condition()
-        self._next = _Group()
-        self._writing = False
+        self._next = Group()
         self._closed = False
         self._available = True
+        self._writing_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
 
     @property
     def available(self) -> bool:
         """Whether the store took the last write."""
         return self._available
+
+    @property
+    def writing_since(self) -> float | None:
+        """When the write that is under way was begun, by ``time.monotonic``; None while there is none."""
+        return self._writing_since
 
     def start(self) -> None:
         """Begin writing."""
@@ -109,60 +92,85 @@ class Recorder:
     def _run(self) -> None:
         while (group := self._take()) is not None:
             self._write_and_tell(group)
-            with self._wake:
-                self._writing = False
-                self._wake.notify_all()
+            if self._closed and not self._available:
+                return
 
-    def _write_and_tell(self, group: _Group) -> None:
+    def _take(self) -> Group | None:
+        with self._wake:
+            self._wake.wait_for(lambda: self._next or self._closed)
+            return self._next.split(_MOST_IN_A_GROUP) if self._next else None
+
+    def _write_and_tell(self, group: Group) -> None:
         try:
             answers = self._write_until_done(group)
-        except StoreError as error:
+        except Exception as error:  # noqa: BLE001 - a StoreError, or a fault of ours: only what it is about may suffer
             self._refused(group, error)
         else:
             if answers is not None:
-                _tell(group, *answers)
+                group.tell(answers)
 
-    def _refused(self, group: _Group, error: StoreError) -> None:
+    def _refused(self, group: Group, error: Exception) -> None:
         """The store is there and refuses: find out what it refuses, so that the rest is not held up by it."""
         alone = list(group.singly())
         if len(alone) > 1:
             for each in alone:
                 self._write_and_tell(each)
             return
+        for plainer in group.plainer(error):
+            try:
+                answers = self._write_until_done(plainer)
+            except Exception as again:  # noqa: BLE001 - as above
+                _log.debug("the store refuses that too: %r", again)
+            else:
+                _log.error("the store refuses a write, and keeps less of it: %s", error)
+                if answers is not None:
+                    plainer.tell(answers)
+                return
         _log.error("the store refuses a write, which is dropped: %s", error)
-        held = [
-            [Refused(claim.job_id, Refusal.HELD, _REFUSED_PAUSE_S) for claim in claims] for claims, _ in group.claims
-        ]
-        _tell(group, list(itertools.chain.from_iterable(held)), [False] * len(group.outcomes))
+        claimed = [self._claim_alone(claim) for claims, _ in group.claims for claim in claims]
+        group.tell((claimed, [False] * len(group.outcomes)))
 
-    def _take(self) -> _Group | None:
-        with self._wake:
-            self._wake.wait_for(lambda: self._next or self._closed)
-            if not self._next:
-                return None
-            self._writing = True
-            return self._next.split(_MOST_IN_A_GROUP)
+    def _claim_alone(self, claim: Claim) -> Claimed | Refused:
+        """Ask for one of several jobs that were refused together; one that cannot be asked for is asked for later."""
+        try:
+            written = self._write_until_done(Group(claims=[([claim], lambda _: None)]))
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.debug("the store refuses to give job %s: %r", claim.job_id, error)
+            written = None
+        return written[0][0] if written else Refused(claim.job_id, Refusal.HELD, _REFUSED_PAUSE_S)
 
-    def _write_until_done(self, group: _Group) -> tuple[list[Claimed | Refused], list[bool]] | None:
+    def _write_until_done(self, group: Group) -> Answers | None:
+        """Write, again and again while the store is away; None if that is given up since we are closed."""
         pause = _FIRST_PAUSE_S
         while True:
             try:
                 answers = self._write(group)
             except StoreUnreachable as error:
-                if self._available:
-                    _log.error("the store is away, nothing new is begun until it is back: %s", error)
                 self._available = False
+                self._presence.missed_by(
+                    "recorder", f"the store is away, nothing new is begun until it is back: {error}"
+                )
             else:
-                if not self._available:
-                    _log.warning("the store is back")
                 self._available = True
+                self._presence.found_by("recorder")
                 return answers
             with self._wake:
                 if self._wake.wait_for(lambda: self._closed, pause):
                     return None
             pause = min(pause * 2, _LAST_PAUSE_S)
 
-    def _write(self, group: _Group) -> tuple[list[Claimed | Refused], list[bool]]:
+    def _write(self, group: Group) -> Answers:
+        began = self._writing_since = time.monotonic()
+        try:
+            point("committing")
+            answers = self._commit(group)
+        finally:
+            self._writing_since = None
+        self._meters.commit_times.observe(time.monotonic() - began)
+        self._meters.commit_sizes.observe(group.size)
+        return answers
+
+    def _commit(self, group: Group) -> Answers:
         with self._store.group():
             # Outcomes first: a claim of the same job in this group must see them.
             recorded = self._store.record([outcome for outcome, _ in group.outcomes]) if group.outcomes else []
@@ -173,13 +181,3 @@ class Recorder:
             asked = [claim for claims, _ in group.claims for claim in claims]
             claimed = self._store.claim(asked) if asked else []
         return claimed, recorded
-
-
-def _tell(group: _Group, claimed: list[Claimed | Refused], recorded: list[bool]) -> None:
-    for (_, then), answer in zip(group.outcomes, recorded, strict=True):
-        then(answer)
-    for _, written in (*group.releases, *group.burials):
-        written()
-    results = iter(claimed)
-    for claims, answered in group.claims:
-        answered(list(itertools.islice(results, len(claims))))

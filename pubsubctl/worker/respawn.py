@@ -58,3 +58,9 @@ class Respawn:
         """Start no more."""
         self._given_up = True
         self._starts.clear()
+
+    def resume(self, missing: int) -> None:
+        """Begin anew, as the application may be another: ``missing`` children are to be started."""
+        self._given_up = False
+        self._early_deaths = 0
+        self._starts = [0.0] * missing

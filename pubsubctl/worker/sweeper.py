@@ -7,19 +7,22 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from pubsubctl import wire
-from pubsubctl.broker.deadletter import mirror
-from pubsubctl.broker.publish import Outgoing, Publisher, in_calls
+from pubsubctl.broker.deadletter import as_it_came, is_no_job, mirror
+from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
 from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, PubsubctlError
-from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind, Published, Store, Unpublished
+from pubsubctl.faults import point
+from pubsubctl.job import Job
+from pubsubctl.store.base import Due, DueKind, Published, Store, Unpublished
 from pubsubctl.worker.outcome import MAX_CRASHES
+from pubsubctl.worker.taking import Taking
+from pubsubctl.worker.troubles import Troubles
 
 _log = logging.getLogger("pubsubctl.worker")
 
 _PERIOD_S = 0.25
-_MOST_AT_ONCE = 200
 _PURGE_PERIOD_S = 60.0
 _MOST_PURGED = 500
 _STORE, _BROKER = "store", "broker"
@@ -43,6 +46,7 @@ class Sweeper:
     Args:
         requests: publishes to ``topic``, whose jobs are looked for.
         dead_letters: publishes to the dead-letter topic.
+        max_crashes: attempts that may end without a record before their job is given up.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
 
@@ -54,19 +58,18 @@ class Sweeper:
         *,
         topic: str,
         result_ttl_s: float,
+        max_crashes: int = MAX_CRASHES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._clock = clock
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
-        self._topic = topic
+        self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
         self._result_ttl_s = result_ttl_s
-        self._taken: dict[str, Due] = {}
-        self._taken_until = -math.inf
         self._purged_at = -math.inf
         self._wake = threading.Event()
         self._closed = False
-        self._troubles: set[str] = set()
+        self._troubles = Troubles(_TROUBLES)
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:
@@ -93,8 +96,7 @@ class Sweeper:
         Raises:
             PubsubctlError: the store is away, or refuses.
         """
-        self._take()
-        due = list(self._taken.values())
+        due = self._taking.take()
         try:
             for kind in DueKind:
                 self._publish(kind, [item for item in due if item.kind is kind])
@@ -102,17 +104,8 @@ class Sweeper:
             return 0
         return len(due)
 
-    def _take(self) -> None:
-        now = self._clock()
-        if now >= self._taken_until:
-            self._taken.clear()
-        if not self._taken:
-            due = self._store.sweep(self._topic, limit=_MOST_AT_ONCE, max_crashes=MAX_CRASHES)
-            self._taken = {item.job.id: item for item in due}
-            self._taken_until = now + PUBLISH_GRACE_S
-
     def _publish(self, kind: DueKind, due: list[Due]) -> None:
-        """Publish in as few calls as it takes; a call that is refused takes no other with it.
+        """Publish in as few calls as it takes.
 
         Raises:
             BrokerUnreachable: no answer; what is left is still taken.
@@ -120,36 +113,41 @@ class Sweeper:
         refusal: BrokerError | None = None
         messages = self._messages(due)
         left = list(messages)
-        for part in in_calls(messages.values()):
-            jobs, left = left[: len(part)], left[len(part) :]
-            try:
-                message_ids = self._publishers[kind].publish(part)
-            except BrokerError as error:
-                refusal = error
-                self._let_go(jobs)
-            except BrokerUnreachable as error:
-                self._complain(_BROKER, error)
-                raise
-            else:
-                self._done(kind, jobs, message_ids)
-            self._calm(_BROKER)
+        try:
+            for answers in self._publishers[kind].publish_each(list(messages.values())):
+                jobs, left = left[: len(answers)], left[len(answers) :]
+                refusal = self._answered(kind, self._taking.let_go(jobs), answers) or refusal
+                self._troubles.over(_BROKER)
+        except BrokerUnreachable as error:
+            self._troubles.began(_BROKER, error)
+            raise
+        except BrokerError as error:
+            self._taking.let_go(left)
+            self._troubles.over(_BROKER)
+            refusal = error
         if refusal is not None:
-            self._complain(kind, refusal)
+            self._troubles.began(kind, refusal)
         elif messages:
-            self._calm(kind)
+            self._troubles.over(kind)
 
-    def _done(self, kind: DueKind, job_ids: list[str], message_ids: list[str]) -> None:
-        # Let go before they are noted: what the broker has must not be published again while the store is away.
-        jobs = [item.job for item in self._let_go(job_ids)]
-        if kind is DueKind.PUBLISH:
-            self._store.published(
-                Published(job.id, message_id, job.attempt) for job, message_id in zip(jobs, message_ids, strict=True)
-            )
-        else:
-            self._store.mirrored(job_ids)
+    def _answered(self, kind: DueKind, due: list[Due], answers: list[Taken | Rejected]) -> BrokerError | None:
+        """Note what the broker has; returns why it does not take a dead letter, if it is so.
 
-    def _let_go(self, job_ids: Iterable[str]) -> list[Due]:
-        return [self._taken.pop(job_id) for job_id in job_ids]
+        They have been let go: what the broker has must not be published again while the store is away.
+        """
+        taken = [(item.job, answer) for item, answer in zip(due, answers, strict=True) if isinstance(answer, Taken)]
+        rejected = [
+            (item, answer.error) for item, answer in zip(due, answers, strict=True) if isinstance(answer, Rejected)
+        ]
+        if kind is DueKind.DEAD_LETTER:
+            point("mirrored")
+            self._store.mirrored([job.id for job, _ in taken])
+            return rejected[-1][1] if rejected else None
+        point("republished")
+        self._store.published([Published(job.id, answer.message_id, job.attempt) for job, answer in taken])
+        for item, error in rejected:
+            self._give_up(item, str(error))
+        return None
 
     def _messages(self, due: list[Due]) -> dict[str, Outgoing]:
         """The messages of what can be published, by job; what cannot is given up."""
@@ -158,23 +156,25 @@ class Sweeper:
             try:
                 messages[item.job.id] = self._message(item)
             except InvalidRequest as error:
+                self._taking.let_go([item.job.id])
                 self._give_up(item, str(error))
         return messages
 
     def _message(self, due: Due) -> Outgoing:
         if due.kind is DueKind.DEAD_LETTER:
             return mirror(due.job, due.request, store_id=self._store.store_id)
+        if is_no_job(due.request):
+            return as_it_came(due.job, due.request, store_id=self._store.store_id)
         envelope = wire.Envelope(due.job.id, due.request, due.job.batch_id, self._store.store_id)
         return Outgoing(*wire.encode(envelope), due.job.ordering_key)
 
     def _give_up(self, due: Due, error: str) -> None:
-        """A job that a plain message brought may need more than a message of ours can carry."""
+        """No message can carry it, as of a plain message that becomes too large by what we add; or none is taken."""
         job = due.job
-        self._let_go([job.id])
         if job.message_id is not None:  # which was never acknowledged, and brings the job once more
             self._store.published([Published(job.id, job.message_id, job.attempt)])
             return
-        _log.error("job %s cannot be published again, and has failed: %s", job.id, error)
+        _log.error("job %s cannot be published again, and has failed: %s", job.id, error, extra=_of(job))
         self._store.unpublished([Unpublished(job.id, error, job.attempt, dead_letter=True)])
 
     def _purge(self) -> None:
@@ -186,28 +186,21 @@ class Sweeper:
     def _run(self) -> None:
         while True:
             last = self._closed
-            if last and {_STORE, _BROKER} & self._troubles:
+            if last and (_STORE in self._troubles or _BROKER in self._troubles):
                 return
             self._wake.clear()
             try:
-                while self.sweep() == _MOST_AT_ONCE:
+                while self.sweep() and self._taking.there_is_more and not self._closed:
                     pass
                 self._purge()
-                self._calm(_STORE)
+                self._troubles.over(_STORE)
             except PubsubctlError as error:
-                self._complain(_STORE, error)
+                self._troubles.began(_STORE, error)
             if last:
                 return
             self._wake.wait(_PERIOD_S)
 
-    def _complain(self, what: str, error: PubsubctlError) -> None:
-        """Log a change of state, not every attempt."""
-        if what not in self._troubles:
-            _log.error(_TROUBLES[what][0], error)
-        self._troubles.add(what)
 
-    def _calm(self, what: str) -> None:
-        """Log that what went wrong has gone right."""
-        if what in self._troubles:
-            _log.warning(_TROUBLES[what][1])
-        self._troubles.discard(what)
+def _of(job: Job) -> dict[str, object]:
+    """What the log has as fields of a line about a job."""
+    return {"job_id": job.id, "attempt": job.attempt}

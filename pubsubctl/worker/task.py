@@ -16,6 +16,7 @@ class Task:
         began_at: by ``time.monotonic``, when a child said that it began.
         progress: what the application reported last (fraction, note), until a heartbeat has taken it.
         ticket: its number with the child that has it.
+        output_from: how much that child had printed when it began.
     """
 
     claimed: Claimed
@@ -24,6 +25,7 @@ class Task:
     began_at: float | None = None
     progress: tuple[float | None, str | None] | None = None
     ticket: int = -1
+    output_from: int = 0
 
     @property
     def job_id(self) -> str:

@@ -1,5 +1,6 @@
 """A request run by a WSGI application (PEP 3333), its response collected whole."""
 
+import contextlib
 import io
 import re
 import sys
@@ -78,7 +79,7 @@ def run(application: WSGIApplication, environ: dict[str, Any], *, max_bytes: int
         response = _collect(application, environ, collected, errors)
     except BaseException:  # noqa: BLE001 - SystemExit and its like end the request, never the process that runs others
         if not collected.too_large:
-            traceback.print_exc(file=errors)
+            _tell(errors)
     if collected.too_large:  # even if the application has caught what write() raised
         raise ResponseTooLargeError
     return response
@@ -149,6 +150,12 @@ def _close(parts: Iterable[bytes], errors: TextIO) -> None:
         if (close := getattr(parts, "close", None)) is not None:
             close()
     except BaseException:  # noqa: BLE001 - as in run
+        _tell(errors)
+
+
+def _tell(errors: TextIO) -> None:
+    """Print the traceback of what is being handled, unless the application has closed even the place for that."""
+    with contextlib.suppress(Exception):
         traceback.print_exc(file=errors)
 
 

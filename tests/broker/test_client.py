@@ -14,10 +14,18 @@ from pubsubctl.broker.connection import Connection
 from pubsubctl.client import SubmittedJob
 from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.emulator.embedded.status import Refusal
-from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, NoResult, ResourceNotFound, ResultNotReady
+from pubsubctl.errors import (
+    BrokerError,
+    BrokerUnreachable,
+    InvalidRequest,
+    JobNotFound,
+    NoResult,
+    ResourceNotFound,
+    ResultNotReady,
+)
 from pubsubctl.exchange import Response
 from pubsubctl.job import Job, JobState
-from pubsubctl.store.base import Claim, Claimed, Outcome
+from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome
 
 REFUSED = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "refused")
 UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "away")
@@ -152,6 +160,62 @@ def test_a_job_that_has_ended_has_its_result(rig):
     response = Response(200, (), b"done")
     rig.client.store.record([Outcome(job.id, 1, JobState.SUCCEEDED, response=response)])
     assert rig.client.result(job.id) == response
+
+
+def test_a_failed_job_is_retried_and_waited_for_anew(rig):
+    with pytest.raises(ResourceNotFound):
+        rig.client.submit("GET", "/a")
+    (failed,) = rig.jobs()
+    job = rig.client.job(failed.id)
+    assert job.wait(5).state is JobState.FAILED
+    rig.setup()
+    assert job.retry()
+    assert job.state is JobState.QUEUED, "what was known of it before is forgotten"
+    assert not job.retry()
+    assert [event.kind for event in job.history()].count(EventKind.RETRIED) == 1
+
+
+def test_asking_for_what_is_not_there_is_an_error(rig):
+    for ask in (rig.client.retry, rig.client.history):
+        with pytest.raises(JobNotFound, match="no job 'nope'"):
+            ask("nope")
+    for ask in (rig.client.job("nope").retry, rig.client.job("nope").history):
+        with pytest.raises(JobNotFound, match="no job 'nope'"):
+            ask()
+
+
+def test_a_cancelled_job_may_be_retried_and_one_that_succeeded_not(rig):
+    rig.setup()
+    job, other = rig.client.submit("GET", "/a"), rig.client.submit("GET", "/b")
+    assert job.cancel()
+    assert rig.client.retry(job.id)
+    request = rig.client.store.request(other.id)
+    assert request is not None
+    rig.client.store.claim([Claim(other.id, "m", "w", 60.0, 5, 10, 0.0, 60.0, request, rig.settings.topic_path)])
+    rig.client.store.record([Outcome(other.id, 1, JobState.SUCCEEDED, response=Response(200))])
+    assert not rig.client.retry(other.id)
+    assert [event.kind for event in other.history()][-1] is EventKind.ENDED
+
+
+def test_a_key_in_a_header_is_a_key_and_stays_there(rig):
+    rig.setup()
+    job = rig.client.submit("GET", "/a", headers={"Idempotency-Key": '"key"'})
+    assert rig.client.submit("GET", "/a", idempotency_key="key").id == job.id
+    assert rig.client.submit("GET", "/a", headers={"Idempotency-Key": "key"}, idempotency_key="key").id == job.id
+    request = rig.client.store.request(job.id)
+    assert request is not None
+    assert request.header("idempotency-key") == '"key"'
+    with pytest.raises(InvalidRequest, match="not that of the header"):
+        rig.client.submit("GET", "/a", headers={"Idempotency-Key": "one"}, idempotency_key="two")
+    with pytest.raises(InvalidRequest, match=f"belongs to job {job.id}, .* the path is not the same"):
+        rig.client.submit("GET", "/b", headers={"Idempotency-Key": "key"})
+
+
+def test_a_key_is_the_same_for_a_request_that_came_another_way(rig):
+    rig.setup()
+    first = rig.client.submit("GET", "/a", headers={"traceparent": "00-1"}, idempotency_key="key")
+    again = rig.client.submit("GET", "/a", headers={"traceparent": "00-2"}, idempotency_key="key")
+    assert (again.id, again.existed) == (first.id, True)
 
 
 def test_threads_that_begin_together_share_one_connection_and_its_clients(rig):

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubsubctl import wire
-from pubsubctl.broker.deadletter import mirror
+from pubsubctl.broker.deadletter import SOURCE_DELIVERIES, SOURCE_SUBSCRIPTION, as_it_came, buried_id, mirror
+from pubsubctl.broker.publish import Outgoing
+from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job, JobState, Reason
 
@@ -41,6 +43,40 @@ def test_what_was_no_job_is_mirrored_as_it_came():
     letter = mirror(a_job(reason=Reason.MALFORMED, error=None), request, store_id="s")
     assert letter.data == b"\xff"
     assert letter.attributes == {"any": "thing", "dead-letter-job": "j", "dead-letter-reason": "malformed"}
+
+
+def test_a_mirror_is_never_taken_for_what_the_broker_gave_up():
+    request = Request("", "", ((SOURCE_SUBSCRIPTION, "s"), (SOURCE_DELIVERIES, "5"), ("any", "thing")), b"x")
+    letter = mirror(a_job(reason=Reason.MALFORMED), request, store_id="s")
+    assert letter.attributes == {"any": "thing", **SAID, "dead-letter-reason": "malformed"}
+
+
+def test_what_was_no_job_goes_out_as_it_came_with_its_id_and_its_store():
+    request = Request("", "", (("any", "thing"), ("job-id", "no id!"), ("store-id", "other")), b"\xff")
+    message = as_it_came(a_job(id="msg-1", ordering_key=""), request, store_id="s")
+    assert message == Outgoing(b"\xff", {"any": "thing", "job-id": "msg-1", "store-id": "s"})
+    found = wire.decode(message.data, message.attributes, message_id="2", route="POST /route")
+    assert (found.job_id, found.store_id, found.request.path) == ("msg-1", "s", "/route")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kept_as"),
+    [
+        ({}, "msg-2"),
+        ({"job-id": "msg-1", "store-id": "s"}, "msg-1"),
+        ({"job-id": "msg-1", "store-id": "other"}, "msg-2"),
+        ({"job-id": "msg-1"}, "msg-2"),
+        ({"store-id": "s"}, "msg-2"),
+    ],
+)
+def test_what_is_no_job_still_is_known_by_the_id_that_it_was_sent_out_with(attributes, kept_as):
+    assert buried_id(attributes, "2", store_id="s") == kept_as
+
+
+def test_what_was_no_job_and_has_no_room_for_an_id_is_refused():
+    full = Request("", "", tuple((f"key-{number}", "v") for number in range(99)), b"")
+    with pytest.raises(InvalidRequest, match="101 attributes"):
+        as_it_came(a_job(), full, store_id="s")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.deadletter import SOURCE_SUBSCRIPTION, returned_path
 from pubsubctl.broker.provision import Action, Provisioner, Wanted
 from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.settings import Settings
@@ -40,6 +42,7 @@ def test_on_an_empty_project_everything_is_created_topics_first(rig):
         ("topic", Action.CREATE),
         ("subscription", Action.CREATE),
         ("subscription", Action.CREATE),
+        ("subscription", Action.CREATE),
     ]
     assert plan.changes
 
@@ -67,7 +70,8 @@ def test_a_plan_may_be_applied_twice(rig):
 
 def test_subscriptions_never_expire_and_keep_messages_as_long_as_can_be(rig):
     rig.apply()
-    for path in (rig.settings.subscription_path, rig.settings.dead_letter_subscription_path):
+    settings = rig.settings
+    for path in (settings.subscription_path, settings.dead_letter_subscription_path, returned_path(settings)):
         made = rig.connection.subscriber.get_subscription(subscription=path)
         assert made.expiration_policy.ttl is None or not made.expiration_policy.ttl.total_seconds()
         assert made.message_retention_duration.total_seconds() >= 7 * 86400
@@ -80,6 +84,30 @@ def test_dead_letters_have_a_subscription_and_the_brokers_policy_is_only_a_backs
     assert made.dead_letter_policy.max_delivery_attempts == 100
     kept = rig.connection.subscriber.get_subscription(subscription=rig.settings.dead_letter_subscription_path)
     assert kept.topic == rig.settings.dead_letter_topic_path
+
+
+def test_what_the_broker_gives_up_has_a_subscription_of_its_own_and_mirrors_do_not_come_there(rig):
+    rig.apply()
+    publish = partial(rig.connection.publisher.publish, topic=rig.settings.dead_letter_topic_path)
+    publish(messages=[{"data": b"mirror", "attributes": {"dead-letter-job": "j"}}])
+    publish(messages=[{"data": b"returned", "attributes": {SOURCE_SUBSCRIPTION: "pubsubctl-workers"}}])
+    assert pulled(rig, returned_path(rig.settings)) == [b"returned"]
+    assert sorted(pulled(rig, rig.settings.dead_letter_subscription_path)) == [b"mirror", b"returned"]
+
+
+def pulled(rig, subscription: str) -> list[bytes]:
+    answer = rig.connection.subscriber.pull(subscription=subscription, max_messages=10, timeout=20)
+    return [received.message.data for received in answer.received_messages]
+
+
+def test_a_subscription_of_that_name_on_another_topic_is_told_and_left(rig):
+    other = rig.settings.topic_path
+    rig.connection.publisher.create_topic(name=other)
+    rig.connection.subscriber.create_subscription(name=returned_path(rig.settings), topic=other)
+    rig.apply(repair_drift=True)
+    (drift,) = rig.provisioner(compared=frozenset()).plan().drift
+    assert (drift.name, drift.action) == (returned_path(rig.settings), Action.DIFFERS)
+    assert drift.differences["topic"] == (other, rig.settings.dead_letter_topic_path)
 
 
 def test_drift_is_shown_field_by_field_and_repaired_only_when_asked(rig):

@@ -51,6 +51,13 @@ def missing():
     return "no such thing", 404
 
 
+@app.get("/broken")
+def broken():
+    import os
+    print("looking for the part")
+    return ("mended", 200) if os.path.exists("part") else ("no part", 500)
+
+
 @app.get("/slow")
 def slow():
     steps, step_s = 20, float(request.args["s"]) / 20

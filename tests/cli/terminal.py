@@ -106,6 +106,9 @@ class Terminal:
     def interrupt(self) -> None:
         os.write(self._master, b"\x03")
 
+    def type(self, text: bytes) -> None:
+        os.write(self._master, text)
+
     def wait(self, within_s: float = 30.0) -> int:
         """Read all there is, and the exit code."""
         give_up = time.monotonic() + within_s

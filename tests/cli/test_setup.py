@@ -18,7 +18,7 @@ def test_a_dry_run_starts_and_makes_nothing(folder):
     done = folder.run("setup", "--dry-run")
     assert done.returncode == 0
     assert "not running; it would be started" in done.stdout
-    assert done.stdout.count("would be created") == 4
+    assert done.stdout.count("would be created") == 5
     assert list((folder.folder / ".pubsubctl").iterdir()) == []
 
 
@@ -26,9 +26,9 @@ def test_setup_may_be_repeated(folder):
     first, second = folder.run("setup"), folder.run("setup")
     assert (first.returncode, second.returncode) == (0, 0)
     assert re.match(r"started the emulator at 127\.0\.0\.1:\d+ \(pid \d+\)", first.stderr)
-    assert first.stdout.count("  created") == 4
+    assert first.stdout.count("  created") == 5
     assert "started" not in second.stderr
-    assert second.stdout.count("  exists") == 4
+    assert second.stdout.count("  exists") == 5
     assert second.stderr.splitlines() == [
         "next:",
         "  pubsubctl worker start APP",
@@ -46,17 +46,17 @@ def test_drift_is_shown_and_repaired_when_asked(served):
     found = served.json("setup", "--ack-deadline", "30", "--apply-drift")
     assert found["steps"][-1]["differences"] == {"ack_deadline_seconds": {"was": "60", "wanted": "30"}}
     assert found["steps"][-1]["done"] is True
-    assert served.run("setup", "--ack-deadline", "30").stdout.count("  exists") == 4
+    assert served.run("setup", "--ack-deadline", "30").stdout.count("  exists") == 5
 
 
 def test_drift_that_is_left_is_not_called_done(served):
     found = served.json("setup", "--ack-deadline", "30")
-    assert [step["done"] for step in found["steps"]] == [True, True, True, False]
+    assert [step["done"] for step in found["steps"]] == [True, True, True, True, False]
 
 
 def test_what_was_once_asked_for_is_no_drift(served):
     served.run("setup", "--ack-deadline", "120", "--max-delivery-attempts", "7", "--apply-drift")
-    assert served.run("setup").stdout.count("  exists") == 4
+    assert served.run("setup").stdout.count("  exists") == 5
     other = served.run("setup", "--max-delivery-attempts", "8")
     assert "7 attempts" in other.stdout
     assert "ack_deadline" not in other.stdout
@@ -79,7 +79,15 @@ def test_every_flag_reaches_the_subscription(folder):
     flags = ["--topic", "orders", "--subscription", "order-workers", "--dead-letter-topic", "lost"]
     flags += ["--dead-letter-subscription", "found", "--max-delivery-attempts", "7", "--min-retry-delay", "2s"]
     flags += ["--max-retry-delay", "5m", "--message-retention-duration", "1d", "--enable-message-ordering"]
-    assert folder.run("setup", *flags).returncode == 0
+    made = folder.json("setup", *flags)
+    project = "projects/pubsubctl-local"
+    assert [(step["name"], step["action"], step["done"]) for step in made["steps"]] == [
+        (f"{project}/topics/orders", "create", True),
+        (f"{project}/topics/lost", "create", True),
+        (f"{project}/subscriptions/found", "create", True),
+        (f"{project}/subscriptions/order-workers-returned", "create", True),
+        (f"{project}/subscriptions/order-workers", "create", True),
+    ]
     other = ["--max-delivery-attempts", "8", "--min-retry-delay", "3s", "--message-retention-duration", "90000s"]
     changed = folder.json("setup", "--dry-run", *flags[:6], *other, "--enable-exactly-once-delivery")
     differences = changed["steps"][-1]["differences"]

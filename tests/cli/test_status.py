@@ -5,16 +5,20 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
+import time
 from dataclasses import replace
 
+import lives
 from cli_project import only_line, wait_for
 
 from pubsubctl import names
 from pubsubctl.cli.following import alive
 from pubsubctl.client import Client
-from pubsubctl.job import JobState
+from pubsubctl.job import JobState, Reason
 from pubsubctl.settings import Settings
+from pubsubctl.store.base import Outcome
 
 
 def ended(project, *arguments):
@@ -137,6 +141,54 @@ def test_cancelling_a_batch(idle):
     assert (done.returncode, done.stdout) == (0, f"{other} cancelled (it was queued)\n{batch_id}: 2 jobs cancelled\n")
     assert idle.store.counts(batch_id)[JobState.CANCELLED] == 3
     assert idle.json("cancel", batch_id) == [{"batch_id": batch_id, "cancelled_jobs": 0}]
+
+
+def test_cancelling_a_batch_by_option(idle):
+    found = idle.json("submit", "/", "--count", "2")
+    batch_id = found["batch_id"]
+    done = idle.run("cancel", "--batch", batch_id)
+    assert (done.returncode, done.stdout) == (0, f"{batch_id}: 2 jobs cancelled\n")
+    again = idle.run("cancel", "--batch", batch_id)
+    assert (again.returncode, again.stdout) == (0, f"{batch_id}: 0 jobs cancelled\n"), "it says so"
+    both = idle.run("cancel", found["ids"][0], "--batch", batch_id, "--batch", "nope")
+    assert both.returncode == 1
+    assert both.stdout.splitlines() == [
+        f"{found['ids'][0]} had ended already: cancelled",
+        f"{batch_id}: 0 jobs cancelled",
+    ]
+    assert "no job or batch 'nope'" in only_line(both.stderr)
+
+
+def test_what_is_tried_again_shows_when_it_is_due(served):
+    store = served.store
+    job_id = lives.added(store, "/later")
+    attempt = lives.begun(store, job_id)
+    store.record([Outcome(job_id, attempt, JobState.RETRYING, Reason.TIMEOUT, "ran longer than 3 s", retry_in_s=500)])
+    text = served.run("status").stdout
+    assert re.search(
+        rf"^{job_id} +attempt 2 +due in 8 min \d\d s +POST /later  ran longer than 3 s$", text, re.MULTILINE
+    )
+    (due,) = served.json("status")["retrying"]
+    assert (due["id"], due["failures"]) == (job_id, 1)
+
+
+def test_a_worker_that_went_away_shows_since_when_and_what_it_held(served):
+    store = served.store
+    store.heartbeat(replace(lives.WORKER, host=socket.gethostname(), pid=2**22 - 1), [], lease_s=60)
+    job_id = lives.added(store, "/held")
+    lives.begun(store, job_id)
+    text = served.run("status").stdout
+    assert re.search(r"no sign of life for \S+ s \(since \d\d:\d\d:\d\d UTC\); it held 1 job$", text, re.MULTILINE), (
+        text
+    )
+    assert re.search(rf"^  {job_id}  POST /held ", text, re.MULTILINE)
+
+
+def test_status_is_quick_with_many_jobs(served):
+    lives.many_dead(served.store, 20_000)
+    began = time.monotonic()
+    assert served.run("status").returncode == 0
+    assert time.monotonic() - began < 3, "half a second, on a machine with nothing else to do"
 
 
 def test_watching_a_batch_that_another_process_still_submits(idle):

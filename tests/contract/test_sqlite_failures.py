@@ -17,7 +17,7 @@ from sqlalchemy.exc import (
 )
 
 from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
-from pubsubctl.store.base import Burial, Lease, Published, Store, Unpublished, WorkerInfo
+from pubsubctl.store.base import Burial, Lease, Published, Returned, Store, Unpublished, WorkerInfo
 from pubsubctl.store.failures import failure, translated
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.sql import SqlStore
@@ -37,11 +37,15 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "sweep": lambda store: store.sweep(TOPIC, limit=1, max_crashes=1),
     "mirrored": lambda store: store.mirrored(["job-1"]),
     "cancel": lambda store: store.cancel(["job-1"]),
+    "retry": lambda store: store.retry(["job-1"]),
+    "returned": lambda store: store.returned([Returned("job-1", "message-1", "error")]),
+    "history": lambda store: store.history("job-1"),
     "get": lambda store: store.get(["job-1"]),
     "request": lambda store: store.request("job-1"),
     "response": lambda store: store.response("job-1"),
     "find": lambda store: store.find(),
     "counts": lambda store: store.counts(),
+    "pending": lambda store: store.pending(TOPIC, within_s=1.0),
     "purge": lambda store: store.purge(older_than_s=0.0),
 }
 NO_QUERY = {"group", "close", "now", "watch", "store_id"}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubsubctl.errors import InvalidRequest
-from pubsubctl.exchange import METHODS, Meaning, Request, Response, combine, meaning, retry_after
+from pubsubctl.exchange import METHODS, Meaning, Request, Response, RetryOn, combine, meaning, retry_after
 
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789!#$%&'*+-.^_`|~", min_size=1, max_size=12)
 VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=20).filter(
@@ -193,3 +193,46 @@ def test_a_date_that_no_clock_has_is_passed_over():
 def test_no_retry_after_makes_it_fail(value):
     seconds = retry_after(Response(503, (("Retry-After", value),)), now=NOW)
     assert seconds is None or seconds >= 0
+
+
+# --- what is worth another attempt ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("none", RetryOn(frozenset(), timeout=False, crash=False)),
+        ("None", RetryOn(frozenset(), timeout=False, crash=False)),
+        ("503", RetryOn(frozenset({503}), timeout=False, crash=False)),
+        ("503, timeout", RetryOn(frozenset({503}), timeout=True, crash=False)),
+        ("crash", RetryOn(frozenset(), timeout=False, crash=True)),
+        ("500-502,404,TIMEOUT,Crash", RetryOn(frozenset({404, 500, 501, 502}))),
+        ("500-500", RetryOn(frozenset({500}), timeout=False, crash=False)),
+        ("1xx", RetryOn(frozenset(range(100, 200)), timeout=False, crash=False)),
+        ("5XX,503", RetryOn(frozenset(range(500, 600)), timeout=False, crash=False)),
+    ],
+)
+def test_what_is_retried_is_read_from_statuses_and_words(text, wanted):
+    assert RetryOn.of(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", ",", "none,503", "503,none", "6xx", "99", "600", "503-500", "5x", "time", "500;503", "-1"]
+)
+def test_what_names_nothing_that_happens_is_refused_with_an_example(text):
+    with pytest.raises(
+        ValueError, match=r"statuses, such as 429,500-504,5xx, and the words timeout and crash, or none"
+    ):
+        RetryOn.of(text)
+
+
+@given(st.sets(st.integers(100, 599), min_size=1), st.booleans(), st.booleans())
+def test_any_set_of_statuses_can_be_written(statuses, timeout, crash):
+    words = [*map(str, statuses), *["timeout"] * timeout, *["crash"] * crash]
+    assert RetryOn.of(",".join(words)) == RetryOn(frozenset(statuses), timeout, crash)
+
+
+@given(st.integers(100, 999))
+def test_what_is_to_be_retried_is_no_success_and_no_failure_whatever_it_means_otherwise(status):
+    assert meaning(status, frozenset({status})) is Meaning.RETRY
+    assert meaning(status, frozenset()) is (Meaning.SUCCEEDED if 200 <= status < 400 else Meaning.FAILED)

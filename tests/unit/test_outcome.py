@@ -6,10 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pubsubctl.exchange import Response
+from pubsubctl.exchange import USUAL_RETRY_ON, Response, RetryOn
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import Claimed, Outcome
-from pubsubctl.worker.outcome import MAX_CRASHES, Answered, Died, TimedOut, TooLarge, outcome_of, retry_delay
+from pubsubctl.worker.outcome import (
+    MAX_CRASHES,
+    Answered,
+    Died,
+    TimedOut,
+    TooLarge,
+    max_crashes,
+    outcome_of,
+    retry_delay,
+)
 
 NOW = 1_700_000_000.0
 
@@ -18,8 +27,9 @@ def claimed(*, failures: int = 0, max_attempts: int = 5, crashes: int = 0) -> Cl
     return Claimed("j", failures + crashes + 1, failures, max_attempts, crashes=crashes)
 
 
-def after(ending, **counts) -> Outcome:
-    outcome = outcome_of(claimed(**counts), ending, now=NOW, jitter=random.Random(1))
+def after(ending, *, retry_on: str = "", **counts) -> Outcome:
+    policy = RetryOn.of(retry_on) if retry_on else USUAL_RETRY_ON
+    outcome = outcome_of(claimed(**counts), ending, now=NOW, jitter=random.Random(1), retry_on=policy)
     assert (outcome.job_id, outcome.attempt) == ("j", claimed(**counts).attempt)
     return outcome
 
@@ -122,6 +132,49 @@ def test_as_many_deaths_as_are_allowed_give_the_job_up():
     assert outcome.dead_letter
 
 
+@pytest.mark.parametrize("ending", [Answered(Response(200), "l"), TooLarge("l"), TimedOut(1, "l"), Died("x", "l")])
+@pytest.mark.parametrize("failures", [0, 4])
+@pytest.mark.parametrize("retry_on", ["none", "200,timeout,crash"])
+def test_what_the_application_logged_goes_with_every_outcome(ending, failures, retry_on):
+    assert after(ending, failures=failures, retry_on=retry_on).log == "l"
+
+
+# --- what is worth another attempt ----------------------------------------------------------------------------------
+
+
+def test_a_temporary_answer_that_is_not_to_be_retried_is_the_answer():
+    outcome = after(Answered(Response(503)), retry_on="500,timeout,crash")
+    assert (outcome.state, outcome.reason, outcome.dead_letter) == (JobState.FAILED, Reason.STATUS, False)
+    assert outcome.response == Response(503)
+
+
+@pytest.mark.parametrize("status", [200, 302, 404])
+def test_any_answer_can_be_worth_another_attempt(status):
+    outcome = after(Answered(Response(status)), retry_on="200,302,404")
+    assert (outcome.state, outcome.reason) == (JobState.RETRYING, Reason.STATUS)
+    assert after(Answered(Response(status)), retry_on="200,302,404", failures=4).reason is Reason.EXHAUSTED
+
+
+def test_a_timeout_that_is_not_to_be_retried_fails_the_job_for_that():
+    outcome = after(TimedOut(2), retry_on="503,crash")
+    assert (outcome.state, outcome.reason, outcome.error) == (JobState.FAILED, Reason.TIMEOUT, "ran longer than 2 s")
+    assert outcome.dead_letter
+    assert not outcome.crashed
+
+
+def test_a_death_that_is_not_to_be_retried_fails_the_job_at_once():
+    outcome = after(Died("killed"), retry_on="503,timeout")
+    assert (outcome.state, outcome.reason) == (JobState.FAILED, Reason.CRASHED)
+    assert outcome.error == "killed, and crashes are not retried"
+    assert outcome.crashed
+    assert outcome.dead_letter
+
+
+def test_where_crashes_are_not_retried_one_is_too_many_for_claims_and_sweeps_too():
+    assert max_crashes(RetryOn.of("503")) == 1
+    assert max_crashes(RetryOn.of("crash")) == max_crashes(USUAL_RETRY_ON) == MAX_CRASHES
+
+
 # --- when the next attempt is due -----------------------------------------------------------------------------------
 
 
@@ -162,8 +215,13 @@ def test_retry_after_does_not_shorten_the_schedule():
     assert after(Answered(Response(429, (("Retry-After", "1"),))), failures=8, max_attempts=20).retry_in_s > 100
 
 
+@pytest.mark.parametrize("value", ["86401", "99999999999", "Tue, 14 Nov 2033 22:15:20 GMT"])
+def test_no_retry_is_put_off_for_longer_than_a_day(value):
+    assert after(Answered(Response(503, (("Retry-After", value),)))).retry_in_s == 86_400
+
+
 @given(st.text(st.characters(max_codepoint=0xFF), max_size=40) | st.integers(0, 10**30).map(str))
 def test_whatever_retry_after_says_the_next_attempt_comes(value):
     outcome = after(Answered(Response(503, (("Retry-After", value),))))
     assert outcome.state is JobState.RETRYING
-    assert 1.0 <= outcome.retry_in_s <= 86_400 * 366
+    assert 1.0 <= outcome.retry_in_s <= 86_400

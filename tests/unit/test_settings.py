@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pubsubctl.errors import InvalidName, InvalidSetting
+from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.settings import FILE, Settings, duration, find_file
 from pubsubctl.state import DIRECTORY
+
+KEYS = [field.name for field in fields(Settings) if "parse" in field.metadata]
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_an_empty_variable_is_one_that_is_not_set(load):
     assert (settings.topic, settings.emulator_host) == ("mine", None)
 
 
-@pytest.mark.parametrize("key", [field.name for field in fields(Settings) if "parse" in field.metadata])
+@pytest.mark.parametrize("key", [key for key in KEYS if key != "retry_on"])
 def test_every_key_can_be_set_in_every_way(key, load):
     words = {
         "broker": "gcloud",
@@ -68,6 +71,8 @@ def test_every_key_can_be_set_in_every_way(key, load):
         "credentials_file": "/x/key.json",
         "route": "PUT /x",
         "emulator_host": "localhost:8085",
+        "host_port": "127.0.0.1:9090",
+        "log_format": "json",
     }
     default = getattr(Settings(), key)
     value = words.get(key, 77 if isinstance(default, int | float) or "timeout" in key else "word-77")
@@ -75,6 +80,20 @@ def test_every_key_can_be_set_in_every_way(key, load):
     assert getattr(load(environ={f"PUBSUBCTL_{key.upper()}": str(value)}), key) == value
     assert getattr(load(toml=f"{key} = {value!r}"), key) == value
     assert getattr(load(toml=f"{key.replace('_', '-')} = {value!r}"), key) == value
+
+
+def test_what_is_retried_is_a_list_of_statuses_and_words(load):
+    assert load().retry_on == USUAL_RETRY_ON
+    assert load(toml="retry_on = '500,502-504, timeout'").retry_on == RetryOn(
+        frozenset({500, 502, 503, 504}), True, False
+    )
+    assert load({"retry_on": "5xx,crash"}).retry_on == RetryOn(frozenset(range(500, 600)), False, True)
+    assert load(environ={"PUBSUBCTL_RETRY_ON": "none"}).retry_on == RetryOn(frozenset(), False, False)
+
+
+@pytest.mark.parametrize(("text", "size"), [("1000", 1000), ("2K", 2048), ("300m", 300 << 20), ("1GiB", 1 << 30)])
+def test_a_size_has_units(load, text, size):
+    assert load({"max_memory_per_child": text}).max_memory_per_child == size
 
 
 @pytest.mark.parametrize("value", ["ABC", "localhost", ":8085", "http://127.0.0.1:8085", "127.0.0.1:99999", "a b:1"])
@@ -184,6 +203,14 @@ def test_a_path_from_elsewhere_is_left_as_it_is(load):
     [
         ("broker", "rabbit", "must be one of embedded, gcloud, cloud, not 'rabbit'"),
         ("broker", "Cloud", "must be one of"),
+        ("log_format", "yaml", "must be one of text, json"),
+        ("host_port", "9090", "must be HOST:PORT"),
+        ("max_memory_per_child", "big", "must be a size such as 300M or 2G"),
+        ("max_memory_per_child", "-1", "must be a size"),
+        ("max_jobs_per_child", "-1", "must be a whole number, 0 or more"),
+        ("retry_on", "5x", "must be a list of statuses"),
+        ("retry_on", "504-500", "must be a list of statuses"),
+        ("retry_on", "none,500", "must be a list of statuses"),
         ("topic", "", "must not be empty"),
         ("processes", "-1", "a whole number, 0 or more"),
         ("threads", "0", "a whole number, 1 or more"),

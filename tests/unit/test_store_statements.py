@@ -5,7 +5,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql import bindparam, insert, select
 
 from pubsubctl.store.schema import jobs, metadata
-from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.statements import AnyOf, Matches, Statement
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,22 @@ def test_the_schema_can_be_written_for_each_database(dialect):
     for table in metadata.sorted_tables:
         assert str(CreateTable(table).compile(dialect=dialect))
     partial = {str(index.name): str(CreateIndex(index).compile(dialect=dialect)) for index in jobs.indexes}
-    assert {name for name, sql in partial.items() if "WHERE" in sql} == {"jobs_due", "jobs_batch", "jobs_idempotency"}
+    named = {name for name, sql in partial.items() if "WHERE" in sql}
+    assert named == {"jobs_due", "jobs_batch", "jobs_reason", "jobs_idempotency"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "condition"),
+    [(sqlite.dialect(), "GLOB ?"), (postgresql.dialect(), r"LIKE %(like_pattern)s ESCAPE '\'")],
+)
+def test_a_shell_pattern_is_matched_in_the_words_of_each_database(dialect, condition):
+    sql = str(select(jobs.c.id).where(Matches(jobs.c.path)).compile(dialect=dialect))
+    assert f"jobs.path {condition}" in sql
+
+
+def test_whatever_a_database_gives_a_meaning_to_is_escaped_in_its_pattern():
+    given = Matches.parameters(r"/a_b%c\d[1-2]*?")
+    assert given == {"like_pattern": r"/a\_b\%c\\d[1-2]%_", "glob_pattern": r"/a_b%c\d[[]1-2]*?"}
 
 
 def test_a_statement_takes_its_parameters_by_name_in_any_order():

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Request
 from pubsubctl.submission import _KEYS as KEYS
-from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, of_mapping
+from pubsubctl.submission import Submission, Upload, build, difference, guess_type, of_file, of_line, of_mapping
 
 
 def body_and_type(request: Request) -> tuple[bytes, str | None]:
@@ -304,3 +304,62 @@ def test_no_line_does_anything_but_become_a_request_or_be_refused(item):
     except InvalidRequest:
         return
     assert submission.request.path.startswith("/")
+
+
+# --- idempotency keys -----------------------------------------------------------------------------------------------
+
+
+def keyed(header, given=None, **more):
+    return Submission(Request.of("POST", "/", [("Idempotency-Key", header)]), idempotency_key=given, **more)
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ('"8e03978e-40d5-43dd"', "8e03978e-40d5-43dd"),
+        ("8e03978e-40d5-43dd", "8e03978e-40d5-43dd"),
+        (r'"a \"b\" \\c"', r'a "b" \c'),
+        ('"k"; v=1', "k"),
+    ],
+)
+def test_the_header_gives_the_idempotency_key(header, key):
+    submission = keyed(header)
+    assert submission.idempotency_key == key
+    assert submission.request.header("idempotency-key") == header, "the application sees it as it was sent"
+
+
+def test_the_key_and_the_header_may_both_be_given_where_they_agree():
+    assert keyed('"k"', "k").idempotency_key == "k"
+    with pytest.raises(InvalidRequest, match="'k' is not that of the header, 'other'"):
+        keyed('"other"', "k")
+
+
+@pytest.mark.parametrize("header", ['"', '"a', '"a"b', r'"a\b"', '"a", "b"'])
+def test_a_header_that_is_no_string_is_refused(header):
+    with pytest.raises(InvalidRequest, match="is no string"):
+        keyed(header)
+
+
+@pytest.mark.parametrize(("header", "given"), [('""', None), ("", None), ("k", "")])
+def test_an_empty_key_is_refused(header, given):
+    with pytest.raises(InvalidRequest, match="must not be empty"):
+        keyed(header, given)
+
+
+def test_a_line_may_have_its_key_in_a_header():
+    assert of_line('{"path": "/", "headers": {"Idempotency-Key": "k"}}').idempotency_key == "k"
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        (Request.of("PUT", "/", [], b"x"), "method"),
+        (Request.of("POST", "/y", [], b"x"), "path"),
+        (Request.of("POST", "/", [], b"y"), "body"),
+        (Request.of("POST", "/", [("Accept", "a/b")], b"x"), "'accept' header"),
+        (Request.of("POST", "/", [("Traceparent", "00-1"), ("Idempotency-Key", "k"), ("Date", "d")], b"x"), None),
+    ],
+)
+def test_what_two_requests_of_a_key_differ_in(other, differs):
+    first = Request.of("POST", "/", [("Traceparent", "00-0")], b"x")
+    assert difference(first, other) == difference(other, first) == differs

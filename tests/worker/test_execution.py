@@ -32,6 +32,7 @@ class Arrival:
         self.data, self.attributes = wire.encode(envelope)
         self.ordering_key = more.get("ordering_key", "")
         self.publish_time = datetime.now(UTC) - timedelta(seconds=more.get("age_s", 0))
+        self.delivery_attempt: int | None = None
         self.settled: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
     def ack(self) -> None:

@@ -2,7 +2,7 @@
 
 import queue
 import sqlite3
-import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from project import wait_for
 
+from pubsubctl.errors import StoreUnreachable
 from pubsubctl.exchange import Request
 from pubsubctl.store.base import Claim, Claimed, Lease, Refusal, Refused, WorkerInfo
 from pubsubctl.store.sql import SqlStore
@@ -120,8 +121,6 @@ class Rig:
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
     monkeypatch.setenv("PYTHONPATH", str(HERE))
-    # What children print goes to this process's stderr, by its descriptor.
-    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     rig = Rig(tmp_path)
     yield rig
     rig.close()
@@ -215,3 +214,81 @@ def test_a_job_over_its_timeout_is_killed(rig):
     task = rig.running(path="/sleep/100", timeout_s=0.5)
     rig.keeper.start()
     assert rig.listener.ends.get(timeout=20) == (task, TimedOut(0.5))
+
+
+class SlowStore(ReportingStore):
+    """A store that takes its time over every heartbeat, or has none: then it is away."""
+
+    pause_s = 0.0
+    away = False
+    calls = 0
+    leases: tuple[str, ...] = ()
+
+    def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
+        self.calls += 1
+        self.leases = tuple(lease.job_id for lease in leases)
+        time.sleep(self.pause_s)
+        if self.away:
+            raise StoreUnreachable("the store is away")
+        return super().heartbeat(worker, leases, lease_s=lease_s)
+
+
+@pytest.fixture
+def slow(rig: Rig) -> Iterator[SlowStore]:
+    """The rig's store, as slow as the test says."""
+    rig.store.__class__ = SlowStore
+    assert isinstance(rig.store, SlowStore)
+    yield rig.store
+    rig.store.pause_s = 0.0
+
+
+def test_a_store_that_takes_five_seconds_a_call_delays_no_timeout(rig, slow):
+    rig.pool.start()
+    rig.keeper.start()
+    slow.pause_s = 5.0
+    first = rig.running(path="/sleep/100", timeout_s=1.0)
+    rig.now += RENEWED_S
+    wait_for(lambda: first.began_at is not None and slow.leases == ("j",), what="a heartbeat is under way")
+    assert rig.listener.ends.get(timeout=20)[0] is first
+    assert first.began_at is not None
+    assert time.monotonic() - first.began_at < 4.0
+
+
+def test_timeouts_are_kept_while_the_store_is_away(rig, slow):
+    rig.pool.start()
+    rig.keeper.start()
+    task = rig.running(path="/stubborn", timeout_s=0.5)
+    slow.away = True
+    rig.now += RENEWED_S
+    ended, ending = rig.listener.ends.get(timeout=20)
+    assert ended is task
+    assert isinstance(ending, TimedOut)
+
+
+def test_a_job_that_is_stopped_dies_in_time_while_the_store_takes_its_time(rig, slow):
+    rig.pool.start()
+    rig.keeper.start()
+    task = rig.running(path="/stubborn")
+    wait_for(lambda: task.began_at is not None, what="it has begun")
+    slow.pause_s = 5.0
+    rig.now += RENEWED_S
+    wait_for(lambda: slow.leases == ("j",), what="a heartbeat is under way")
+    stopped_at = time.monotonic()
+    rig.pool.kill(task, TimedOut(1.0))
+    rig.listener.ends.get(timeout=20)
+    assert time.monotonic() - stopped_at < 4.0
+
+
+def test_all_long_jobs_are_looked_at_in_one_call(rig, slow):
+    rig.pool.start()
+    tasks = [rig.running(f"j{n}", path="/sleep/100") for n in range(4)]
+    wait_for(lambda: tasks[0].began_at is not None, what="one has begun")
+    rig.keeper.start()
+    before = slow.calls
+    rig.now += 1.0
+    rig.look()
+    assert slow.calls == before + 1
+    assert slow.leases == ("j0",), "what only waits need not be looked at"
+    rig.now += RENEWED_S
+    rig.look()
+    assert sorted(slow.leases) == ["j0", "j1", "j2", "j3"]

@@ -1,81 +1,22 @@
 """Children, real ones: fed, killed by others and by themselves, replaced."""
 
-import queue
-import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
+from pool_kit import HERE, Listener, Pools, opened, ready, task
 from project import wait_for
 
-from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Request
 from pubsubctl.store.base import Claimed
-from pubsubctl.worker.outcome import Answered, Died, Ending, TimedOut, TooLarge
+from pubsubctl.worker.outcome import Answered, Died, TimedOut, TooLarge
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.task import Task
-
-HERE = Path(__file__).parent
-
-
-class Listener:
-    """Keeps what a pool tells."""
-
-    def __init__(self) -> None:
-        self.ends: queue.SimpleQueue[tuple[Task, Ending]] = queue.SimpleQueue()
-        self.interruptions: queue.SimpleQueue[Task] = queue.SimpleQueue()
-        self.failures: queue.SimpleQueue[ApplicationError] = queue.SimpleQueue()
-        self.children = 0
-
-    def loaded(self) -> None:
-        self.children += 1
-
-    def room_made(self) -> None:
-        pass
-
-    def ended(self, task: Task, ending: Ending) -> None:
-        self.ends.put((task, ending))
-
-    def interrupted(self, task: Task) -> None:
-        self.interruptions.put(task)
-
-    def failed(self, error: ApplicationError) -> None:
-        self.failures.put(error)
-
-    def next_end(self) -> tuple[Task, Ending]:
-        return self.ends.get(timeout=20)
-
-
-class Pools:
-    def __init__(self) -> None:
-        self.open: list[Pool] = []
-
-    def __call__(self, app: str = "testapp:app", *, processes: int = 1, threads: int = 1) -> tuple[Pool, Listener]:
-        listener = Listener()
-        pool = Pool(app, listener, processes=processes, threads=threads)
-        self.open.append(pool)
-        pool.start()
-        return pool, listener
 
 
 @pytest.fixture
 def pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pools]:
-    monkeypatch.setenv("PYTHONPATH", str(HERE))
-    # What children print goes to this process's stderr, by its descriptor.
-    monkeypatch.setattr(sys, "stderr", sys.__stderr__)
-    pools = Pools()
-    yield pools
-    for pool in pools.open:
-        pool.stop()
-
-
-def task(path: str, job_id: str = "j", attempt: int = 1, **more: Any) -> Task:
-    return Task(Claimed(job_id, attempt, 0, 5), Request.of("GET", path), **more)
-
-
-def ready(pool: Pool, listener: Listener, children: int = 1) -> None:
-    wait_for(lambda: listener.children >= children, what=f"{children} children have loaded the application")
+    with opened(monkeypatch) as pools:
+        yield pools
 
 
 def test_a_job_is_answered(pools):
@@ -110,7 +51,8 @@ def test_a_child_that_dies_takes_its_job_with_it_and_is_replaced(pools, name):
     pool.run([task(f"/dies/{name}", "victim")])
     ended, ending = listener.next_end()
     assert ended.job_id == "victim"
-    assert ending == Died(f"the process that ran it was killed by {name}")
+    assert isinstance(ending, Died)
+    assert ending.how == f"the process that ran it was killed by {name}"
     pool.run([task("/noop", "next")])
     assert isinstance(listener.next_end()[1], Answered)
 

@@ -3,92 +3,15 @@
 import queue
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from project import wait_for
+from pulling import Rig
 
-from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.provision import Provisioner, Wanted
-from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
-from pubsubctl.settings import Settings
-from pubsubctl.worker.delivery import Message
-from pubsubctl.worker.puller import EagerQueue, Puller
-
-
-class Sink:
-    """Keeps deliveries; drains as the test says."""
-
-    def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self.streams: list[object] = []
-        self.threads: set[str] = set()
-        self.abandoned: list[object] = []
-        self.hopeless: list[str] = []
-        self.on_drain: Callable[[], None] = lambda: None
-
-    def deliver(self, message: Message, stream: object) -> None:
-        self.threads.add(threading.current_thread().name)
-        if stream not in self.streams:
-            self.streams.append(stream)
-        self.messages.put(message)
-
-    def abandon(self, stream: object) -> None:
-        self.abandoned.append(stream)
-
-    def drain(self, timeout_s: float) -> None:
-        self.on_drain()
-
-    def next(self, timeout_s: float = 20.0) -> Message:
-        return self.messages.get(timeout=timeout_s)
-
-
-class Rig:
-    """A puller on an embedded broker."""
-
-    def __init__(self, address: str, folder: Path) -> None:
-        self.settings = Settings.load({"emulator_host": address}, environ={}, start=folder)
-        self.connection = Connection(self.settings)
-        self.sink = Sink()
-        provisioner = Provisioner(self.connection, self.settings, Wanted(min_retry_delay=0, max_retry_delay=0))
-        list(provisioner.apply(provisioner.plan()))
-        self.publisher = Publisher(self.connection, self.settings.topic_path)
-        self.pullers: list[Puller] = []
-
-    def pull(self, *, hold: int = 10, lease_s: int = 10, subscription: str | None = None) -> Puller:
-        puller = Puller(
-            self.connection,
-            subscription or self.settings.subscription_path,
-            self.sink,
-            hold=hold,
-            lease_s=lease_s,
-            drain_timeout_s=5.0,
-            on_hopeless=self.sink.hopeless.append,
-        )
-        self.pullers.append(puller)
-        puller.start()
-        return puller
-
-    def publish(self, *data: bytes) -> None:
-        self.publisher.publish([Outgoing(each, {"n": "1"}) for each in data])
-
-    def manager(self, puller: Puller) -> Any:
-        """The client's own manager of the open stream."""
-        wait_for(lambda: puller._future is not None, what="the stream is open")
-        return puller._future._StreamingPullFuture__manager
-
-    def waiting(self) -> list[bytes]:
-        """What a plain pull is given at once."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of return_immediately, which says what is meant
-            answer = self.connection.subscriber.pull(
-                subscription=self.settings.subscription_path, max_messages=100, return_immediately=True
-            )
-        return [received.message.data for received in answer.received_messages]
+from pubsubctl.worker.scheduler import EagerQueue
 
 
 @pytest.fixture
@@ -96,9 +19,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     with EmbeddedBroker(tmp_path) as broker:
         rig = Rig(broker.address, tmp_path)
         yield rig
-        for puller in rig.pullers:
-            puller.stop()
-        rig.connection.close()
+        rig.close()
 
 
 def test_acks_are_sent_without_waiting_for_more_of_them():
@@ -185,8 +106,7 @@ def test_a_broker_that_comes_back_is_pulled_from_again(tmp_path):
         rig.publish(b"after")
         while (message := rig.sink.next(40)).data != b"after":
             message.ack()
-        rig.pullers[0].stop()
-        rig.connection.close()
+        rig.close()
 
 
 def test_acks_given_while_draining_reach_the_broker(rig):

@@ -1,5 +1,6 @@
 """What is due is published again, each job for itself; between a real store and a real broker."""
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from pubsubctl.store.base import (
     DueKind,
     Lease,
     Outcome,
+    Store,
 )
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker.sweeper import Sweeper
@@ -38,12 +40,15 @@ TOO_MANY = Request.of("GET", "/p", [(f"x-{number}", "v") for number in range(98)
 
 
 class FailingPublishes(Faults):
-    """Each publish takes the next of ``answers``: a refusal, or None to be carried out."""
+    """Each publish takes the next of ``answers``: a refusal, or None to be carried out; it takes a while."""
 
     def __init__(self) -> None:
+        self.delay_s = 0.0
         self.answers: deque[Refusal | None] = deque()
 
     async def before_rpc(self, method: str) -> None:
+        if method == "Publish" and self.delay_s:
+            await asyncio.sleep(self.delay_s)
         if method == "Publish" and self.answers and (refusal := self.answers.popleft()):
             raise refusal
 
@@ -60,15 +65,19 @@ class Rig:
         self.topic, self.dead_letter_topic = settings.topic_path, settings.dead_letter_topic_path
         self.store = open_store(str(folder / "jobs.db"), clock=lambda: self.now)
         self.connection = Connection(settings)
-        self.sweeper = Sweeper(
-            self.store,
+        self.sweeper = self.new_sweeper()
+        self.create_topic(self.topic)
+
+    def new_sweeper(self, max_crashes: int = 10, store: Store | None = None) -> Sweeper:
+        return Sweeper(
+            store or self.store,
             Publisher(self.connection, self.topic, timeout_s=3.0),
             Publisher(self.connection, self.dead_letter_topic, timeout_s=3.0),
             topic=self.topic,
             result_ttl_s=RESULT_TTL_S,
+            max_crashes=max_crashes,
             clock=lambda: self.now,
         )
-        self.create_topic(self.topic)
 
     def create_topic(self, topic: str) -> None:
         """With a subscription of the same name, so that what is published can be pulled."""
@@ -215,18 +224,70 @@ def test_dead_letters_that_cannot_be_mirrored_keep_no_job_from_being_published(r
     assert told() == ["dead letters are mirrored again"]
 
 
-def test_a_call_that_is_refused_takes_no_other_call_with_it(rig, told):
-    rig.add("a", "b", "c", body=bytes(3_500_000))  # so large that only two of them go into a call
+def test_a_job_that_the_broker_refuses_fails_and_takes_no_other_with_it(rig, told):
+    rig.create_topic(rig.dead_letter_topic)
+    rig.add("a", "b", "c")
+    rig.now += PUBLISH_GRACE_S
+    rig.faults.answers.extend([REFUSED, REFUSED])  # all three together, then the first of them alone
+    assert rig.sweeper.sweep() == 3
+    assert [rig.job(job_id).state for job_id in "abc"] == [JobState.FAILED, JobState.QUEUED, JobState.QUEUED]
+    assert sorted(message["job-id"] for message in rig.pulled(rig.topic, 2)) == ["b", "c"]
+    assert told() == ["job a cannot be published again, and has failed"]
+    assert (rig.job("a").reason, rig.job("b").message_id is not None) == ("unpublished", True)
+    assert rig.sweeper.sweep() == 1
+    assert [letter["dead-letter-job"] for letter in rig.pulled(rig.dead_letter_topic, 1)] == ["a"]
+
+
+def test_a_line_about_a_job_names_it_for_the_log(rig, caplog):
+    rig.add("a")
     rig.now += PUBLISH_GRACE_S
     rig.faults.answers.append(REFUSED)
-    assert rig.sweeper.sweep() == 3
-    assert [rig.job(job_id).message_id is not None for job_id in "abc"] == [False, False, True]
+    rig.sweeper.sweep()
+    (line,) = caplog.records
+    assert (line.job_id, line.attempt) == ("a", 0)
+
+
+def test_a_dead_letter_that_the_broker_refuses_is_kept_and_takes_no_other_with_it(rig, told):
+    rig.create_topic(rig.dead_letter_topic)
+    rig.bury("a", "b")
+    rig.faults.answers.extend([REFUSED, REFUSED])
+    assert rig.sweeper.sweep() == 2
+    assert [letter["dead-letter-job"] for letter in rig.pulled(rig.dead_letter_topic, 1)] == ["b"]
+    assert told() == ["dead letters cannot be mirrored; they are kept and tried again"]
+    rig.now += PUBLISH_GRACE_S
+    assert rig.sweeper.sweep() == 1
+    assert [letter["dead-letter-job"] for letter in rig.pulled(rig.dead_letter_topic, 1)] == ["a"]
+    assert told() == ["dead letters are mirrored again"]
+
+
+def test_jobs_are_kept_where_the_broker_refuses_whatever_they_are(rig, told):
+    rig.add("a", "b")
+    rig.now += PUBLISH_GRACE_S
+    rig.faults.answers.append(Refusal(grpc.StatusCode.PERMISSION_DENIED, "not you"))
+    assert rig.sweeper.sweep() == 2
+    assert [rig.job(job_id).state for job_id in "ab"] == [JobState.QUEUED] * 2
     assert told() == ["jobs that are due cannot be published; they are kept and tried again"]
     assert rig.sweeper.sweep() == 0
     assert told() == []
     rig.now += PUBLISH_GRACE_S
     assert rig.sweeper.sweep() == 2
     assert told() == ["jobs that are due are published again"]
+
+
+def test_large_requests_are_taken_few_at_a_time(rig):
+    rig.add(*(f"job-{number:02}" for number in range(24)), body=bytes(4_000_000))
+    rig.now += PUBLISH_GRACE_S
+    taken = [rig.sweeper.sweep() for _ in range(3)]
+    assert taken == [16, 4, 4]
+
+
+def test_a_job_that_crashed_as_often_as_it_may_is_given_up(rig):
+    once = rig.new_sweeper(max_crashes=1)
+    rig.add("a")
+    rig.claimed("a", Request.of("POST", "/p"))
+    rig.now += 30 + LEASE_GRACE_S
+    assert once.sweep() == 1
+    assert (rig.job("a").state, rig.job("a").reason, rig.job("a").crashes) == (JobState.FAILED, "crashed", 1)
 
 
 def test_with_the_broker_back_what_was_taken_is_published_at_once_and_only_then_is_it_told(rig, told):
@@ -253,6 +314,34 @@ def test_what_was_taken_too_long_ago_is_left_to_whoever_takes_it_next(rig):
     start_broker()
     assert rig.sweeper.sweep() == 0
     assert rig.job("a").message_id is None
+
+
+def test_several_sweepers_share_what_is_due_and_nothing_is_published_twice(rig):
+    jobs = [f"job-{number:03}" for number in range(600)]
+    rig.add(*jobs)
+    rig.now += PUBLISH_GRACE_S
+    stores = [open_store(str(rig.folder / "jobs.db"), clock=lambda: rig.now) for _ in range(3)]
+    sweepers = [rig.new_sweeper(store=store) for store in stores]
+    for sweeper in sweepers:
+        sweeper.start()
+    wait_for(lambda: all(job.message_id for job in rig.store.get(jobs)), what="all are published")
+    for sweeper, store in zip(sweepers, stores, strict=True):
+        sweeper.close()
+        store.close()
+    assert sorted(message["job-id"] for message in rig.pulled(rig.topic, 600)) == jobs
+    subscription = rig.topic.replace("/topics/", "/subscriptions/")
+    assert not rig.connection.subscriber.pull(subscription=subscription, max_messages=1, timeout=2).received_messages
+
+
+def test_closing_does_not_wait_for_a_long_backlog(rig):
+    rig.add(*(f"job-{number:04}" for number in range(1600)))
+    rig.now += PUBLISH_GRACE_S
+    rig.faults.delay_s = 0.2
+    rig.sweeper.start()
+    wait_for(lambda: rig.job("job-0000").message_id is not None, what="it has begun")
+    rig.sweeper.close()
+    assert not rig.sweeper._thread.is_alive()
+    assert rig.job("job-1599").message_id is None
 
 
 def test_old_results_are_purged_and_young_ones_are_not(rig):

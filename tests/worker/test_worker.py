@@ -142,7 +142,7 @@ def test_sigterm_lets_what_runs_end_and_gives_the_rest_to_others(project):
         until_running(running)
         waiting = client.submit("GET", "/attempt")
         first.send_signal(signal.SIGTERM)
-        wait_for(lambda: "stopping" in project.log(), what="the worker drains")
+        wait_for(lambda: "draining" in project.log(), what="the worker drains")
         project.worker("-p", "1")
         assert waiting.result(20).status == 200
         assert running.state is JobState.RUNNING
@@ -171,7 +171,7 @@ def test_a_second_signal_skips_the_waiting(project):
         job = client.submit("GET", f"/until{project.folder}/never")
         until_running(job)
         worker.send_signal(signal.SIGINT)
-        wait_for(lambda: "stopping" in project.log(), what="the worker drains")
+        wait_for(lambda: "draining" in project.log(), what="the worker drains")
         worker.send_signal(signal.SIGINT)
         assert worker.wait(20) == 0
         assert job.refresh().state is JobState.QUEUED
@@ -361,7 +361,7 @@ def test_a_subscription_deleted_under_the_worker_lets_what_runs_end(project):
         job = client.submit("GET", f"/until{project.folder}/end")
         until_running(job)
         client.connection.subscriber.delete_subscription(subscription=project.settings.subscription_path)
-        wait_for(lambda: "stopping" in project.log(), what="the worker stops")
+        wait_for(lambda: "draining" in project.log(), what="the worker stops")
         (project.folder / "end").touch()
         assert ended(job).state is JobState.SUCCEEDED
     assert worker.wait(20) == 1

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+from email.utils import formatdate
 from pathlib import Path
 
 from flask import Flask, Response, request
@@ -137,3 +138,34 @@ def prints() -> str:
 @app.get("/large/<int:size>")
 def large(size: int) -> bytes:
     return bytes(size)
+
+
+@app.get("/later/<form>/<int:seconds>")
+def later(form: str, seconds: int) -> tuple[str, int, dict[str, str]]:
+    """Ask in the first attempt to be asked again so many seconds later, as a number or as a date."""
+    if request.environ["pubsubctl.attempt"] > 1:
+        return "now", 200, {}
+    asked = formatdate(time.time() + seconds, usegmt=True) if form == "date" else str(seconds)
+    return "later", 503, {"Retry-After": asked}
+
+
+@app.get("/hangs-at-first")
+def hangs_at_first() -> str:
+    if request.environ["pubsubctl.attempt"] == 1:
+        time.sleep(600)
+    return "slept enough"
+
+
+@app.get("/traceparent")
+def traceparent() -> Response:
+    """The trace that this request is part of; with ``until``, fails before that attempt."""
+    if request.environ["pubsubctl.attempt"] < int(request.args.get("until", "1")):
+        return Response("not yet", 503)
+    return Response(request.headers.get("Traceparent", ""))
+
+
+@app.get("/holds-the-gil/<int:seconds>")
+def holds_the_gil_for(seconds: int) -> str:
+    """One call into C code that never lets go of the GIL."""
+    ctypes.PyDLL(None).sleep(seconds)
+    return "done"

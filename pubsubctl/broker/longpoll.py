@@ -1,0 +1,114 @@
+"""A plain pull that waits for messages to come, and that another thread can end."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from google.api_core import exceptions, gapic_v1
+from google.pubsub_v1 import types
+
+from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.refusals import translated
+
+_BEFORE_DEADLINE_S = 1.2
+"""Brokers answer a pull with nothing about a second before its deadline."""
+_QUIET = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that was pulled.
+
+    Attributes:
+        published_at: by the broker's clock, seconds since the epoch.
+    """
+
+    ack_id: str
+    message_id: str
+    published_at: float
+    data: bytes
+    attributes: dict[str, str]
+
+
+class LongPoll:
+    """Pulls from one subscription, one call at a time."""
+
+    def __init__(self, connection: Connection, subscription_path: str) -> None:
+        self._connection = connection
+        self._subscription = subscription_path
+        self._lock = threading.Lock()
+        self._call: grpc.Future[Any] | None = None
+        self._ended = False
+
+    def pull(self, limit: int, *, wait_s: float) -> list[Received]:
+        """At most ``limit`` messages: none, when none comes within ``wait_s`` seconds or it was ended.
+
+        Raises:
+            BrokerUnreachable: no answer, or one that trying again may help.
+            ResourceNotFound: there is no such subscription.
+            BrokerError: the broker refused.
+        """
+        with translated(self._connection.address.place):
+            call = self._begin(limit, wait_s)
+            answer = _outcome(call) if call is not None else None
+        return [_received(each) for each in answer.received_messages] if answer is not None else []
+
+    def acknowledge(self, ack_ids: Sequence[str]) -> None:
+        """Acknowledge what was pulled.
+
+        Raises:
+            BrokerUnreachable: no answer: some may come again.
+            BrokerError: the broker refused.
+        """
+        with translated(self._connection.address.place):
+            self._connection.subscriber.acknowledge(subscription=self._subscription, ack_ids=list(ack_ids))
+
+    def postpone(self, ack_ids: Sequence[str], delay_s: int) -> None:
+        """Have what was pulled come again in so many seconds, to whoever asks then.
+
+        Raises:
+            BrokerUnreachable: no answer: it comes when its ack deadline has passed.
+            BrokerError: the broker refused.
+        """
+        with translated(self._connection.address.place):
+            self._connection.subscriber.modify_ack_deadline(
+                subscription=self._subscription, ack_ids=list(ack_ids), ack_deadline_seconds=delay_s
+            )
+
+    def end(self) -> None:
+        """Let whoever waits in ``pull`` return with nothing, now and ever after."""
+        with self._lock:
+            self._ended = True
+            if self._call is not None:
+                self._call.cancel()
+
+    def _begin(self, limit: int, wait_s: float) -> "grpc.Future[Any] | None":
+        request = types.PullRequest(subscription=self._subscription, max_messages=limit)
+        routed = gapic_v1.routing_header.to_grpc_metadata((("subscription", self._subscription),))
+        with self._lock:
+            if self._ended:
+                return None
+            # The generated method cannot be cancelled; what it calls can.
+            pull: Any = self._connection.subscriber.transport.pull
+            self._call = pull.future(request, timeout=wait_s + _BEFORE_DEADLINE_S, metadata=[routed])
+            return self._call
+
+
+def _outcome(call: "grpc.Future[Any]") -> types.PullResponse | None:
+    try:
+        answer: types.PullResponse = call.result()
+    except grpc.FutureCancelledError:
+        return None
+    except grpc.RpcError as error:
+        if error.code() in _QUIET:
+            return None
+        raise exceptions.from_grpc_error(error) from error
+    return answer
+
+
+def _received(each: types.ReceivedMessage) -> Received:
+    message = each.message
+    published: Any = message.publish_time  # proto-plus makes it a datetime
+    return Received(each.ack_id, message.message_id, published.timestamp(), message.data, dict(message.attributes))

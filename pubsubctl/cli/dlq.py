@@ -1,0 +1,104 @@
+"""``pubsubctl dlq``: dead letters, the jobs that were given up on."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pubsubctl.cli.app import new
+from pubsubctl.cli.filters import with_filters
+from pubsubctl.cli.options import FormatOption, with_settings
+from pubsubctl.errors import UsageError
+from pubsubctl.render.output import Format
+
+if TYPE_CHECKING:
+    from pubsubctl.cli.selecting import Selection
+    from pubsubctl.settings import Settings
+
+app = new()
+
+_Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
+_Jobs = Annotated[list[str] | None, typer.Argument(metavar="[JOB...]", show_default=False, help="The ids of jobs.")]
+_All = Annotated[bool, typer.Option("--all", help="Every dead letter there is.")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which they are, and do nothing.")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+@app.callback()
+def dlq() -> None:
+    """Dead letters: jobs that were given up on. They are kept in the store, with the reason."""
+
+
+@app.command("list", epilog="Example: pubsubctl dlq list --reason timeout --newer-than 1d")
+@with_settings()
+@with_filters
+def list_(
+    settings: "Settings",
+    chosen: "Selection",
+    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """List dead letters, the newest first."""
+    from pubsubctl.cli.letters import Listing
+    from pubsubctl.store.opening import open_store
+
+    with open_store(settings.store_url, create=False) as store:
+        Listing(store, chosen).show(format)
+
+
+@app.command(epilog="Example: pubsubctl dlq show 0193d0c5a1f2b3c4d5e6f7a8b9c0")
+@with_settings()
+def show(
+    settings: "Settings",
+    job: _Job,
+    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Show a dead letter in full.
+
+    Why it was given up, what was asked, the last of its log, and how to replay it.
+    """
+    from pubsubctl.cli.letters import letter
+    from pubsubctl.render import deadletters
+    from pubsubctl.store.opening import open_store
+
+    with open_store(settings.store_url, create=False) as store:
+        deadletters.show(letter(store, job), format)
+
+
+@app.command(epilog="Example: pubsubctl dlq replay --path '/thumbnail*' --older-than 1h --dry-run")
+@with_settings()
+@with_filters
+def replay(
+    settings: "Settings",
+    *,
+    jobs: _Jobs = None,
+    every: _All = False,
+    chosen: "Selection",
+    dry_run: _DryRun = False,
+    yes: _Yes = False,
+    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Queue dead letters again.
+
+    They keep their ids and their history, and are allowed as many attempts more as at first.
+    """
+    from pubsubctl.cli import retrying
+    from pubsubctl.store.opening import open_store
+
+    _check(jobs, chosen, every=every)
+    with open_store(settings.store_url, create=False) as store:
+        if jobs:
+            retrying.by_id(store, jobs, format, dry_run=dry_run)
+        else:
+            retrying.by_selection(store, chosen, format, yes=yes, dry_run=dry_run)
+
+
+def _check(jobs: list[str] | None, chosen: "Selection", *, every: bool) -> None:
+    """Exactly one way to say which.
+
+    Raises:
+        UsageError: there are several, or none.
+    """
+    ways = [bool(jobs), not chosen.everything, every]
+    if sum(ways) > 1:
+        raise UsageError("name jobs, or choose them by --reason, --path and so on, or take --all: one of these")
+    if not any(ways):
+        raise UsageError("say which dead letters: their ids, --reason, --path and so on, or --all")

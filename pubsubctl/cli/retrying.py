@@ -1,0 +1,122 @@
+"""The work of ``retry`` and ``dlq replay``: queue jobs again, by id or by what they are."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from pubsubctl.cli.confirming import confirm
+from pubsubctl.cli.following import alive
+from pubsubctl.cli.selecting import AT_ONCE, Selection
+from pubsubctl.cli.stepping import steps
+from pubsubctl.errors import JobNotFound, PubsubctlError
+from pubsubctl.job import Job, JobState
+from pubsubctl.render import retried as render
+from pubsubctl.render.figures import plural
+from pubsubctl.render.output import Format, commands, line, note
+from pubsubctl.render.retried import Retried
+from pubsubctl.store.base import Store
+
+RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
+
+
+def by_id(store: Store, job_ids: Sequence[str], form: Format, *, dry_run: bool) -> None:
+    """Queue these jobs again.
+
+    Raises:
+        JobNotFound: some are not there.
+        PubsubctlError: some are not to be retried. All others are.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    known = dict(zip(wanted, store.get(wanted), strict=True))
+    fit = [job for job in known.values() if job is not None and not refusal(job)]
+    parts = (fit[start : start + AT_ONCE] for start in range(0, len(fit), AT_ONCE))
+    done = [one for part in parts for one in _retry(store, part, dry_run=dry_run)]
+    render.show(done, form)
+    if done and not dry_run:
+        _say_who_publishes(store)
+    unknown = [job_id for job_id, job in known.items() if job is None]
+    refusals = [refusal(job) for job in known.values() if job is not None]
+    if unknown:
+        raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl status` lists the latest")
+    if any(refusals):
+        raise PubsubctlError("; ".join(filter(None, refusals)))
+
+
+def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool, dry_run: bool) -> None:
+    """Queue again whatever is selected.
+
+    Args:
+        store: where they are.
+        selection: which.
+        form: how to show it.
+        yes: whether to do so without asking.
+        dry_run: whether only to show which they are.
+
+    Raises:
+        UsageError: there is no terminal on which to ask.
+        PubsubctlError: the answer was no.
+    """
+    total = selection.count(store)
+    if total and not dry_run:
+        confirm("retry", (), f"{plural(total, 'job is', 'jobs are')} queued again.", yes=yes)
+    moved = _Count()
+    act = partial(_retry, store, dry_run=dry_run)
+    found = moved.of(steps(store, selection, act, doing="queued again", total=total, form=form))
+    if form is Format.TEXT and not dry_run:
+        for _ in found:
+            pass
+        line(f"{plural(moved.count, 'job')} queued again")
+    else:
+        render.show(found, form)
+    if not total:
+        note("no job is so")
+    elif moved.count and not dry_run:
+        _say_who_publishes(store)
+    if dry_run:
+        note(f"{plural(moved.count, 'job')} would be queued again")
+    elif moved.count < total:
+        left = plural(total - moved.count, "is left as it was", "are left as they were")
+        note(f"{left}: messages that are no jobs, or jobs that changed meanwhile")
+
+
+class _Count:
+    """Counts what goes by."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def of(self, found: Iterator[Retried]) -> Iterator[Retried]:
+        """The same, counted."""
+        for one in found:
+            self.count += 1
+            yield one
+
+
+def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retried]:
+    """Those of the jobs that are queued again, or would be."""
+    fit = [job for job in jobs if not refusal(job)]
+    if dry_run:
+        yield from (Retried(job.id, job.state, queued=False) for job in fit)
+        return
+    for found in store.retry([job.id for job in fit]):
+        if found.state in RETRIABLE:
+            yield Retried(found.job_id, str(found.state), queued=True)
+
+
+def refusal(job: Job) -> str | None:
+    """Why a job is not to be retried, in a line."""
+    if not job.method:
+        return (
+            f"{job.id} is a message that is no job, which running again does not change: "
+            f"`pubsubctl dlq show {job.id}` shows it, `pubsubctl submit` sends its request anew"
+        )
+    if job.state in RETRIABLE:
+        return None
+    what = "has succeeded" if job.finished else f"has not ended ({job.state})"
+    return f"job {job.id} {what}; only a failed or cancelled job can be retried"
+
+
+def _say_who_publishes(store: Store) -> None:
+    now = store.now()
+    if not any(alive(worker, now) for worker in store.workers()):
+        note("no worker is running; they are published when one runs:")
+        commands("pubsubctl worker start APP")

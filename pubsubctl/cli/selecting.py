@@ -1,0 +1,87 @@
+"""Many jobs by what they are, a page at a time: however many there are, only some are in memory."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pubsubctl.errors import UsageError
+from pubsubctl.job import DEAD, Job, JobState, Reason
+from pubsubctl.store.base import Page, Store
+
+AT_ONCE = 500
+"""Jobs of a page, and of a write to the store: others write too."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What ``Store.find`` is asked; nothing given is all jobs.
+
+    Attributes:
+        limit: the most jobs.
+        cursor: where the jobs shown before ended.
+    """
+
+    states: Sequence[JobState] = ()
+    reasons: Sequence[Reason] = ()
+    batch_id: str | None = None
+    path: str | None = None
+    older_than_s: float | None = None
+    newer_than_s: float | None = None
+    limit: int | None = None
+    cursor: str | None = None
+
+    def pages(self, store: Store) -> Iterator[Page]:
+        """The jobs, the newest first; the last page has the cursor of those beyond the limit."""
+        left, cursor = self.limit, self.cursor
+        while True:
+            page = store.find(
+                states=self.states,
+                reasons=self.reasons,
+                batch_id=self.batch_id,
+                path=self.path,
+                older_than_s=self.older_than_s,
+                newer_than_s=self.newer_than_s,
+                limit=AT_ONCE if left is None else min(AT_ONCE, left),
+                cursor=cursor,
+            )
+            yield page
+            left = None if left is None else left - len(page.jobs)
+            cursor = page.next_cursor
+            if cursor is None or left == 0:
+                return
+
+    def jobs(self, store: Store) -> Iterator[Job]:
+        """The same, one by one."""
+        for page in self.pages(store):
+            yield from page.jobs
+
+    def count(self, store: Store) -> int:
+        """How many there are."""
+        return sum(len(page.jobs) for page in self.pages(store))
+
+    @property
+    def everything(self) -> bool:
+        """Whether it chooses nothing: every dead letter there is."""
+        return self == dead_letters()
+
+
+def dead_letters() -> Selection:
+    """The jobs that were given up on."""
+    return Selection((JobState.FAILED,), sorted_reasons(DEAD))
+
+
+def of_reasons(selection: Selection, texts: Sequence[str], known: frozenset[Reason]) -> Selection:
+    """Only those that failed for one of the reasons that ``--reason`` gave, if any.
+
+    Raises:
+        UsageError: one is not known.
+    """
+    names = [name for text in texts for name in text.split(",")]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--reason must be one of {', '.join(sorted_reasons(known))}, not {name!r}")
+    return replace(selection, reasons=tuple(map(Reason, names))) if names else selection
+
+
+def sorted_reasons(reasons: frozenset[Reason]) -> tuple[Reason, ...]:
+    """Reasons in the order of their enumeration."""
+    return tuple(reason for reason in Reason if reason in reasons)

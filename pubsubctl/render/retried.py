@@ -1,0 +1,43 @@
+"""Jobs that were asked to run once more."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pubsubctl.render.output import Format, array, document, line
+
+
+@dataclass(frozen=True)
+class Retried:
+    """One of them.
+
+    Attributes:
+        state_before: what it was.
+        queued: whether it is queued again; not so where that is only tried out.
+    """
+
+    job_id: str
+    state_before: str
+    queued: bool
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it; these names are stable."""
+        return {"id": self.job_id, "retried": self.queued, "state_before": self.state_before}
+
+    def line(self) -> str:
+        """As text."""
+        if self.queued:
+            return f"{self.job_id} queued again (it was {self.state_before})"
+        return f"{self.job_id} would be queued again (it is {self.state_before})"
+
+
+def show(found: Iterable[Retried], form: Format) -> None:
+    """A line each, on stdout, or a JSON list, as they come."""
+    if form is Format.JSON:
+        array(one.document() for one in found)
+        return
+    for one in found:
+        if form is Format.TEXT:
+            line(one.line())
+        else:
+            document(one.document(), form)

@@ -1,0 +1,193 @@
+"""All that happened to a job, in the order that it did, with what it waits for now."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pubsubctl.job import Job, JobState, rfc3339
+from pubsubctl.render.drawing import STATE_STYLES, printed
+from pubsubctl.render.figures import seconds
+from pubsubctl.render.job import why
+from pubsubctl.render.output import Format, clean, document
+
+_TAIL = 20
+"""Lines of a log that are shown unless all are asked for."""
+
+_SENTENCES = {
+    "submitted": "submitted",
+    "published": "published{message}",
+    "began": "attempt {attempt} began{worker}{message}",
+    "refused": "delivery refused{worker}{message}",
+    "ended": "attempt {attempt} ended{took}",
+    "lost": "attempt {attempt} was lost{took}{worker}",
+    "released": "attempt {attempt} was given back{took}{worker}",
+    "late": "a result of attempt {attempt} came too late and was dropped{worker}",
+    "cancelled": "cancelled by hand",
+    "retried": "queued again by hand",
+    "returned": "given up by the broker{message}",
+    "mirrored": "dead letter mirrored{message}",
+}
+_ASIDE = {"submitted", "cancelled"}
+_STYLES = {
+    "lost": "red",
+    "late": "yellow",
+    "refused": "dim",
+    "returned": "red",
+    "cancelled": STATE_STYLES["cancelled"],
+    "retried": "cyan",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened; ``kind`` is the store's word for it, the rest is None where it says nothing."""
+
+    at: float
+    kind: str
+    attempt: int = 0
+    worker: str | None = None
+    message_id: str | None = None
+    text: str | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A job's story.
+
+    Attributes:
+        entries: what happened, oldest first.
+        outlook: what it waits for now, a line each; nothing of a job that has ended.
+    """
+
+    job: Job
+    entries: Sequence[Entry]
+    outlook: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it; these names are stable."""
+        return {
+            "job": self.job.document(),
+            "events": [self._entry_document(entry) for entry in self.entries],
+            "waits_for": list(self.outlook),
+        }
+
+    def _entry_document(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "at": rfc3339(entry.at),
+            "offset_s": round(entry.at - self.job.created_at, 3),
+            "kind": str(entry.kind),
+            "attempt": entry.attempt,
+            "worker": entry.worker,
+            "message_id": entry.message_id,
+            "text": entry.text,
+            "log": entry.log or None,
+        }
+
+
+def show(timeline: Timeline, form: Format, *, logs: bool | None = None) -> None:
+    """Show it on stdout.
+
+    Args:
+        timeline: the story.
+        form: how.
+        logs: as text, whether to show the logs of all attempts, or none; None is the end of the last one's.
+    """
+    if form is not Format.TEXT:
+        document(timeline.document(), form)
+        return
+    printed(whole(timeline, logs=logs))
+
+
+def whole(timeline: Timeline, *, logs: bool | None = None) -> RenderableType:
+    """All of it, to be drawn as wide as there is room; see ``show``."""
+    parts: list[RenderableType] = [*_head(timeline.job), Text("")]
+    parts += _story(timeline, logs)
+    if timeline.outlook:
+        parts += [Text(""), *(_wrapped(line, "yellow") for line in timeline.outlook)]
+    return Group(*parts)
+
+
+def _head(job: Job) -> Iterator[Text]:
+    state = _wrapped(f"job {job.id} {job.state}", STATE_STYLES[job.state])
+    if job.finished and job.state is not JobState.SUCCEEDED:
+        state.append(clean(f": {why(job)}"), "default")
+    yield state
+    yield _wrapped(f"{job.method} {job.path}".strip())
+    if terms := ", ".join(_terms(job)):
+        yield _wrapped(terms, "dim")
+
+
+def _terms(job: Job) -> Iterator[str]:
+    """What was said with its submit, and how often it has failed."""
+    if job.batch_id:
+        yield job.batch_id
+    if job.max_attempts is not None:
+        yield f"{job.failures} of {job.max_attempts} failures"
+    if job.crashes:
+        yield f"{job.crashes} crashed"
+    if job.timeout_s is not None:
+        yield f"timeout {seconds(job.timeout_s)}"
+    if job.ordering_key:
+        yield f"ordering key {job.ordering_key!r}"
+    if job.idempotency_key is not None:
+        yield f"idempotency key {job.idempotency_key!r}"
+
+
+def _story(timeline: Timeline, logs: bool | None) -> Iterator[RenderableType]:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(no_wrap=False, overflow="fold")
+    day, shown_log = "", _last_log(timeline.entries)
+    began: dict[int, float] = {}
+    for entry in timeline.entries:
+        if entry.kind == "began":
+            began[entry.attempt] = entry.at
+        at = datetime.fromtimestamp(entry.at, UTC)
+        if at.strftime("%Y-%m-%d") != day:
+            day = at.strftime("%Y-%m-%d")
+            table.add_row(Text(day, "dim"), Text("UTC", "dim"), "")
+        offset = f"+{seconds(entry.at - timeline.job.created_at)}"
+        clock = Text(at.isoformat(timespec="milliseconds")[11:23])
+        table.add_row(clock, Text(offset, "dim"), _wrapped(_sentence(entry, began), _STYLES.get(entry.kind, "")))
+        for line in _log_lines(entry, logs, last=entry is shown_log):
+            table.add_row("", "", _wrapped(f"| {line}", "dim"))
+    yield table
+
+
+def _sentence(entry: Entry, began: dict[int, float]) -> str:
+    start = began.get(entry.attempt)
+    said = _SENTENCES.get(entry.kind, entry.kind).format(
+        attempt=entry.attempt,
+        worker=f" on {entry.worker}" if entry.worker else "",
+        message=f" (message {entry.message_id})" if entry.message_id else "",
+        took=f" after {seconds(entry.at - start)}" if start is not None else "",
+    )
+    if not entry.text:
+        return said
+    return f"{said}, {entry.text}" if entry.kind in _ASIDE else f"{said}: {entry.text}"
+
+
+def _last_log(entries: Sequence[Entry]) -> Entry | None:
+    return next((entry for entry in reversed(entries) if entry.log), None)
+
+
+def _log_lines(entry: Entry, logs: bool | None, *, last: bool) -> Iterator[str]:
+    if not entry.log or logs is False or (logs is None and not last):
+        return
+    lines = entry.log.splitlines()
+    left_out = 0 if logs else max(0, len(lines) - _TAIL)
+    if left_out:
+        yield f"... {left_out:,} lines before; --logs shows them"
+    yield from lines[left_out:]
+
+
+def _wrapped(content: str, style: str = "") -> Text:
+    """Text from anywhere, broken into lines where a terminal has no room for it."""
+    return Text(clean(content), style=style, no_wrap=False, overflow="fold")

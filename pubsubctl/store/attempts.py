@@ -1,0 +1,58 @@
+"""The last attempt of a job: which it is, whether it runs, and the event of its end."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy.sql import select
+
+from pubsubctl.job import JobState
+from pubsubctl.store import rows
+from pubsubctl.store.base import EventKind
+from pubsubctl.store.events import EventRow, event_row
+from pubsubctl.store.schema import jobs
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+# Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
+_RUNNING = Statement(select(jobs.c.id, jobs.c.attempt, jobs.c.state).where(AnyOf(jobs.c.id)).with_for_update())
+
+_ATTEMPTS = Statement(
+    select(jobs.c.id, jobs.c.state, jobs.c.attempt, jobs.c.worker, jobs.c.message_id, jobs.c.started_at)
+    .where(AnyOf(jobs.c.id))
+    .with_for_update()
+)
+
+
+class Attempt(NamedTuple):
+    """The last attempt of a job, as its row has it; ``began_at`` is None once it was given back."""
+
+    state: JobState
+    number: int
+    worker: str | None
+    message_id: str | None
+    began_at: float | None
+
+    def ending(self, job_id: str, kind: EventKind, at: float, text: str | None, log: str = "") -> EventRow:
+        """The event of its end."""
+        return event_row(
+            job_id,
+            kind,
+            at,
+            self.number,
+            worker=self.worker,
+            message_id=self.message_id,
+            began_at=self.began_at,
+            text=text,
+            log=log,
+        )
+
+
+def running_attempts(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, int]:
+    """The numbers of those attempts that run."""
+    return {row[0]: row[1] for row in transaction.fetch_any(_RUNNING, job_ids) if row[2] == JobState.RUNNING}
+
+
+def last_attempts(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Attempt]:
+    """The last attempts of those jobs that there are, locked until the transaction ends."""
+    found = transaction.fetch_any(_ATTEMPTS, job_ids)
+    return {row[0]: Attempt(rows.STATES[row[1]], *row[2:]) for row in found}

@@ -1,0 +1,88 @@
+"""What a job's own row cannot tell is written here: attempts before the last one, refusals, what people asked for.
+
+A job that is published once, claimed once, and answers without a word on its output writes nothing. The end of an
+attempt is one event, with when it began.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy.sql import bindparam, delete, func, insert, literal_column, select
+
+from pubsubctl.store import rows
+from pubsubctl.store.base import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, EventKind
+from pubsubctl.store.schema import constant, events
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+_TEXT_KEPT = 1000
+
+_earlier = events.alias()
+_NEXT = (
+    select(func.coalesce(func.max(_earlier.c.number), literal_column("0")) + literal_column("1"))
+    .where(_earlier.c.job_id == bindparam("of_job"))
+    .scalar_subquery()
+)
+_COLUMNS = [column.name for column in events.c if column is not events.c.number]
+_INSERT = Statement(insert(events).values(number=_NEXT), _COLUMNS)
+_NUMBER = func.count()
+_OVERFULL = Statement(
+    select(events.c.job_id, _NUMBER)
+    .where(AnyOf(events.c.job_id))
+    .group_by(events.c.job_id)
+    .having(literal_column(str(EVENTS_KEPT)) < _NUMBER)
+)
+# Refusals go first: a message that comes again and again must not wash away how the attempts ended.
+_DISPENSABLE = (
+    select(_earlier.c.number)
+    .where(_earlier.c.job_id == bindparam("of_job"), _earlier.c.number > literal_column(str(FIRST_EVENTS_KEPT)))
+    .order_by((_earlier.c.kind == constant(EventKind.REFUSED)).desc(), _earlier.c.number)
+    .limit(bindparam("most"))
+)
+_TRIM = Statement(delete(events).where(events.c.job_id == bindparam("of_job"), events.c.number.in_(_DISPENSABLE)))
+DELETE_EVENTS = Statement(delete(events).where(events.c.job_id == bindparam("gone")))
+
+EventRow = dict[str, Any]
+
+
+def event_row(
+    job_id: str,
+    kind: EventKind,
+    at: float,
+    attempt: int,
+    *,
+    worker: str | None = None,
+    message_id: str | None = None,
+    began_at: float | None = None,
+    text: str | None = None,
+    log: str = "",
+) -> EventRow:
+    """An event as ``note`` takes it."""
+    return {
+        "job_id": job_id,
+        "of_job": job_id,
+        "at": at,
+        "kind": str(kind),
+        "attempt": attempt,
+        "worker": worker,
+        "message_id": message_id,
+        "began_at": began_at,
+        "text": rows.text(text)[:_TEXT_KEPT] if text is not None else None,
+        "log": _end_of(rows.text(log)) or None,
+    }
+
+
+def _end_of(log: str) -> str:
+    if len(log) * 4 <= LOG_BYTES_KEPT:
+        return log
+    return log.encode()[-LOG_BYTES_KEPT:].decode(errors="ignore")
+
+
+def note(transaction: Transaction, happened: Iterable[EventRow]) -> None:
+    """Write events, in order; of very many of a job some in the middle go."""
+    written = list(happened)
+    if not written:
+        return
+    transaction.run(_INSERT, written)
+    overfull = transaction.fetch_any(_OVERFULL, list({row["job_id"] for row in written}))
+    transaction.run(_TRIM, [{"of_job": job_id, "most": number - EVENTS_KEPT} for job_id, number in overfull])

@@ -1,0 +1,44 @@
+"""A store of an older version becomes one of this version: all of it or nothing, under the write lock.
+
+The statements are written out: what a version was stays so, whatever becomes of ``schema``.
+"""
+
+from sqlalchemy.engine import Connection
+
+_TO_2 = (
+    "ALTER TABLE jobs ADD COLUMN published_at FLOAT",
+    "ALTER TABLE jobs ADD COLUMN first_message_id TEXT",
+    "ALTER TABLE jobs ADD COLUMN forgiven_failures INTEGER DEFAULT '0' NOT NULL",
+    "ALTER TABLE jobs ADD COLUMN forgiven_crashes INTEGER DEFAULT '0' NOT NULL",
+    "DROP INDEX jobs_batch",
+    "DROP INDEX jobs_due",
+    "CREATE INDEX jobs_batch ON jobs (batch_id, state, created_at, id, reason) WHERE batch_id IS NOT NULL",
+    "CREATE INDEX jobs_reason ON jobs (reason, state, created_at, id) WHERE reason IS NOT NULL",
+    "CREATE INDEX jobs_due ON jobs (topic, due_at, state, not_before) WHERE due_at IS NOT NULL",
+    """
+    CREATE TABLE events (
+        job_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        at FLOAT NOT NULL,
+        kind TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        worker TEXT,
+        message_id TEXT,
+        began_at FLOAT,
+        text TEXT,
+        log TEXT,
+        PRIMARY KEY (job_id, number)
+    ) WITHOUT ROWID
+    """,
+)
+
+_STEPS = {1: _TO_2}
+"""What makes a store of each version one of the next."""
+
+
+def migrate(connection: Connection, version: int, wanted: int) -> None:
+    """Take every step from ``version`` to ``wanted``, in the transaction that is open."""
+    for step in range(version, wanted):
+        for statement in _STEPS[step]:
+            connection.exec_driver_sql(statement)
+    connection.exec_driver_sql("UPDATE meta SET value = ? WHERE key = 'schema'", (str(wanted),))

@@ -1,0 +1,102 @@
+"""Jobs that have ended begin anew, or will not come again: ``retry`` and ``returned``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.sql import bindparam, delete, null, select, update
+
+from pubsubctl.job import Job, JobState, Reason
+from pubsubctl.store import rows
+from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.base import EventKind, Retried, Returned
+from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.history import told_of, untold_end
+from pubsubctl.store.reading import JOB_COLUMNS
+from pubsubctl.store.schema import constant, jobs, responses
+from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.transaction import Transaction
+
+_RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
+_WAITING = frozenset({JobState.QUEUED, JobState.RETRYING})
+_JOBS = Statement(select(*JOB_COLUMNS, jobs.c.forgiven_failures).where(AnyOf(jobs.c.id)).with_for_update())
+_RETRY = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(
+        state=constant(JobState.QUEUED),
+        forgiven_failures=jobs.c.failures,
+        forgiven_crashes=jobs.c.crashes,
+        **dict.fromkeys(
+            [
+                *("reason", "error", "http_status", "result_bytes", "progress_fraction", "progress_note"),
+                *("message_id", "worker", "not_before", "lease_until", "started_at", "finished_at"),
+            ],
+            null(),
+        ),
+    ),
+    ["max_attempts", "due_at"],
+)
+_DELETE_RESPONSE = Statement(delete(responses).where(responses.c.job_id == bindparam("of_job")))
+_RETURNED = Statement(
+    update(jobs)
+    .where(jobs.c.id == bindparam("job_id"))
+    .values(state=constant(JobState.FAILED), reason=constant(Reason.DEAD_LETTERED), not_before=null(), due_at=null()),
+    ["error", "finished_at"],
+)
+
+
+def retry(transaction: Transaction, job_ids: Sequence[str]) -> list[Retried]:
+    """See ``Store.retry``."""
+    now = transaction.now()
+    found = {row[0]: (rows.job(row[:-1]), row[-1]) for row in transaction.fetch_any(_JOBS, job_ids)}
+    states = {job_id: job.state for job_id, (job, _) in found.items()}
+    answers, again = [], []
+    for job_id in job_ids:
+        state = states.get(job_id)
+        answers.append(Retried(job_id, state))
+        if state in _RETRIED:
+            states[job_id] = JobState.QUEUED
+            again.append(found[job_id])
+    note(transaction, [event for job, _ in again for event in _retried(transaction, job, now)])
+    transaction.run(_RETRY, [_again_row(job, forgiven, now) for job, forgiven in again])
+    transaction.run(_DELETE_RESPONSE, [{"of_job": job.id} for job, _ in again])
+    return answers
+
+
+def _retried(transaction: Transaction, job: Job, now: float) -> list[EventRow]:
+    """The job's row will not tell how it ended any more."""
+    retried = event_row(job.id, EventKind.RETRIED, now, job.attempt)
+    end = untold_end(job, told_of(transaction, job.id))
+    if end is None:
+        return [retried]
+    ended = Attempt(job.state, job.attempt, job.worker, job.message_id, end.began_at)
+    return [ended.ending(job.id, end.event.kind, end.event.at, end.event.text), retried]
+
+
+def _again_row(job: Job, forgiven: int, now: float) -> dict[str, Any]:
+    """As many failures more as were allowed at first."""
+    allowed = job.failures + job.max_attempts - forgiven if job.max_attempts is not None else None
+    return {"job_id": job.id, "max_attempts": allowed, "due_at": now}
+
+
+def returned(transaction: Transaction, messages: Sequence[Returned]) -> None:
+    """See ``Store.returned``."""
+    now = transaction.now()
+    attempts = last_attempts(transaction, [each.job_id for each in messages])
+    failed: dict[str, dict[str, Any]] = {}
+    happened = []
+    for each in messages:
+        attempt = attempts.get(each.job_id)
+        if attempt is None:
+            continue
+        happened.append(_returned(each, attempt, now))
+        if attempt.state in _WAITING and attempt.message_id == each.message_id:
+            failed[each.job_id] = {"job_id": each.job_id, "error": rows.text(each.error), "finished_at": now}
+    note(transaction, happened)
+    transaction.run(_RETURNED, list(failed.values()))
+
+
+def _returned(message: Returned, attempt: Attempt, now: float) -> EventRow:
+    return event_row(
+        message.job_id, EventKind.RETURNED, now, attempt.number, message_id=message.message_id, text=message.error
+    )

@@ -1,0 +1,168 @@
+"""What the application prints and logs in a child: passed on at once, and the last of it kept with the attempt.
+
+Which attempt a line belongs to is told by a context variable, so jobs in other threads do not mix. A thread that the
+application starts belongs to its job if it runs in a copy of the context; with one thread of jobs, always.
+"""
+
+import io
+import logging
+import os
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from pubsubctl.worker.tail import Tail
+
+_MOST_HELD = 4096
+_PATIENCE_S = 1.0
+_FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+
+
+class Log:
+    """What one attempt has printed and logged; a line that is not complete waits a moment for its end."""
+
+    def __init__(self) -> None:
+        self.tail = Tail()
+        self.held: dict[int, bytearray] = {}
+
+    def lines(self, descriptor: int, data: bytes) -> bytes:
+        """What is to be written now: whole lines, so that those of other threads do not get into them."""
+        held = self.held.setdefault(descriptor, bytearray())
+        held += data
+        end = len(held) if len(held) > _MOST_HELD else held.rfind(b"\n") + 1
+        whole = bytes(held[:end])
+        del held[:end]
+        return whole
+
+    def rest(self, descriptor: int) -> bytes:
+        """What waits for the end of its line."""
+        held = self.held.pop(descriptor, b"")
+        return bytes(held)
+
+
+_current: ContextVar[Log | None] = ContextVar("pubsubctl_log", default=None)
+
+
+class Capture:
+    """The standard streams of a child.
+
+    Args:
+        alone: one job runs at a time, so that whatever is printed meanwhile belongs to it.
+
+    Attributes:
+        written: how many bytes went through the streams.
+    """
+
+    def __init__(self, *, alone: bool) -> None:
+        self.written = 0
+        self.stderr = _Stream(_Tee(self, 2))
+        self._stdout = _Stream(_Tee(self, 1))
+        self._alone = alone
+        self._logs: set[Log] = set()
+
+    def install(self) -> None:
+        """Be the standard streams of this process, and hear what its loggers let through."""
+        sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[misc]
+        _hear_loggers(self)
+
+    @contextmanager
+    def attempt(self) -> Iterator[Log]:
+        """Let what is printed inside belong to one attempt."""
+        log = Log()
+        self._logs.add(log)
+        token = _current.set(log)
+        try:
+            yield log
+        finally:
+            _current.reset(token)
+            self._logs.discard(log)
+            self._let_out(log)
+
+    def log(self) -> Log | None:
+        """The attempt that this code belongs to."""
+        log = _current.get()
+        return next(iter(tuple(self._logs)), None) if log is None and self._alone else log
+
+    def flush(self) -> None:
+        """Let out what waits for the end of its line."""
+        for log in tuple(self._logs):
+            self._let_out(log)
+
+    def put(self, descriptor: int, data: bytes) -> None:
+        """Write, wholly; what cannot be written, since the application has closed the descriptor, is lost."""
+        with memoryview(data) as view:
+            done = 0
+            while done < len(view):
+                try:
+                    done += os.write(descriptor, view[done:])
+                except BlockingIOError:
+                    select.select([], [descriptor], [], _PATIENCE_S)
+                except OSError:
+                    break
+            self.written += done
+
+    def _let_out(self, log: Log) -> None:
+        for descriptor in tuple(log.held):
+            self.put(descriptor, log.rest(descriptor))
+
+
+class _Tee(io.RawIOBase):
+    """What is written goes to the descriptor and to the attempt."""
+
+    def __init__(self, capture: Capture, descriptor: int) -> None:
+        self._capture = capture
+        self._descriptor = descriptor
+
+    def write(self, data: Any, /) -> int:
+        piece = bytes(data)
+        log = self._capture.log()
+        if log is not None:
+            log.tail.feed(piece)
+        self._capture.put(self._descriptor, piece if log is None else log.lines(self._descriptor, piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        if (log := self._capture.log()) is not None:
+            self._capture.put(self._descriptor, log.rest(self._descriptor))
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+
+class _Stream(io.TextIOWrapper):
+    """A standard stream that an application cannot close: other jobs need it too."""
+
+    def __init__(self, tee: _Tee) -> None:
+        super().__init__(tee, encoding="utf-8", errors="backslashreplace", write_through=True)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self.flush()
+
+
+def _hear_loggers(capture: Capture) -> None:
+    """Keep records too that no handler prints: by default those below WARNING, or what goes to a file."""
+    original = logging.Logger.callHandlers
+
+    def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
+        log = capture.log()
+        before = log.tail.total if log is not None else 0
+        original(self, record)
+        if log is not None and log.tail.total == before:
+            _note(log, record)
+
+    logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+
+
+def _note(log: Log, record: logging.LogRecord) -> None:
+    try:
+        line = _FORMAT.format(record)
+    except Exception as error:  # noqa: BLE001 - a record whose text and arguments do not fit, as logging itself takes it
+        line = f"{record.levelname} {record.name}: {record.msg!r} cannot be formatted: {error!r}"
+    log.tail.feed(f"{line}\n".encode(errors="backslashreplace"))

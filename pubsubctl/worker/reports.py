@@ -1,0 +1,103 @@
+"""What a child says, read from its frames: a child runs code that is not ours, so all of it is checked. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pubsubctl.exchange import Response
+from pubsubctl.worker.frames import Frame
+from pubsubctl.worker.outcome import Answered, TooLarge
+from pubsubctl.worker.tail import LIMIT
+
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading raises where something else than a child's own code has written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """It has loaded the application."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unloadable:
+    """It cannot load the application; why, in one line."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A task begins."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """A task has come so far."""
+
+    ticket: int
+    fraction: float | None
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A task has ended.
+
+    Attributes:
+        seconds: how long it took.
+        resident: bytes of memory in use, where that is more than asked for, else 0.
+    """
+
+    ticket: int
+    ending: Answered | TooLarge
+    seconds: float
+    resident: int
+
+
+Report = Ready | Unloadable | Began | Progressed | Ended
+
+
+def read(frame: Frame) -> Report:
+    """What a frame says.
+
+    Raises:
+        ValueError, LookupError, TypeError, AttributeError: it says nothing that a child says; see ``NONSENSE``.
+    """
+    header = frame.header
+    match frame.kind:
+        case "began":
+            return Began(header["ticket"])
+        case "done":
+            return _ended(header, Answered(_response(header, frame.body), _log(header)))
+        case "too-large":
+            return _ended(header, TooLarge(_log(header)))
+        case "progress":
+            return Progressed(header["ticket"], header["fraction"], header["note"])
+        case "ready":
+            return Ready()
+        case "unloadable":
+            return Unloadable(str(header["error"]))
+        case other:
+            raise ValueError(other)
+
+
+def printed(frame: Frame) -> int:
+    """How many bytes the child has printed until it said this; 0 where that says nothing of it."""
+    return int(frame.header.get("printed", 0))
+
+
+def _ended(header: dict[str, Any], ending: Answered | TooLarge) -> Ended:
+    seconds = float(header["seconds"])
+    if not seconds >= 0:
+        raise ValueError(f"{seconds} s")
+    return Ended(header["ticket"], ending, seconds, int(header.get("resident", 0)))
+
+
+def _response(header: dict[str, Any], body: bytes) -> Response:
+    headers = tuple((str(name), str(value)) for name, value in header["headers"])
+    return Response(int(header["status"]), headers, body, str(header["phrase"]))
+
+
+def _log(header: dict[str, Any]) -> str:
+    return str(header.get("log", ""))[-LIMIT:]

@@ -1,0 +1,162 @@
+"""What becomes of a delivery: acked, nacked, parked, or let go of so that its lease may lapse."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from pubsubctl.faults import point
+from pubsubctl.job import Reason
+from pubsubctl.store.base import Outcome, Refusal, Refused
+from pubsubctl.worker.delivery import Delivery, Terms
+from pubsubctl.worker.inhand import InHand
+from pubsubctl.worker.meters import Meters
+from pubsubctl.worker.reading import Unfit
+from pubsubctl.worker.recorder import Recorder
+from pubsubctl.worker.task import Task
+
+_log = logging.getLogger("pubsubctl.worker")
+
+_BUSY_PAUSE_S = 1.0
+"""How often a job that runs under another message is looked after, where the next of its key waits for it."""
+
+
+class Settling:
+    """Settles deliveries, each once. A delivery with an ordering key is not let go of before its job has ended.
+
+    Args:
+        pump: claims what can be claimed; called where the next of a key has its turn.
+        on_dead_letter: told that a dead letter is to be mirrored.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        hand: InHand,
+        recorder: Recorder,
+        meters: Meters,
+        *,
+        pump: Callable[[], None],
+        on_dead_letter: Callable[[], None],
+    ) -> None:
+        self._terms = terms
+        self._hand = hand
+        self._recorder = recorder
+        self._meters = meters
+        self._pump = pump
+        self._on_dead_letter = on_dead_letter
+
+    def turned_away(self, delivery: Delivery, why: Unfit, text: str) -> None:
+        """It is no job of ours."""
+        if why is Unfit.MALFORMED:
+            self._bury(delivery, Reason.MALFORMED, text)
+        else:
+            self._park(delivery, self._terms.nack_pause_s, self._nack)
+
+    def refused(self, delivery: Delivery, answer: Refused) -> None:
+        """Its claim was not granted."""
+        self._meters.refusals[answer.refusal] += 1
+        match answer.refusal:
+            case Refusal.HELD:
+                self._park(delivery, answer.wait_s, self.readmit)
+            case Refusal.NOT_DUE if delivery.message.ordering_key:
+                self._park(delivery, answer.wait_s, self.readmit)
+            case Refusal.BUSY if delivery.message.ordering_key:
+                self._park(delivery, _BUSY_PAUSE_S, self.readmit)
+            case Refusal.FORGOTTEN:
+                error = f"its message is older than results are kept ({self._terms.result_ttl_s:g} s)"
+                self._bury(delivery, Reason.FORGOTTEN, error)
+            case Refusal.CRASHED:
+                self._ack(delivery)
+                self._on_dead_letter()
+            case _:
+                self._ack(delivery)  # it has ended, or another message or the sweeper takes care of it
+
+    def recorded(self, delivery: Delivery | None, outcome: Outcome, accepted: bool) -> None:
+        """An outcome is durable, or was refused."""
+        point("recorded")
+        self._meters.attempts[outcome.state if accepted else "late"] += 1
+        if accepted:
+            self._accepted(delivery, outcome)
+        else:
+            _log.warning(
+                "the result of job %s came too late and is dropped: it is not ours any more",
+                outcome.job_id,
+                extra={"job_id": outcome.job_id, "attempt": outcome.attempt},
+            )
+            if delivery is not None:
+                self._overtaken(delivery)
+        point("acked")
+        self._hand.written()
+
+    def lost(self, task: Task) -> None:
+        """A job was cancelled, or taken over by another worker, and was stopped here."""
+        _log.info(
+            "job %s is ours no more and is stopped",
+            task.job_id,
+            extra={"job_id": task.job_id, "attempt": task.claimed.attempt},
+        )
+        delivery = self._hand.let_go(task)
+        if delivery is not None:
+            self._overtaken(delivery)
+
+    def readmit(self, delivery: Delivery) -> None:
+        """Have it claimed once more; in a drain somebody else may."""
+        if not self._hand.returned(delivery):
+            delivery.message.nack()
+
+    def nack_all(self, deliveries: Iterable[Delivery]) -> None:
+        """Give back what waited here, in its order; nothing is claimed any more."""
+        for delivery in deliveries:
+            delivery.message.nack()
+
+    def _accepted(self, delivery: Delivery | None, outcome: Outcome) -> None:
+        if outcome.held:
+            if delivery is not None:
+                self._park(delivery, outcome.retry_in_s, self.readmit)
+            return
+        if delivery is not None:
+            self._ack(delivery)
+        for waiting, then in self._hand.parked(outcome.job_id):  # the same message, redelivered while it ran
+            then(waiting)
+        if outcome.dead_letter:
+            _log.warning(
+                "job %s is given up: %s",
+                outcome.job_id,
+                outcome.error,
+                extra={"job_id": outcome.job_id, "attempt": outcome.attempt},
+            )
+            self._on_dead_letter()
+
+    def _overtaken(self, delivery: Delivery) -> None:
+        """Its job is another's: the lease may lapse. In the order of a key it waits until that other has ended."""
+        if delivery.message.ordering_key:
+            self.readmit(delivery)
+            self._pump()
+        else:
+            delivery.message.drop()
+
+    def _bury(self, delivery: Delivery, reason: Reason, error: str) -> None:
+        self._hand.writing()
+        self._recorder.bury(delivery.burial(self._terms, reason, error), lambda: self._buried(delivery))
+
+    def _buried(self, delivery: Delivery) -> None:
+        self._ack(delivery)
+        self._on_dead_letter()
+        self._hand.written()
+
+    def _park(self, delivery: Delivery, wait_s: float, then: Callable[[Delivery], None]) -> None:
+        if wait_s <= 0:
+            then(delivery)
+        elif not self._hand.park(delivery, wait_s, then):
+            delivery.message.nack()
+
+    def _ack(self, delivery: Delivery) -> None:
+        delivery.message.ack()
+        self._settled(delivery)
+
+    def _nack(self, delivery: Delivery) -> None:
+        delivery.message.nack()
+        self._settled(delivery)
+
+    def _settled(self, delivery: Delivery) -> None:
+        if delivery.message.ordering_key and self._hand.settled(delivery):
+            self._pump()

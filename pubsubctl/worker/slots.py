@@ -1,0 +1,72 @@
+"""The threads of a child that run jobs, and the jobs that have arrived for them."""
+
+import os
+import threading
+import traceback
+
+from pubsubctl.worker import tickets
+from pubsubctl.worker.capture import Capture
+from pubsubctl.worker.channel import Channel, leave
+from pubsubctl.worker.frames import Frame
+from pubsubctl.worker.runner import Runner
+
+_BROKEN = 70
+
+
+class Slots:
+    """Begins a job in whichever thread has read its ticket."""
+
+    def __init__(self, runner: Runner, channel: Channel, capture: Capture, tickets_fd: int) -> None:
+        self._runner = runner
+        self._channel = channel
+        self._capture = capture
+        self._tickets_fd = tickets_fd
+        self._arrived: dict[int, Frame] = {}
+        self._arrival = threading.Condition()
+
+    def put(self, frame: Frame) -> None:
+        """A job has arrived; it begins when a thread has read its ticket."""
+        with self._arrival:
+            self._arrived[frame.header["ticket"]] = frame
+            self._arrival.notify_all()
+
+    def forget(self, numbers: list[int]) -> None:
+        """The parent has taken these tickets back: their jobs will never begin here."""
+        with self._arrival:
+            for number in numbers:
+                self._arrived.pop(number, None)
+
+    def work(self) -> None:
+        """Run jobs one after another in this thread, until there will be no more tickets.
+
+        Whatever goes wrong here ends the process: a slot that were lost quietly would leave its job running for ever.
+        """
+        try:
+            self._run_jobs()
+        except EOFError:
+            return
+        except OSError as error:
+            leave(error)
+        except BaseException:  # noqa: BLE001 - a signal handler of the application's may raise anything, anywhere
+            traceback.print_exc(file=self._capture.stderr)
+            os._exit(_BROKEN)
+
+    def _run_jobs(self) -> None:
+        ended = b""
+        while True:
+            number = tickets.take(self._tickets_fd)
+            if number is None:
+                if ended:
+                    self._channel.send(ended)
+                number, ended = tickets.wait(self._tickets_fd), b""
+            frame = self._frame(number)
+            # The end of one job and the beginning of the next are one write.
+            self._channel.send(ended + self._runner.began(frame))
+            ended = self._runner.run(frame)
+            if not self._channel.ours:
+                os._exit(0)  # the application has forked, and this copy of us has come back too
+
+    def _frame(self, number: int) -> Frame:
+        with self._arrival:
+            self._arrival.wait_for(lambda: number in self._arrived)
+            return self._arrived.pop(number)

@@ -1,0 +1,196 @@
+"""dlq: what was given up on is found, understood, tried again; however much of it there is."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+
+import lives
+import pytest
+from cli_project import only_line, wait_for
+from terminal import Terminal
+
+from pubsubctl.job import JobState, Reason
+from pubsubctl.store.base import Burial
+
+MANY = 12_000
+
+
+def ids(project, *options):
+    done = project.run("dlq", "list", *options, "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["id"] for line in done.stdout.splitlines()]
+
+
+def test_only_what_was_given_up_on_is_listed_newest_first(served):
+    store = served.store
+    assert served.run("dlq", "list").stderr == "no dead letters\n"
+    first, second = lives.dead(store, "/a"), lives.dead(store, "/b", Reason.EXHAUSTED)
+    answered = lives.added(store)
+    lives.failed(store, answered, Reason.STATUS, status=404)
+    lives.added(store)
+    assert ids(served) == [second, first]
+    lines = served.run("dlq", "list").stdout.splitlines()
+    assert re.fullmatch(rf"{second}  exhausted +1 +\S+ s  POST /b +it went wrong", lines[0])
+    found = served.json("dlq", "list")
+    assert ([job["reason"] for job in found["dead_letters"]], found["next_cursor"]) == (["exhausted", "timeout"], None)
+
+
+def test_filters(idle):
+    store = idle.store
+    batch_id = "batch-filters"
+    slow = lives.dead(store, "/filters/a?x=1", batch_id=batch_id)
+    crashed = lives.dead(store, "/filters/b", Reason.CRASHED)
+    assert ids(idle, "--path", "/filters/*") == [crashed, slow]
+    assert ids(idle, "--path", "/filters/?") == [crashed]
+    assert ids(idle, "--path", "/filters/*", "--reason", "timeout,exhausted") == [slow]
+    assert ids(idle, "--path", "/filters/*", "--reason", "timeout", "--reason", "crashed") == [crashed, slow]
+    assert ids(idle, "--batch", batch_id) == [slow]
+    assert ids(idle, "--path", "/filters/*", "--newer-than", "1h") == [crashed, slow]
+    assert ids(idle, "--path", "/filters/*", "--older-than", "1h") == []
+
+
+def test_pages_neither_repeat_nor_skip(idle):
+    expected = [lives.dead(idle.store, "/pages") for _ in range(5)][::-1]
+    found, cursor = [], []
+    for _ in range(3):
+        page = idle.json("dlq", "list", "--path", "/pages", "--limit", "2", *cursor)
+        found += [job["id"] for job in page["dead_letters"]]
+        cursor = ["--cursor", page["next_cursor"]]
+    assert found == expected
+    assert page["next_cursor"] is None
+    told = idle.run("dlq", "list", "--path", "/pages", "--limit", "2").stderr
+    assert (
+        ids(idle, "--path", "/pages", *re.search(r"there are more:\n  (--cursor \S+)\n", told)[1].split())
+        == expected[2:]
+    )
+
+
+def test_a_cursor_that_is_none_is_one_line(idle):
+    done = idle.run("dlq", "list", "--cursor", "nonsense!")
+    assert done.returncode == 1
+    assert "is no cursor" in only_line(done.stderr)
+
+
+def test_one_in_full_masks_credentials_and_says_how_to_replay(idle):
+    headers = [("Authorization", "Bearer s3cret"), ("Content-Type", "application/json")]
+    job_id = lives.dead(idle.store, "/full?a=1", headers=headers, body=b'{"a": 1}', log="one\nTraceback\x1b[31m")
+    done = idle.run("dlq", "show", job_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    for part in ("POST /full?a=1", "authorization: ***", '  {"a": 1}', "  Traceback\ufffd[31m", "it went wrong"):
+        assert part in done.stdout.splitlines(), done.stdout
+    assert done.stdout.endswith(f"\npubsubctl dlq replay {job_id}\n")
+    found = idle.json("dlq", "show", job_id)
+    assert found["request"]["headers"] == [["authorization", "***"], ["content-type", "application/json"]]
+    assert (found["log"], found["request"]["body_bytes"]) == ("one\nTraceback\x1b[31m", 8)
+
+
+def test_what_is_no_dead_letter_is_one_line(idle):
+    waiting = lives.added(idle.store)
+    done = idle.run("dlq", "show", waiting)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"job {waiting} is no dead letter (queued); `pubsubctl explain {waiting}`" in only_line(done.stderr)
+    assert "no job 'nope'" in only_line(idle.run("dlq", "show", "nope").stderr)
+
+
+def test_replayed_it_runs_again_with_its_history(served):
+    worker = served.start_worker("-p", "1")
+    done = served.run("submit", "/broken", "--max-attempts", "1", "--wait", "--format", "jsonl")
+    job_id = json.loads(done.stdout)["id"]
+    assert ids(served) == [job_id]
+    (served.folder / "part").touch()
+    assert served.run("dlq", "replay", job_id).stdout == f"{job_id} queued again (it was failed)\n"
+    wait_for(lambda: served.store.get([job_id])[0].state is JobState.SUCCEEDED, "it to be mended")
+    assert ids(served) == []
+    told = [event["kind"] for event in served.json("explain", job_id)["events"]]
+    assert [kind for kind in told if kind in {"began", "retried"}] == ["began", "retried", "began"]
+    assert served.stop_worker(worker) == 0
+
+
+def test_replaying_by_filter_asks_leaves_the_rest_and_keeps_what_is_no_job(served):
+    store = served.store
+    slow, crashed = lives.dead(store, "/a"), lives.dead(store, "/a", Reason.CRASHED)
+    store.bury([Burial("msg-1", "1", lives.TOPIC, "no path", (("a", "b"),), b"")])
+    asked = served.run("dlq", "replay", "--path", "/a")
+    assert asked.returncode == 2
+    assert "add --yes to retry" in only_line(asked.stderr)
+    tried = served.run("dlq", "replay", "--reason", "timeout", "--dry-run")
+    assert (tried.stdout, tried.stderr) == (
+        f"{slow} would be queued again (it is failed)\n",
+        "1 job would be queued again\n",
+    )
+    assert served.run("dlq", "replay", "--reason", "timeout", "--yes").stdout == "1 job queued again\n"
+    assert set(ids(served)) == {crashed, "msg-1"}
+    done = served.run("dlq", "replay", "--all", "--yes")
+    assert done.stdout == "1 job queued again\n"
+    assert "1 is left as it was: messages that are no jobs" in done.stderr
+    assert ids(served) == ["msg-1"]
+
+
+def measured(project, *arguments):
+    """The exit code, the output and the peak in kB of a command."""
+    # Linux hands the peak of a process on to what it starts, so a small one stands between this one and the command.
+    between = (
+        "import resource, subprocess, sys\n"
+        "code = subprocess.run(sys.argv[1:]).returncode\n"
+        "print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", between, *project.command(*arguments)],
+        cwd=project.folder,
+        env=project.environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+    code, peak = map(int, done.stderr.splitlines()[-1].split())
+    return code, done.stdout, peak
+
+
+def test_many_are_listed_and_replayed_in_little_memory_while_others_write(served):
+    lives.many_dead(served.store, MANY)
+    code, out, peak = measured(served, "dlq", "list", "--format", "json")
+    assert code == 0
+    assert len(json.loads(out)["dead_letters"]) == MANY
+    assert peak < 120_000, "kB"
+    replay = subprocess.Popen(
+        served.command("dlq", "replay", "--all", "--yes"),
+        cwd=served.folder,
+        env=served.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    waits = []
+    while replay.poll() is None:
+        began = time.monotonic()
+        lives.added(served.store)
+        waits.append(time.monotonic() - began)
+        time.sleep(0.02)
+    out, _ = replay.communicate()
+    assert out == f"{MANY:,} jobs queued again\n"
+    assert max(waits) < 5, "nobody waits for all of it"
+    assert served.store.counts()[JobState.FAILED] == 0
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_no_line_is_broken(idle, columns):
+    lives.dead(idle.store, "/" + "日本" * 60)
+    for arguments in (("dlq", "list", "--limit", "5"), ("status",)):
+        terminal = Terminal(idle.command(*arguments), idle.folder, idle.environment, columns=columns)
+        try:
+            assert terminal.wait() == 0  # a line that wraps is an error of the screen
+            assert "…" in terminal.screen.text
+        finally:
+            terminal.close()
+
+
+def test_status_counts_them_and_says_where_they_are(served):
+    assert served.json("status")["dead_letters"] == {"count": 0, "more": False}
+    lives.dead(served.store)
+    assert served.json("status")["dead_letters"] == {"count": 1, "more": False}
+    assert re.search(r"^dead letters +1; `pubsubctl dlq list` shows them$", served.run("status").stdout, re.MULTILINE)
+    lives.many_dead(served.store, 1100)
+    assert served.json("status")["dead_letters"] == {"count": 1000, "more": True}

@@ -1,0 +1,135 @@
+"""retry: what is queued again, what is refused, and what is asked first."""
+
+import json
+
+import lives
+import pytest
+from cli_project import only_line, wait_for
+from terminal import Terminal
+
+from pubsubctl.job import JobState, Reason
+from pubsubctl.store.base import EventKind
+
+
+def states(project, *job_ids):
+    return [str(job.state) for job in project.store.get(job_ids)]
+
+
+def test_a_failed_job_runs_again_under_its_id_and_then_succeeds(served):
+    worker = served.start_worker("-p", "1")
+    done = served.run("submit", "/broken", "--max-attempts", "1", "--wait", "--format", "jsonl")
+    job_id = json.loads(done.stdout)["id"]
+    assert states(served, job_id) == ["failed"]
+    (served.folder / "part").touch()
+    done = served.run("retry", job_id)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert only_line(done.stdout) == f"{job_id} queued again (it was failed)"
+    wait_for(lambda: states(served, job_id) == ["succeeded"], "its second attempt")
+    assert served.run("result", job_id).stdout == "mended"
+    (job,) = served.store.get([job_id])
+    assert job.attempt == 2
+    kinds = [event.kind for event in served.store.history(job_id)]
+    assert kinds.count(EventKind.RETRIED) == 1
+    assert served.stop_worker(worker) == 0
+
+
+def test_without_a_worker_it_says_when_they_are_published(idle):
+    job_id = lives.dead(idle.store)
+    done = idle.run("retry", job_id)
+    assert done.returncode == 0
+    assert done.stderr == ("no worker is running; they are published when one runs:\n  pubsubctl worker start APP\n")
+    assert states(idle, job_id) == ["queued"]
+
+
+def test_what_cannot_be_retried_is_refused_and_the_rest_is_not(idle):
+    waiting, dead, gone = lives.added(idle.store), lives.dead(idle.store), lives.added(idle.store)
+    idle.store.cancel([gone])
+    done = idle.run("retry", waiting, dead, gone, "--format", "jsonl")
+    assert done.returncode == 1
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"id": dead, "retried": True, "state_before": "failed"},
+        {"id": gone, "retried": True, "state_before": "cancelled"},
+    ]
+    last = done.stderr.splitlines()[-1]
+    assert last == f"pubsubctl: job {waiting} has not ended (queued); only a failed or cancelled job can be retried"
+    again = idle.run("retry", "nope")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert only_line(again.stderr).startswith("pubsubctl: no job 'nope' in the store")
+
+
+def test_a_job_that_succeeded_is_refused(project):
+    done = project.run("submit", "/", "--wait", "--format", "jsonl")
+    job_id = json.loads(done.stdout)["id"]
+    done = project.run("retry", job_id)
+    assert done.returncode == 1
+    assert only_line(done.stderr).endswith(f"job {job_id} has succeeded; only a failed or cancelled job can be retried")
+
+
+def test_a_message_that_is_no_job_is_refused_and_says_what_to_do(idle):
+    from pubsubctl.store.base import Burial
+
+    idle.store.bury([Burial("msg-1", "1", lives.TOPIC, "no path", (("a", "b"),), b"")])
+    done = idle.run("retry", "msg-1")
+    assert done.returncode == 1
+    assert "`pubsubctl dlq show msg-1` shows it" in only_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--batch"], ["queued", "queued", "queued"]),
+        (["--failed", "--batch"], ["queued", "queued", "cancelled"]),
+        (["--reason", "status", "--batch"], ["queued", "failed", "cancelled"]),
+    ],
+    ids=["batch", "failed", "reason"],
+)
+def test_of_a_batch(idle, options, expected):
+    batch_id = f"batch-{'-'.join(options)}"
+    answered, dead, gone, other = (
+        lives.added(idle.store, batch_id=name) for name in (batch_id, batch_id, batch_id, "other")
+    )
+    lives.failed(idle.store, answered, Reason.STATUS, status=404)
+    lives.failed(idle.store, dead, Reason.EXHAUSTED)
+    lives.failed(idle.store, other, Reason.EXHAUSTED)
+    idle.store.cancel([gone])
+    tried = idle.run("retry", *options, batch_id, "--dry-run")
+    assert tried.returncode == 0
+    assert tried.stdout.count("would be queued again") == expected.count("queued")
+    assert states(idle, answered, dead, gone) == ["failed", "failed", "cancelled"]
+    done = idle.run("retry", *options, batch_id)
+    assert done.returncode == 0, done.stderr
+    count = expected.count("queued")
+    assert only_line(done.stdout) == f"{count} job{'s' if count > 1 else ''} queued again"
+    assert states(idle, answered, dead, gone) == expected
+    assert states(idle, other) == ["failed"]
+
+
+def test_all_failed_ones_need_a_yes(served):
+    job_id = lives.dead(served.store)
+    done = served.run("retry", "--failed")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "add --yes to retry without being asked" in only_line(done.stderr)
+    assert states(served, job_id) == ["failed"]
+    assert served.json("retry", "--failed", "--yes") == [{"id": job_id, "retried": True, "state_before": "failed"}]
+    assert served.json("retry", "--failed", "--yes") == []
+
+
+@pytest.mark.parametrize(("answer", "state"), [(b"y\n", "queued"), (b"\n", "failed")], ids=["yes", "no"])
+def test_on_a_terminal_it_says_how_many_and_asks(served, answer, state):
+    job_id = lives.dead(served.store)
+    terminal = Terminal(served.command("retry", "--failed"), served.folder, served.environment, columns=80)
+    try:
+        terminal.read_until(lambda text: "1 job is queued again. Retry? [y/N]" in text)
+        terminal.type(answer)
+        assert terminal.wait() == (0 if state == "queued" else 1)
+    finally:
+        terminal.close()
+    assert states(served, job_id) == [state]
+
+
+def test_a_retry_of_what_another_has_retried_meanwhile_changes_nothing(idle):
+    job_id = lives.dead(idle.store)
+    idle.run("retry", job_id)
+    done = idle.run("retry", job_id)
+    assert done.returncode == 1
+    assert idle.store.get([job_id])[0].state is JobState.QUEUED

@@ -1,0 +1,124 @@
+"""Leases: what runs, or waits behind it, is nobody else's; what nobody runs any more is soon another's."""
+
+import os
+import signal
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+from project import HERE, Project, wait_for
+
+from pubsubctl import JobState
+from pubsubctl.client import SubmittedJob
+from pubsubctl.emulator import daemon
+
+LEASE_S = 10
+
+
+def deliveries(project: Project) -> int:
+    """How many messages the client's own log of a verbose worker says that it was sent."""
+    return project.log().count("received by subscriber callback")
+
+
+def until_running(job: SubmittedJob) -> None:
+    wait_for(lambda: job.state is JobState.RUNNING, what="the job runs")
+
+
+# It takes as long as leases that lapse would need to be noticed, and commits that take 5 s.
+def test_a_job_that_holds_the_gil_for_longer_than_its_lease_runs_once_and_so_does_what_waits_behind_it(project):
+    project.environment["PUBSUBCTL_FAULT"] = "committing:wait:5"
+    project.worker("-p", "1", "--prefetch", "4", "--verbose", ready=False)
+    with project.client() as client:
+        long = client.submit("GET", f"/holds-the-gil/{LEASE_S + 3}")
+        wait_for(lambda: bool(project.runs), what="the job runs")
+        behind = [client.submit("GET", f"/noop?n={n}") for n in range(2)]
+        for job in (long, *behind):
+            record = job.wait(60)
+            assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 1, 0)
+    assert sorted(project.runs) == sorted((job.id, 1) for job in (long, *behind))
+    assert deliveries(project) == 3, "the broker sent each message once"
+
+
+@pytest.mark.parametrize("broker_too", [False, True], ids=["the worker", "worker and broker"])
+def test_a_job_is_another_workers_soon_after_everything_was_killed(project, broker_too):
+    worker = project.worker("-p", "1")
+    with project.client() as client:
+        job = client.submit("GET", "/hangs-at-first")
+        wait_for(lambda: project.runs == [(job.id, 1)], what="the first attempt runs")
+        kill_with_children(worker.pid)
+        worker.wait()
+        killed_at = time.monotonic()
+        if broker_too:
+            kill_the_broker(project)
+            daemon.start(project.state)
+        project.worker("-p", "1")
+        record = job.wait(60)
+        took_s = time.monotonic() - killed_at
+    assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 2, 1)
+    assert project.runs == [(job.id, 1), (job.id, 2)]
+    assert took_s < 2.5 * LEASE_S
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+def test_the_client_keeps_leases_when_its_clock_is_moved(project, hours):
+    clock = clock_to_be_moved(project, of=("google", "concurrent"))
+    project.worker("-p", "1", "--verbose")
+    with project.client() as client:
+        job = client.submit("GET", f"/until{project.folder}/end")
+        until_running(job)
+        clock.write_text(str(hours * 3600))
+        moved_at = time.monotonic()
+        other = client.submit("GET", "/noop")
+        wait_for(lambda: time.monotonic() - moved_at > LEASE_S + 2, what="a lease that was not kept has lapsed")
+        assert deliveries(project) == 2
+        (project.folder / "end").touch()
+        for each in (job, other):
+            record = each.wait(20)
+            assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
+        assert client.submit("GET", "/noop").result(20).status == 200
+    assert len(project.runs) == 3
+
+
+def kill_with_children(pid: int) -> None:
+    children = [
+        int(child)
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    for each in (pid, *children):
+        os.kill(each, signal.SIGKILL)
+
+
+def kill_the_broker(project: Project) -> None:
+    running = daemon.find(project.state)
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    os.waitpid(running.pid, 0)  # this process started it
+
+
+def clock_to_be_moved(project: Project, *, of: tuple[str, ...]) -> Path:
+    """A file that says by how many seconds time.time() is wrong for the modules of these packages in workers."""
+    folder = project.folder / "clock"
+    folder.mkdir()
+    offset = folder / "offset"
+    offset.write_text("0")
+    (folder / "sitecustomize.py").write_text(
+        textwrap.dedent(f"""
+        import sys
+        import time
+
+        right = time.time
+
+        def moved():
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if not caller.startswith({of!r}):
+                return right()
+            with open({str(offset)!r}) as file:
+                return right() + float(file.read() or 0)
+
+        time.time = moved
+        """)
+    )
+    project.environment["PYTHONPATH"] = f"{folder}:{HERE}"
+    return offset

@@ -1,0 +1,238 @@
+"""Streams that die without a word, each in a way of its own, are followed by another that works."""
+
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud.pubsub_v1.subscriber._protocol import helper_threads, requests
+from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError
+from project import Project, wait_for
+from proxy import Proxy
+from pulling import Rig
+
+from pubsubctl import JobState
+from pubsubctl.emulator import daemon
+from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
+from pubsubctl.worker.presence import Presence
+from pubsubctl.worker.scheduler import EagerQueue
+from pubsubctl.worker.watchdog import Patience, jobs_wait
+
+HASTY = Patience(look_s=0.1, trouble_look_s=0.1, open_s=0.5, return_s=0.5, silent_s=0.5, most_silent_s=2.0, end_s=1.0)
+
+
+def jobs_always_wait(_: float) -> bool:
+    return True
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with EmbeddedBroker(tmp_path) as broker:
+        rig = Rig(broker.address, tmp_path)
+        yield rig
+        rig.close()
+
+
+@pytest.mark.parametrize("direction", [{}, {"to_broker": False}], ids=["both ways", "from the broker"])
+def test_a_connection_that_carries_nothing_any_more_is_replaced(tmp_path, direction):
+    with EmbeddedBroker(tmp_path) as broker, Proxy(broker.address) as proxy:
+        rig = Rig(broker.address, tmp_path, pull_at=proxy.address)
+        rig.pull(waiting=jobs_always_wait, patience=HASTY)
+        rig.publish(b"before")
+        rig.sink.next().ack()
+        proxy.stall(**direction)
+        rig.publish(b"after")
+        while (message := rig.sink.next(40)).data != b"after":  # the ack may have been lost on the way
+            message.ack()
+        message.ack()
+        rig.close()
+    assert len(rig.sink.streams) >= 2
+    assert rig.sink.abandoned[0] is rig.sink.streams[0]
+
+
+def test_a_broker_that_was_frozen_is_pulled_from_again(tmp_path):
+    project = Project(tmp_path)
+    project.setup()
+    running = daemon.find(project.state)
+    assert running is not None
+    rig = Rig(running.address, tmp_path)
+    try:
+        rig.pull(waiting=jobs_always_wait, patience=HASTY)
+        rig.publish(b"before")
+        rig.sink.next().ack()
+        os.kill(running.pid, signal.SIGSTOP)
+        wait_for(lambda: bool(rig.sink.abandoned), what="the silent stream is given up")
+        os.kill(running.pid, signal.SIGCONT)
+        rig.publish(b"after")
+        while (message := rig.sink.next(40)).data != b"after":
+            message.ack()
+    finally:
+        os.kill(running.pid, signal.SIGCONT)
+        rig.close()
+        project.close()
+
+
+def test_an_idle_stream_is_left_alone(rig):
+    asked: list[float] = []
+    rig.pull(waiting=lambda seconds: bool(asked.append(seconds)), patience=HASTY)
+    wait_for(lambda: len(asked) >= 3, what="the store was asked, again and again")
+    assert rig.meters.streams == 1
+    assert set(asked) == {0.5}
+
+
+def test_a_stream_that_may_not_bring_more_is_not_silent(rig):
+    asked: list[float] = []
+    rig.pull(hold=2, waiting=lambda seconds: not asked.append(seconds), patience=HASTY)
+    rig.publish(b"1", b"2", b"3")
+    held = [rig.sink.next(), rig.sink.next()]
+    # Whoever holds all that may be held asks nobody; the third comes by the same stream as soon as there is room.
+    threading.Event().wait(1.5 * HASTY.silent_s)
+    assert not asked
+    for message in held:
+        message.ack()
+    assert rig.sink.next().data == b"3"
+    assert rig.meters.streams == 1
+
+
+def test_a_stream_is_opened_anew_more_and_more_seldom_while_nothing_comes(rig):
+    asked: list[float] = []
+    rig.pull(waiting=lambda seconds: not asked.append(seconds), patience=HASTY)
+    wait_for(lambda: len(asked) >= 4, what="four streams were silent")
+    assert asked[:4] == [0.5, 1.0, 2.0, 2.0]
+
+
+def leaser_dies(manager: Any) -> None:
+    manager._leaser._stop_event.set()
+
+
+def dispatcher_dies(manager: Any) -> None:
+    manager._scheduler.queue.put(helper_threads.STOP)
+
+
+def heartbeater_dies(manager: Any) -> None:
+    manager._heartbeater._stop_event.set()
+
+
+def consumer_dies(manager: Any) -> None:
+    def fail(_: object) -> None:
+        raise SystemExit  # which threading says nothing about
+
+    manager._consumer._on_response = fail
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the very point
+@pytest.mark.parametrize("kill", [leaser_dies, dispatcher_dies, heartbeater_dies, consumer_dies])
+def test_a_stream_whose_thread_has_died_is_replaced(rig, kill: Callable[[Any], None]):
+    puller = rig.pull(patience=HASTY)
+    rig.publish(b"before")
+    rig.sink.next().ack()
+    kill(rig.manager(puller))
+    rig.publish(b"after")
+    wait_for(lambda: bool(rig.sink.abandoned), what="the stream is given up")
+    wait_for(lambda: rig.meters.streams == 2, what="there is another")
+    while (message := rig.sink.next()).data != b"after":
+        message.ack()
+
+
+def test_a_stream_that_does_not_end_is_left_behind(rig, caplog):
+    puller = rig.pull(patience=HASTY)
+    rig.publish(b"before")
+    rig.sink.next().ack()
+    manager, hang = rig.manager(puller), threading.Event()
+    manager.leaser.stop = hang.wait
+    heartbeater_dies(manager)
+    try:
+        wait_for(lambda: rig.meters.streams == 2, what="another stream is open")
+        rig.publish(b"after")
+        assert rig.sink.next().data == b"after"
+    finally:
+        hang.set()
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "the stream from the broker has ended, another is opened: the client's heartbeater has died"
+    ]
+
+
+def test_a_stream_that_the_client_does_not_open_again_is_replaced(tmp_path):
+    with EmbeddedBroker(tmp_path) as broker:
+        host, _, port = broker.address.rpartition(":")
+        rig = Rig(broker.address, tmp_path)
+        puller = rig.pull(patience=HASTY)
+        rig.publish(b"before")
+        rig.sink.next().ack()
+        turn = threading.Lock()  # what the client waits for before it opens a stream again: by the clock, for hours
+        turn.acquire()
+        rig.manager(puller)._rpc._reopen_throttle = turn
+    with EmbeddedBroker(tmp_path, host=host, port=int(port)):
+        rig.publish(b"after")
+        while (message := rig.sink.next(40)).data != b"after":
+            message.ack()
+        turn.release()
+        rig.close()
+
+
+def test_a_stream_that_cannot_extend_leases_ends_and_another_is_opened_when_the_broker_is_back(tmp_path, caplog):
+    with EmbeddedBroker(tmp_path) as broker:
+        host, _, port = broker.address.rpartition(":")
+        rig = Rig(broker.address, tmp_path)
+        rig.pull(patience=Patience(look_s=0.1, trouble_look_s=0.1, end_s=1.0, tries_s=1.0))
+        rig.publish(b"running")
+        message = rig.sink.next()
+    message.ack()
+    wait_for(lambda: bool(rig.sink.abandoned), what="the client gives the stream up", timeout_s=30)
+    with EmbeddedBroker(tmp_path, host=host, port=int(port)):
+        assert rig.sink.next(40).data == b"running"
+        wait_for(lambda: "the broker is back" in caplog.text, what="that is told")
+        rig.close()
+    ours = [record.message for record in caplog.records if record.name == "pubsubctl.worker"]
+    assert len(ours) == 2, ours
+
+
+def test_whoever_waits_for_the_answer_to_an_ack_of_a_dead_stream_is_told():
+    answer: Future[Any] = Future()
+    late: Future[Any] = Future()
+    acks = EagerQueue()
+    acks.put(requests.AckRequest("1", 0, 0.0, "", answer))
+    acks.put(helper_threads.STOP)
+    acks.die()
+    acks.put(requests.AckRequest("2", 0, 0.0, "", late))
+    for future in (answer, late):
+        with pytest.raises(AcknowledgeError):
+            future.result(timeout=0)
+    assert acks.get() == helper_threads.STOP
+    with pytest.raises(queue.Empty):
+        acks.get(block=False)
+
+
+def test_only_published_jobs_of_the_topic_that_are_due_make_a_silence_suspicious(project):
+    with project.client() as client:
+        ask = jobs_wait(client.store, project.settings.topic_path)
+        assert not ask(0.0)
+        client.submit("GET", "/noop", delay=3600)
+        assert not ask(0.0)
+        job = client.submit("GET", "/noop")
+        assert ask(0.0)
+        assert not ask(3600.0)
+        assert not jobs_wait(client.store, project.settings.dead_letter_topic_path)(0.0)
+        job.cancel()
+        assert job.state is JobState.CANCELLED
+        assert not ask(0.0)
+
+
+def test_what_several_miss_is_told_once_and_again_when_the_last_has_found_it(caplog):
+    caplog.set_level("WARNING")
+    store = Presence("the store is back")
+    store.missed_by("recorder", "the store is away")
+    store.missed_by("keeper", "leases cannot be renewed")
+    store.missed_by("recorder", "the store is still away")
+    assert store.trouble == "the store is away"
+    store.found_by("recorder")
+    assert store.trouble == "leases cannot be renewed"
+    store.found_by("keeper")
+    store.found_by("keeper")
+    assert store.trouble is None
+    assert [record.message for record in caplog.records] == ["the store is away", "the store is back"]
