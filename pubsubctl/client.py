@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from pubsubctl import names, wire
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.publish import Outgoing, Publisher, in_calls
+from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
 from pubsubctl.errors import (
     BrokerError,
     BrokerUnreachable,
@@ -347,16 +347,13 @@ class Client:
     def _publish(self, publisher: Publisher, fresh: Sequence[tuple[Added, Outgoing]]) -> None:
         """Publish call by call, so that what was taken, what was not and what is in doubt are told apart."""
         left = [job for job, _ in fresh]
+        refusal: BrokerError | None = None
         try:
-            for part in in_calls([message for _, message in fresh]):
-                message_ids = publisher.publish(part)
-                sent(message_ids)
+            for answers in publisher.publish_each([message for _, message in fresh]):
+                sent([answer.message_id for answer in answers if isinstance(answer, Taken)])
                 point("published")
-                taken, left = left[: len(part)], left[len(part) :]
-                self.store.published(
-                    Published(job.job_id, message_id, job.attempt)
-                    for job, message_id in zip(taken, message_ids, strict=True)
-                )
+                asked, left = left[: len(answers)], left[len(answers) :]
+                refusal = self._note(asked, answers) or refusal
                 point("noted")
         except BrokerError as error:
             self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
@@ -367,6 +364,20 @@ class Client:
                 f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "
                 f"and a worker publishes {'it' if one else 'them'} once the broker is back"
             ) from error
+        if refusal is not None:
+            raise refusal
+
+    def _note(self, asked: Sequence[Added], answers: Sequence[Taken | Rejected]) -> BrokerError | None:
+        """Note what the broker has and what it refused; returns why, if it refused any."""
+        pairs = list(zip(asked, answers, strict=True))
+        self.store.published(
+            Published(job.job_id, answer.message_id, job.attempt) for job, answer in pairs if isinstance(answer, Taken)
+        )
+        rejected = [(job, answer.error) for job, answer in pairs if isinstance(answer, Rejected)]
+        if not rejected:
+            return None
+        self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job, error in rejected)
+        return rejected[-1][1]
 
     def _check_key(self, submission: Submission, job_id: str) -> None:
         """Refuse a key that is known with another request."""

@@ -276,7 +276,7 @@ class Burial:
         topic: where its dead letter is mirrored from, as of any job.
         headers: the message's attributes.
         body: its data.
-        reason: ``MALFORMED`` or ``FORGOTTEN``.
+        reason: ``MALFORMED``, ``FORGOTTEN`` or ``DEAD_LETTERED``.
     """
 
     job_id: str
@@ -293,6 +293,7 @@ class Returned:
     """A message of a job that the broker itself has dead-lettered: it will never be delivered again.
 
     Attributes:
+        message_id: the message that the job waited for, where it waited for one; else the one on the dead-letter topic.
         error: why, one line for people.
     """
 
@@ -461,7 +462,11 @@ class Store(ABC):
 
     @abstractmethod
     def bury(self, burials: Sequence[Burial]) -> None:
-        """Keep messages that are no jobs; one that is known already is left as it is."""
+        """Keep messages that are no jobs.
+
+        One that is known already is left as it is, unless it was buried and is asked for again: then it has failed once
+        more.
+        """
 
     @abstractmethod
     def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:

@@ -11,10 +11,12 @@ from pubsubctl.errors import ApplicationError, BrokerError
 from pubsubctl.store.base import Store
 from pubsubctl.tracing.attempts import attempts
 from pubsubctl.worker.condition import Pulse
+from pubsubctl.worker.credence import Credence
 from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.keeper import Keeper
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.notices import Notice, Notices, What
+from pubsubctl.worker.outcome import max_crashes
 from pubsubctl.worker.output import LogLines, write_through
 from pubsubctl.worker.plan import Plan
 from pubsubctl.worker.pool import Pool
@@ -104,6 +106,7 @@ class Assembly:
         if self._reloader is not None:
             self._reloader.attach(self._pool)
         self._pulse = Pulse()
+        self._keeper = self._make_keeper()
         self._puller = self._make_puller()
         self.parts = self._make_parts()
 
@@ -118,7 +121,7 @@ class Assembly:
             execution=self._execution,
             pool=self._pool,
             recorder=self._recorder,
-            keeper=self._make_keeper(),
+            keeper=self._keeper,
             puller=self._puller,
             lookouts=(),
             sweepers=(self._sweeper, Reconciler(self._store, self._connection, self._settings)),
@@ -133,6 +136,8 @@ class Assembly:
             Publisher(self._connection, settings.dead_letter_topic_path),
             topic=settings.topic_path,
             result_ttl_s=settings.result_ttl,
+            max_crashes=max_crashes(settings.retry_on),
+            believed=Credence(lambda: self._keeper.renewed_at, settings.lease / 3).holds,
         )
 
     def _make_execution(self) -> Execution:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from pubsubctl import wire
+from pubsubctl.broker.deadletter import buried_id
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.job import Reason
 from pubsubctl.store.base import Burial, Claim
@@ -92,7 +93,7 @@ class Delivery:
         """What is kept of it if it is no job, or not any more."""
         message = self.message
         return Burial(
-            job_id=self.job_id or f"msg-{message.message_id}",
+            job_id=self.job_id or buried_id(message.attributes, message.message_id, store_id=terms.store_id),
             message_id=message.message_id,
             topic=terms.topic,
             error=error,

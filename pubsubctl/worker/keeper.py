@@ -56,6 +56,11 @@ class Keeper:
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
+    @property
+    def renewed_at(self) -> float:
+        """When all leases were renewed last, by the clock."""
+        return self._renewed_at
+
     def start(self) -> None:
         """Begin, with a first heartbeat that makes the worker known.
 

@@ -101,9 +101,7 @@ class Pool:
         self._pace = Pace()
         self._respawn = Respawn(processes)
         self._stopping = False
-        self._switchboard = Switchboard(
-            on_readable=self._read, on_writable=self._write, on_printed=self._hear_output
-        )
+        self._switchboard = Switchboard(on_readable=self._read, on_writable=self._write, on_printed=self._hear_output)
         self._thread = threading.Thread(target=self._loop, name="pool", daemon=True)
 
     def start(self) -> None:

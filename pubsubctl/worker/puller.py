@@ -20,7 +20,7 @@ from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
 from pubsubctl.worker.scheduler import DirectScheduler
-from pubsubctl.worker.stream import Stream, flow_control
+from pubsubctl.worker.stream import Stream, connect, flow_control
 from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
@@ -135,12 +135,12 @@ class Puller:
     def _pull(self) -> BaseException | None:
         """Keep one stream open until it ends; returns why, None if we ended it."""
         scheduler = DirectScheduler(self._stream_ended)
-        stream = None
+        client, stream = None, None
         try:
             client = self._connection.streaming()
+            connect(client, self._stop)
             with self._lock:
                 if self._stop.is_set():
-                    client.close()
                     return None
                 stream = self._stream = Stream(
                     client,
@@ -159,6 +159,8 @@ class Puller:
                 self._stream = None
             if stream is not None:
                 stream.close()
+            elif client is not None:
+                client.close()
         return None
 
     def _follow(self, stream: Stream) -> None:

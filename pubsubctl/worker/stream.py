@@ -1,11 +1,13 @@
 """One stream from the broker: google-cloud-pubsub's subscriber, opened as a worker needs it."""
 
 import math
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import grpc
 from google.api_core import exceptions, retry
 from google.api_core.timeout import ConstantTimeout
 from google.cloud.pubsub_v1.types import FlowControl
@@ -14,6 +16,8 @@ from pubsubctl.worker.delivery import Message
 from pubsubctl.worker.scheduler import DirectScheduler
 
 _MOST_BYTES = 256 * 1024 * 1024
+_CONNECT_S, _LOOK_S = 10.0, 0.2
+_CLOSE_S = 0.5
 _UNARY = ("acknowledge", "modify_ack_deadline")
 _TRY_S = 10.0
 _LONGEST_PAUSE_S = 2.0
@@ -35,6 +39,34 @@ def flow_control(*, hold: int, lease_s: int) -> FlowControl:
         min_duration_per_lease_extension=lease_s,
         max_duration_per_lease_extension=lease_s,
     )
+
+
+def connect(client: Any, given_up: threading.Event) -> None:
+    """Wait until a subscriber has its connection.
+
+    A stream that is asked for before is refused at once, and again each time that the client opens it anew, which it
+    may five times in ten seconds: a broker that has just come back would be waited for so long.
+
+    Args:
+        client: a subscriber of its own.
+        given_up: set when there is no use for it any more.
+
+    Raises:
+        ServiceUnavailable: it has none after ``_CONNECT_S``.
+    """
+    ready = grpc.channel_ready_future(client.transport.grpc_channel)
+    deadline = time.monotonic() + _CONNECT_S
+    try:
+        while not given_up.is_set():
+            try:
+                ready.result(timeout=_LOOK_S)
+            except grpc.FutureTimeoutError:
+                if time.monotonic() > deadline:
+                    raise exceptions.ServiceUnavailable(f"no connection within {_CONNECT_S:g} s") from None
+            else:
+                return
+    finally:
+        ready.cancel()
 
 
 class Stream:
@@ -94,7 +126,10 @@ class Stream:
             self.scheduler.shutdown()
         for call in self._calls:
             call.close()
-        self._client.close()
+        # Which waits for the client's callbacks, and one of those may wait for its turn to open the stream again.
+        closing = threading.Thread(target=self._client.close, name="closing-stream", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_S)
         self.scheduler.queue.die()
 
 

@@ -47,6 +47,7 @@ class Sweeper:
         requests: publishes to ``topic``, whose jobs are looked for.
         dead_letters: publishes to the dead-letter topic.
         max_crashes: attempts that may end without a record before their job is given up.
+        believed: whether leases that have run out can be acted on now; see ``Credence``.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
 
@@ -59,12 +60,14 @@ class Sweeper:
         topic: str,
         result_ttl_s: float,
         max_crashes: int = MAX_CRASHES,
+        believed: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._clock = clock
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
+        self._believed = believed
         self._result_ttl_s = result_ttl_s
         self._purged_at = -math.inf
         self._wake = threading.Event()
@@ -190,15 +193,19 @@ class Sweeper:
                 return
             self._wake.clear()
             try:
-                while self.sweep() and self._taking.there_is_more and not self._closed:
-                    pass
-                self._purge()
-                self._troubles.over(_STORE)
+                if self._believed():
+                    self._sweep_all()
             except PubsubctlError as error:
                 self._troubles.began(_STORE, error)
             if last:
                 return
             self._wake.wait(_PERIOD_S)
+
+    def _sweep_all(self) -> None:
+        while self.sweep() and self._taking.there_is_more and not self._closed:
+            pass
+        self._purge()
+        self._troubles.over(_STORE)
 
 
 def _of(job: Job) -> dict[str, object]:

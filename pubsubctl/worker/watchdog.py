@@ -56,7 +56,7 @@ class Patience:
     return_s: float = 2.0
     silent_s: float = 60.0
     most_silent_s: float = 960.0
-    end_s: float = 5.0
+    end_s: float = 3.0
     tries_s: float = 60.0
 
 

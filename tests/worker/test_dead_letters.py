@@ -13,7 +13,7 @@ from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job
-from pubsubctl.store.base import PUBLISH_GRACE_S, Burial, DueKind
+from pubsubctl.store.base import PUBLISH_GRACE_S, Burial, DueKind, EventKind
 
 DELIVERIES = 5
 
@@ -200,3 +200,20 @@ def test_what_comes_too_late_is_kept_and_runs_when_it_is_tried_again(project):
         retry(client, "late")
         project.worker()
         assert client.job("late").result(30).body == b"body"
+
+
+def test_a_malformed_message_that_is_tried_again_in_vain_runs_nothing_and_ends(project):
+    with project.client() as client:
+        project.worker()
+        job_id = f"msg-{publish(project, Outgoing(b'body', {'any': 'thing'}))}"
+        until(client, job_id, JobState.FAILED)
+        retry(client, job_id)
+        wait_for(lambda: times_mirrored(client, job_id) == 2, what=f"mirrored again: {client.get(job_id)} {client.store.history(job_id)} {project.log()}", timeout_s=8)
+        job = client.get(job_id)
+        assert (job.state, job.reason) == (JobState.FAILED, "malformed")
+        assert mirrors(project, 2) == {job_id: 2}
+    assert project.runs == []
+
+
+def times_mirrored(client: Client, job_id: str) -> int:
+    return [event.kind for event in client.store.history(job_id)].count(EventKind.MIRRORED)
