@@ -81,10 +81,12 @@ def start(
     """
     limits = _limits(max_jobs, max_idle_time, burst=burst)
     from pubsubctl.render.ready import Ready, show
-    from pubsubctl.render.worker import log_to_stderr
+    from pubsubctl.render.worker import label, log_to_stderr
     from pubsubctl.worker.run import Worker
 
-    log_to_stderr(verbose=verbose)
+    # Traces belong to a project only in the cloud.
+    traced = settings.project if settings.broker == "cloud" else None
+    log_to_stderr(verbose=verbose, log_format=settings.log_format, project=traced)
     began = time.monotonic()
 
     def ready(at: "Started") -> None:
@@ -101,7 +103,9 @@ def start(
             )
         )
 
-    Worker(settings, target, limits=limits, reload=reload).run(ready)
+    runner = Worker(settings, target, limits=limits, reload=reload)
+    label(worker=runner.id)
+    runner.run(ready)
 
 
 def _limits(max_jobs: int | None, max_idle_time: str | None, *, burst: bool) -> "Limits":

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.broker.publish import Publisher
@@ -31,6 +31,9 @@ from pubsubctl.worker.stopping import StopConditions
 from pubsubctl.worker.sweeper import Sweeper
 from pubsubctl.worker.watchdog import jobs_wait
 
+if TYPE_CHECKING:
+    from pubsubctl.worker.health import Server
+
 
 class Part(Protocol):
     """Something that runs beside the others, in threads of its own."""
@@ -52,6 +55,7 @@ class Parts:
         lookouts: parts that live from the first moment to the last, such as the health server.
         sweepers: parts that publish, or read back, what no delivery brings.
         deciders: parts that end or change the worker; they end before all else.
+        host_port: where health and metrics are served, if they are.
     """
 
     loaded: threading.Event
@@ -65,6 +69,7 @@ class Parts:
     lookouts: tuple[Part, ...]
     sweepers: tuple[Part, ...]
     deciders: tuple[Part, ...]
+    host_port: str | None = None
 
     def begin(self) -> None:
         """Start the children, and what is needed before they can run jobs."""
@@ -96,6 +101,7 @@ class Assembly:
         self._notices = notices
         self._meters = Meters()
         self._loaded = threading.Event()
+        self._draining = threading.Event()
         self._reloader = Reloader(watched_folders(plan.app)) if plan.reload else None
         self._presence = Presence("the store is back")
         self._recorder = Recorder(store, self._meters, presence=self._presence)
@@ -114,19 +120,39 @@ class Assembly:
         deciders: list[Part] = [] if self._reloader is None else [self._reloader]
         if self._plan.limits:
             deciders.append(StopConditions(self._plan.limits, self._work(), self._enough))
+        health = self._make_health()
         return Parts(
             loaded=self._loaded,
-            draining=threading.Event(),
+            draining=self._draining,
             meters=self._meters,
             execution=self._execution,
             pool=self._pool,
             recorder=self._recorder,
             keeper=self._keeper,
             puller=self._puller,
-            lookouts=(),
+            lookouts=(health,) if health else (),
             sweepers=(self._sweeper, Reconciler(self._store, self._connection, self._settings)),
             deciders=tuple(deciders),
+            host_port=health.address if health else None,
         )
+
+    def _make_health(self) -> "Server | None":
+        if self._settings.host_port is None:
+            return None
+        from pubsubctl.worker import health, lookout  # Flask and waitress, only for who asks
+
+        seen = lookout.Parts(
+            loaded=self._loaded.is_set,
+            draining=self._draining.is_set,
+            busy=lambda: self._execution.busy,
+            held=lambda: self._puller.held,
+            stream_trouble=lambda: self._puller.trouble,
+            store_trouble=lambda: self._presence.trouble,
+            writing_since=lambda: self._recorder.writing_since,
+            keeper=self._pulse,
+        )
+        view = lookout.view_of(self._plan.info(), self._store, self._meters, seen)
+        return health.Server(view, self._settings.host_port)
 
     def _make_sweeper(self) -> Sweeper:
         settings = self._settings

@@ -265,6 +265,8 @@ class Pool:
             while frames := child.receive():
                 for frame in frames:
                     child.printed.note(reports.printed(frame))
+                    if child.printed.is_behind:  # what a job printed is heard before its end, while it is known to run
+                        self._hear_output(child)
                     self._heard(child, reports.read(frame))
         except reports.NONSENSE as error:
             _log.error("child %d speaks nonsense and is killed: %r", child.pid, error)

@@ -45,6 +45,11 @@ class Printed:
         """The child says how much it has printed itself."""
         self._own = max(own, self._own)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether more was printed than has been read."""
+        return self._own > self._tail.total
+
     def settle(self) -> None:
         """No task runs, so that what the child has said last is all that it has printed itself."""
         self._besides = max(self._besides, self._tail.total - self._own)

@@ -92,6 +92,13 @@ class Puller:
         """Why nothing can be pulled now, one line; None while a stream is open, or has just been asked for."""
         return self._reach.trouble
 
+    @property
+    def held(self) -> int:
+        """How many messages are leased now."""
+        stream = self._stream
+        leaser = None if stream is None else stream.manager.leaser
+        return 0 if leaser is None else int(leaser.message_count)
+
     def start(self) -> None:
         """Begin pulling."""
         self._thread.start()

@@ -47,6 +47,9 @@ class Started:
 class Worker:
     """One parent with its children. ``run`` blocks the main thread until the worker has ended.
 
+    Attributes:
+        id: unique for each start of a worker.
+
     Args:
         app: overrules the settings' application.
         limits: when it ends by itself.
@@ -59,7 +62,7 @@ class Worker:
     ) -> None:
         self._settings = settings
         self._app = application.target(app or settings.app)
-        self._id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._limits = limits or Limits()
         self._reload = reload
         self._notices = Notices()
@@ -87,11 +90,11 @@ class Worker:
             connection = resources.enter_context(Connection(self._settings))
             connection.check()
             parts = Assembly(self._plan(connection), store, connection, self._notices).parts
-            drain = Drain(parts, self._notices, store, self._id, timeout_s=self._settings.drain_timeout)
+            drain = Drain(parts, self._notices, store, self.id, timeout_s=self._settings.drain_timeout)
             with heard(self._notices), thread_failures(self._notices):
                 end = Notice(What.FAILED, "a fault")
                 try:
-                    end = self._serve(parts, lambda: on_started(self._started(connection)))
+                    end = self._serve(parts, lambda: on_started(self._started(connection, parts.host_port)))
                 finally:
                     try:
                         drain.run(end, serving=self._serving)
@@ -128,14 +131,14 @@ class Worker:
         return Plan(
             settings=self._settings,
             app=self._app,
-            worker_id=self._id,
+            worker_id=self.id,
             limits=self._limits,
             reload=self._reload,
             nack_pause_s=self._nack_pause(connection),
         )
 
-    def _started(self, connection: Connection) -> Started:
-        return Started(self._id, self._app, connection.address.kind, connection.address.place, None)
+    def _started(self, connection: Connection, host_port: str | None) -> Started:
+        return Started(self.id, self._app, connection.address.kind, connection.address.place, host_port)
 
     def _nack_pause(self, connection: Connection) -> float:
         """How long what is not for us is kept before a nack: not at all where the subscription backs off itself.

@@ -86,5 +86,6 @@ def test_crashes_are_counted_one_for_each_lease_that_ran_out(standing, claim, no
     ran_out = before.state is JobState.RUNNING and (before.lease_until or 0.0) <= now
     assert standing.crashes == before.crashes + ran_out
     assert (standing.state is JobState.FAILED) == (
-        before.state is JobState.FAILED or (ran_out and standing.crashes - standing.forgiven_crashes >= claim.max_crashes)
+        before.state is JobState.FAILED
+        or (ran_out and standing.crashes - standing.forgiven_crashes >= claim.max_crashes)
     )
