@@ -52,6 +52,36 @@ DEAD = frozenset(Reason) - {Reason.STATUS}
 """Reasons of a failed job that make it a dead letter: it was given up on. An answer that is no success is an answer."""
 
 
+OF_THE_WAY = frozenset(
+    {
+        "baggage",
+        "date",
+        "idempotency-key",
+        "traceparent",
+        "tracestate",
+        "user-agent",
+        "x-amzn-trace-id",
+        "x-cloud-trace-context",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+"""Header fields that tell how a request came, and not what it asks for."""
+
+
+def difference(first: Request, second: Request) -> str | None:
+    """What two requests of one idempotency key differ in, or None: which way they came makes no difference.
+
+    Returns:
+        Words for it: ``method``, ``path``, ``body``, ``'accept' header``.
+    """
+    for name in ("method", "path", "body"):
+        if getattr(first, name) != getattr(second, name):
+            return name
+    others = sorted({name for name, _ in set(first.headers) ^ set(second.headers)} - OF_THE_WAY)
+    return f"{others[0]!r} header" if others else None
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job as it is submitted.

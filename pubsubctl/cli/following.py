@@ -4,13 +4,14 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 
 from pubsubctl.broker.connection import Address, answers
 from pubsubctl.job import FINISHED, Job, JobState
 from pubsubctl.render.batch import BatchView
 from pubsubctl.render.job import first_at_work
-from pubsubctl.store.base import Store, WorkerInfo
+from pubsubctl.store.base import LEASE_GRACE_S, Store, WorkerInfo
 
 ALIVE_S = 60.0
 """How long after its last heartbeat a worker is taken to live."""
@@ -39,14 +40,22 @@ def _is_there(pid: int) -> bool:
 
 
 class Surroundings:
-    """What jobs need to go on: a broker and a worker. Looked at now and then, not at every frame."""
+    """What jobs need to go on: a broker and a worker. Looked at now and then, not at every frame.
 
-    def __init__(self, store: Store, address: Address | None) -> None:
+    Args:
+        store: where workers give their signs of life.
+        address: the broker's; None where none is known.
+        lease_s: how long a job stays with a worker that gives none.
+    """
+
+    def __init__(self, store: Store, address: Address | None, lease_s: float = ALIVE_S) -> None:
         self._store = store
         self._address = address
+        self._lease_s = lease_s
         self._ahead_s = store.now() - time.time()
         self._checked_at = float("-inf")
         self._notices: tuple[str, ...] = ()
+        self._gone: Mapping[str, WorkerInfo] = {}
         self._slots = 0
 
     def now(self) -> float:
@@ -57,6 +66,16 @@ class Surroundings:
         """What is missing, a line each."""
         self._refresh()
         return self._notices
+
+    def notices_of(self, job: Job) -> tuple[str, ...]:
+        """The same, and what keeps this job from going on."""
+        self._refresh()
+        worker = self._gone.get(job.worker or "") if job.state is JobState.RUNNING else None
+        if worker is None or worker.seen_at is None:
+            return self._notices
+        again = worker.seen_at + self._lease_s + LEASE_GRACE_S
+        when = f"by {_clock(again)}" if again > self.now() else "as soon as a worker looks"
+        return (f"its worker is gone since {_clock(worker.seen_at)}; it begins again {when}", *self._notices)
 
     def slots(self) -> int:
         """How many jobs can run at once, on all workers that live."""
@@ -72,10 +91,16 @@ class Surroundings:
         if self._address is not None and not answers(self._address, timeout_s=0.3):
             yield f"no broker answers at {self._address.place}; still waiting: results are in the store"
         now = self.now()
-        living = [worker for worker in self._store.workers() if alive(worker, now)]
+        workers = self._store.workers()
+        living = [worker for worker in workers if alive(worker, now, self._lease_s)]
+        self._gone = {worker.id: worker for worker in workers if worker not in living}
         self._slots = sum(worker.slots for worker in living)
         if not living:
             yield "no worker is running; start one with `pubsubctl worker start APP`"
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
 
 
 class Pace:

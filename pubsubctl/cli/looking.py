@@ -67,9 +67,9 @@ def subject(store: Store, settings: Settings, what: str | None) -> Subject:
     if what is None:
         return _Everything(store, settings, address)
     if store.get([what])[0] is not None:
-        return _Job(store, what, address)
+        return _Job(store, what, Surroundings(store, address, settings.lease))
     if any(store.counts(what).values()):
-        return _Batch(store, what, address)
+        return _Batch(store, what, Surroundings(store, address, settings.lease))
     raise JobNotFound(f"no job or batch {what!r} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
 
 
@@ -154,10 +154,10 @@ def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> 
 
 
 class _Job(Subject):
-    def __init__(self, store: Store, job_id: str, address: Address | None) -> None:
+    def __init__(self, store: Store, job_id: str, surroundings: Surroundings) -> None:
         self._store = store
         self._job_id = job_id
-        self._surroundings = Surroundings(store, address)
+        self._surroundings = surroundings
 
     def show(self, form: Format) -> None:
         jobs.show(self._view().job, form)
@@ -171,8 +171,8 @@ class _Job(Subject):
 
 
 class _Batch(Subject):
-    def __init__(self, store: Store, batch_id: str, address: Address | None) -> None:
-        self._batch = Batch(store, batch_id, Surroundings(store, address), submitting=False)
+    def __init__(self, store: Store, batch_id: str, surroundings: Surroundings) -> None:
+        self._batch = Batch(store, batch_id, surroundings, submitting=False)
 
     def show(self, form: Format) -> None:
         view = self._view()

@@ -82,7 +82,7 @@ _EachAs = Annotated[
 _From = Annotated[
     str | None, typer.Option("--from", metavar="FILE.jsonl|-", show_default=False, help="One job for each line.")
 ]
-_Count = Annotated[int, typer.Option(min=1, help="Submit it as often as this.")]
+_Count = Annotated[int, typer.Option(min=1, metavar="N", help="Submit it as often as this.")]
 _Delay = Annotated[
     str | None, typer.Option(metavar="DURATION", show_default=False, help="Not before so long from now.")
 ]
@@ -93,7 +93,9 @@ _OrderingKey = Annotated[str, typer.Option(metavar="KEY", show_default=False, he
 _JobTimeout = Annotated[
     str | None, typer.Option(metavar="DURATION", show_default=False, help="Longest for an attempt.")
 ]
-_MaxAttempts = Annotated[int | None, typer.Option(min=1, show_default=False, help="Failures that it is allowed.")]
+_MaxAttempts = Annotated[
+    int | None, typer.Option(min=1, metavar="N", show_default=False, help="Failures that it is allowed.")
+]
 _Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait for the result; Ctrl-C leaves the jobs running.")]
 _WaitTimeout = Annotated[str | None, typer.Option(metavar="DURATION", show_default=False, help="Longest to wait.")]
 _Output = Annotated[

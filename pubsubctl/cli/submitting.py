@@ -68,7 +68,7 @@ def _one(client: Client, coming: Source, patience: Patience, form: Format, outpu
         submitted = list(client.submit_many(coming, batch_id=batch_id))
     job_id = submitted[0].id
     with coming_back("the job goes on", f"pubsubctl status {job_id} --watch", f"pubsubctl result {job_id}"):
-        surroundings = Surroundings(client.store, client.connection.address)
+        surroundings = Surroundings(client.store, client.connection.address, client.settings.lease)
         job = wait_for_job(client.store, job_id, surroundings, patience)
     _show_ended(client, job, form, output)
     if job.state is not JobState.SUCCEEDED:
@@ -97,7 +97,7 @@ class _Many:
         self._form = form
         self._batch_id = names.new_batch_id()
         self._endings = Endings(client.store) if form is Format.JSONL else None
-        surroundings = Surroundings(client.store, client.connection.address)
+        surroundings = Surroundings(client.store, client.connection.address, client.settings.lease)
         self._batch = Batch(client.store, self._batch_id, surroundings, submitting=True)
         self._submitted = 0
 

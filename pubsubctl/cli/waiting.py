@@ -128,7 +128,7 @@ def look_at_job(store: Store, job_id: str, surroundings: Surroundings) -> JobVie
     found = store.get([job_id])[0]
     if found is None:
         raise JobNotFound(f"no job {job_id!r} in the store; `pubsubctl status` lists the latest ones")
-    return JobView(found, surroundings.now(), () if found.finished else surroundings.notices())
+    return JobView(found, surroundings.now(), () if found.finished else surroundings.notices_of(found))
 
 
 def patiently(look: Callable[[], Found], display: Display) -> Found:

@@ -40,16 +40,7 @@ def worker() -> None:
 
 
 @app.command(
-    epilog="""Examples:
-
-\b
-  pubsubctl worker start app:app --processes 4 --job-timeout 10m
-  pubsubctl worker start 'app:create_app()' --reload
-  pubsubctl worker start --burst                  run what is there, then stop
-  pubsubctl worker start --drain-timeout 8        for `docker stop`, which kills after 10 s
-
-A DURATION is a number of seconds, or 90s, 10m, 2h, 7d.
-SIGTERM and Ctrl-C drain: running jobs may end. A second signal stops them, and gives them back.""",
+    epilog="Example: pubsubctl worker start app:app --processes 4 --job-timeout 10m",
 )
 @with_settings(
     "processes",
@@ -75,9 +66,11 @@ def start(
     reload: _Reload = False,
     verbose: _Verbose = False,
 ) -> None:
-    """Run jobs with APP until Ctrl-C or SIGTERM.
+    """Run jobs with APP until Ctrl-C or SIGTERM, which drain: what runs may end.
 
-    Without APP: what the settings say, FLASK_APP, app.py, wsgi.py.
+    A second signal stops what runs and gives it back. `docker stop` kills after 10 s: use --drain-timeout 8 there.
+
+    Without APP: what the settings say, FLASK_APP, app.py, wsgi.py. A DURATION is in seconds, or 90s, 10m, 2h, 7d.
     """
     limits = _limits(max_jobs, max_idle_time, burst=burst)
     from pubsubctl.render.ready import Ready, show

@@ -22,6 +22,16 @@ def seconds(value: float) -> str:
     return f"{whole // _DAY} d {whole % _DAY // _HOUR:02} h"
 
 
+def took(value: float) -> str:
+    """A duration that was measured, in milliseconds where it is under a second."""
+    return f"{max(0.0, value) * 1000:.0f} ms" if round(value, 3) < 1 else seconds(value)
+
+
+def limit(value: float) -> str:
+    """A duration that somebody has set: as it was set, up to a minute."""
+    return f"{value:g} s" if value < _MINUTE else seconds(value)
+
+
 def size(count: int) -> str:
     """A number of bytes, in powers of a thousand."""
     if count < _KILO:

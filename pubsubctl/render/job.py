@@ -66,7 +66,7 @@ class JobView:
 
     def _retry(self) -> str:
         due = seconds((self.job.not_before or self.now) - self.now)
-        return f"attempt {self.job.attempt} failed: {self.job.error or self.job.reason}; the next one is due in {due}"
+        return f"the next attempt is due in {due}; the last one: {why(self.job)}"
 
 
 def first_at_work(job: Job) -> tuple[bool, float, str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pubsubctl.exchange import RetryOn
-from pubsubctl.render.figures import plural, seconds, size
+from pubsubctl.render.figures import limit, plural, size
 from pubsubctl.render.output import note
 from pubsubctl.settings import Settings
 
@@ -34,8 +34,12 @@ class Ready:
 
 
 def show(ready: Ready) -> None:
-    """The start-up screen."""
-    note(f"worker ready in {ready.took_s:.1f} s")
+    """The start-up screen; one line where the log is for programs."""
+    head = f"worker ready in {ready.took_s:.1f} s"
+    if ready.settings.log_format == "json":
+        note("; ".join([head, *(f"{name} {value}" for name, value in lines(ready))]))
+        return
+    note(head)
     for name, value in lines(ready):
         note(f"  {name:<13} {value}")
     note("Ctrl-C drains: running jobs may end, a second one stops them")
@@ -50,11 +54,12 @@ def lines(ready: Ready) -> Iterator[tuple[str, str]]:
     yield "subscription", settings.subscription_path
     yield "slots", _slots(settings)
     yield "store", settings.store_url
-    for name, values in (("limits", _limits(settings)), ("ends", ready.ends)):
-        if text := ", ".join(values):
-            yield name, text
+    if limits := ", ".join(_limits(settings)):
+        yield "limits", limits
+    if ready.ends:
+        yield "ends", " or ".join(ready.ends)
     if ready.host_port:
-        yield "health", f"http://{ready.host_port}/healthz, /readyz, /metrics"
+        yield "health", f"http://{ready.host_port}/healthz, /readyz, /metrics, /jobs/ID"
 
 
 def _slots(settings: Settings) -> str:
@@ -65,7 +70,7 @@ def _slots(settings: Settings) -> str:
 def _limits(settings: Settings) -> Iterator[str]:
     """What somebody has set of what a job, or a process, may do."""
     if settings.job_timeout is not None:
-        yield f"{seconds(settings.job_timeout)} a job"
+        yield f"{limit(settings.job_timeout)} a job"
     if "max_attempts" in settings.sources:
         yield f"{plural(settings.max_attempts, 'failure')} a job"
     if "retry_on" in settings.sources:
@@ -75,7 +80,7 @@ def _limits(settings: Settings) -> Iterator[str]:
     if settings.max_memory_per_child:
         yield f"{size(settings.max_memory_per_child)} a process"
     if "drain_timeout" in settings.sources:
-        yield f"{seconds(settings.drain_timeout)} to drain"
+        yield f"{limit(settings.drain_timeout)} to drain"
 
 
 def _words(retry_on: RetryOn) -> str:

@@ -11,12 +11,14 @@ from rich.text import Text
 
 from pubsubctl.job import Job, JobState, rfc3339
 from pubsubctl.render.drawing import STATE_STYLES, printed
-from pubsubctl.render.figures import seconds
+from pubsubctl.render.figures import limit, seconds, took
 from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, clean, document
 
 _TAIL = 20
 """Lines of a log that are shown unless all are asked for."""
+_LINE = 400
+"""Characters of each, likewise."""
 
 _SENTENCES = {
     "submitted": "submitted",
@@ -32,6 +34,7 @@ _SENTENCES = {
     "returned": "given up by the broker{message}",
     "mirrored": "dead letter mirrored{message}",
 }
+_CLOCK = len("00:00:00.000")
 _ASIDE = {"submitted", "cancelled"}
 _STYLES = {
     "lost": "red",
@@ -115,7 +118,7 @@ def whole(timeline: Timeline, *, logs: bool | None = None) -> RenderableType:
 
 def _head(job: Job) -> Iterator[Text]:
     state = _wrapped(f"job {job.id} {job.state}", STATE_STYLES[job.state])
-    if job.finished and job.state is not JobState.SUCCEEDED:
+    if job.state is JobState.FAILED:
         state.append(clean(f": {why(job)}"), "default")
     yield state
     yield _wrapped(f"{job.method} {job.path}".strip())
@@ -132,7 +135,7 @@ def _terms(job: Job) -> Iterator[str]:
     if job.crashes:
         yield f"{job.crashes} crashed"
     if job.timeout_s is not None:
-        yield f"timeout {seconds(job.timeout_s)}"
+        yield f"timeout {limit(job.timeout_s)}"
     if job.ordering_key:
         yield f"ordering key {job.ordering_key!r}"
     if job.idempotency_key is not None:
@@ -140,25 +143,43 @@ def _terms(job: Job) -> Iterator[str]:
 
 
 def _story(timeline: Timeline, logs: bool | None) -> Iterator[RenderableType]:
-    table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, justify="right")
-    table.add_column(no_wrap=False, overflow="fold")
+    offsets = [f"+{seconds(entry.at - timeline.job.created_at)}" for entry in timeline.entries]
+    width = max(map(len, offsets), default=0)
+    table = _columns(width)
     day, shown_log = "", _last_log(timeline.entries)
     began: dict[int, float] = {}
-    for entry in timeline.entries:
+    for entry, offset in zip(timeline.entries, offsets, strict=True):
         if entry.kind == "began":
             began[entry.attempt] = entry.at
         at = datetime.fromtimestamp(entry.at, UTC)
         if at.strftime("%Y-%m-%d") != day:
             day = at.strftime("%Y-%m-%d")
             table.add_row(Text(day, "dim"), Text("UTC", "dim"), "")
-        offset = f"+{seconds(entry.at - timeline.job.created_at)}"
         clock = Text(at.isoformat(timespec="milliseconds")[11:23])
         table.add_row(clock, Text(offset, "dim"), _wrapped(_sentence(entry, began), _STYLES.get(entry.kind, "")))
-        for line in _log_lines(entry, logs, last=entry is shown_log):
-            table.add_row("", "", _wrapped(f"| {line}", "dim"))
+        if log := list(_log_lines(entry, logs, last=entry is shown_log)):
+            yield from (table, _log(log))
+            table = _columns(width)
     yield table
+
+
+def _columns(width: int) -> Table:
+    """Time, offset, what happened; all as wide as in the tables before, which a log has interrupted."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, min_width=_CLOCK)
+    table.add_column(no_wrap=True, justify="right", min_width=width)
+    table.add_column(no_wrap=False, overflow="fold")
+    return table
+
+
+def _log(lines: Sequence[str]) -> Table:
+    """What an app has printed, in nearly the whole width: most of it is wide."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=False, overflow="fold")
+    for line in lines:
+        table.add_row(Text("  |", "dim"), _wrapped(line, "dim"))
+    return table
 
 
 def _sentence(entry: Entry, began: dict[int, float]) -> str:
@@ -167,7 +188,7 @@ def _sentence(entry: Entry, began: dict[int, float]) -> str:
         attempt=entry.attempt,
         worker=f" on {entry.worker}" if entry.worker else "",
         message=f" (message {entry.message_id})" if entry.message_id else "",
-        took=f" after {seconds(entry.at - start)}" if start is not None else "",
+        took=f" after {took(entry.at - start)}" if start is not None else "",
     )
     if not entry.text:
         return said
@@ -185,7 +206,12 @@ def _log_lines(entry: Entry, logs: bool | None, *, last: bool) -> Iterator[str]:
     left_out = 0 if logs else max(0, len(lines) - _TAIL)
     if left_out:
         yield f"... {left_out:,} lines before; --logs shows them"
-    yield from lines[left_out:]
+    yield from lines if logs else map(_cut, lines[left_out:])
+
+
+def _cut(line: str) -> str:
+    more = len(line) - _LINE
+    return f"{line[:_LINE]}... ({more:,} more characters; --logs shows them)" if more > 0 else line
 
 
 def _wrapped(content: str, style: str = "") -> Text:

@@ -9,7 +9,7 @@ from sqlalchemy.sql import bindparam, case, func, insert, literal_column, null, 
 
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request
-from pubsubctl.job import JobState, NewJob, Reason
+from pubsubctl.job import JobState, NewJob, Reason, difference
 from pubsubctl.store import rows, words
 from pubsubctl.store.attempts import last_attempts
 from pubsubctl.store.base import (
@@ -86,7 +86,7 @@ _PUBLISHED = Statement(
     .values(
         due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at")),
         published_at=func.coalesce(jobs.c.published_at, bindparam("now")),
-        first_message_id=func.coalesce(jobs.c.first_message_id, bindparam("first_id")),
+        first_message_id=case((jobs.c.published_at.is_(None), bindparam("first_id")), else_=jobs.c.first_message_id),
     ),
     ["message_id"],
 )
@@ -111,8 +111,17 @@ _QUEUE_AGAIN = Statement(
         jobs.c.state == constant(JobState.FAILED),
         jobs.c.reason == constant(Reason.UNPUBLISHED),
     )
-    .values(state=constant(JobState.QUEUED), reason=null(), error=null(), finished_at=null()),
-    ["batch_id", "max_attempts", "timeout_s", "not_before", "ordering_key", "topic", "due_at"],
+    .values(
+        state=constant(JobState.QUEUED),
+        reason=null(),
+        error=null(),
+        finished_at=null(),
+        # What it failed for in an earlier life does not use up the new limits.
+        max_attempts=jobs.c.failures + bindparam("allowed"),
+        forgiven_failures=jobs.c.failures,
+        forgiven_crashes=jobs.c.crashes,
+    ),
+    ["batch_id", "timeout_s", "not_before", "ordering_key", "topic", "due_at"],
 )
 
 
@@ -140,17 +149,21 @@ def add(transaction: Transaction, new: Sequence[NewJob]) -> list[Added]:
                 known[job.idempotency_key] = _Known(job.id, 0, None, job.request)
             fresh.append(job)
             answers.append(Added(job.id))
-        elif first.reason == Reason.UNPUBLISHED and first.request == job.request:
+        elif (same := difference(first.request, job.request) is None) and first.reason == Reason.UNPUBLISHED:
             first.reason = None
-            again.append(_new_row(job, now) | {"job_id": first.job_id, "known_attempt": first.attempt})
+            again.append(_again_row(job, first, now))
             answers.append(Added(first.job_id, attempt=first.attempt))
         else:
-            same = first.request == job.request
             answers.append(Added(first.job_id, existed=True, same_request=same, attempt=first.attempt))
     insert_jobs(transaction, [_new_row(job, now) for job in fresh], [(job.id, job.request) for job in fresh])
     transaction.run(_QUEUE_AGAIN, again)
     note(transaction, [_queued_again(row) for row in again])
     return answers
+
+
+def _again_row(job: NewJob, known: _Known, now: float) -> dict[str, Any]:
+    asked = {"job_id": known.job_id, "known_attempt": known.attempt, "allowed": job.max_attempts}
+    return _new_row(job, now) | asked
 
 
 def _queued_again(row: dict[str, Any]) -> EventRow:

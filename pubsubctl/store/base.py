@@ -68,7 +68,7 @@ class Added:
         job_id: the id that the store has: another job's where the idempotency key was known.
         existed: the idempotency key was known, so nothing was added, and nothing is to be published. Not so where the
             known job had failed unpublished: that one is queued again, and its message is still to be made.
-        same_request: the known job has the very same method, path, headers and body.
+        same_request: the known job asks for the same; see ``job.difference``.
         attempt: the job's attempt number, for ``Published`` and ``Unpublished``; 0 unless it has run before.
     """
 
@@ -408,7 +408,8 @@ class Store(ABC):
 
         A key is not used up by a job that could not be published: where its job has failed, reason ``unpublished``,
         and has the same request, that job is queued again. It keeps its id, its counts and the time of its creation;
-        its batch, delay, limits, ordering key and topic are the new ones, and it is due as a new row is.
+        its batch, delay, limits, ordering key and topic are the new ones, and it is due as a new row is. Failures and
+        crashes that it has had, if it was retried, do not count towards those limits.
 
         Raises:
             StoreError: an id is taken.
@@ -562,7 +563,15 @@ class Store(ABC):
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
         """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago; returns how many.
 
-        Only finished jobs are ever deleted, with their requests and responses.
+        Only finished jobs are ever deleted, with their requests, responses and history.
+        """
+
+    @abstractmethod
+    def delete(self, job_ids: Sequence[str]) -> int:
+        """Delete those of the jobs that have finished, as ``purge`` does; returns how many. The others are left.
+
+        Their idempotency keys are free again. A message of such a job that comes after all is a job that the store does
+        not know: see ``claim``.
         """
 
     @abstractmethod

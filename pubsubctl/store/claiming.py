@@ -41,6 +41,7 @@ class Standing:
     not_before: float | None = None
     lease_until: float | None = None
     created_at: float = 0.0
+    forgiven_failures: int = 0
     forgiven_crashes: int = 0
     unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
 
@@ -84,7 +85,7 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     standing.not_before = None
     standing.lease_until = now + claim.lease_s
     if standing.max_attempts is None:
-        standing.max_attempts = claim.max_attempts
+        standing.max_attempts = standing.forgiven_failures + claim.max_attempts
     return Claimed(
         claim.job_id,
         standing.attempt,
@@ -108,6 +109,7 @@ _STANDINGS = Statement(
         jobs.c.not_before,
         jobs.c.lease_until,
         jobs.c.created_at,
+        jobs.c.forgiven_failures,
         jobs.c.forgiven_crashes,
         jobs.c.method == literal_column("''"),
     )
@@ -151,7 +153,7 @@ _RELEASE = Statement(
 )
 
 
-_NAME = Statement(update(jobs).where(jobs.c.id == bindparam("of_job")), ["method", "path"])
+_NAME = Statement(update(jobs).where(jobs.c.id == bindparam("of_job")), ["method", "path", "batch_id", "ordering_key"])
 _KEEP_REQUEST = Statement(
     update(requests).where(requests.c.job_id == bindparam("of_job")), ["method", "path", "headers", "body"]
 )
@@ -186,7 +188,8 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
         if standing.crashes > crashes:
             lost = attempts.get(each.job_id) if each.job_id not in granted else _begun(granted[each.job_id])
             assert lost is not None
-            happened.append(lost.ending(each.job_id, EventKind.LOST, now, words.LOST))
+            text = words.lost(None if isinstance(answer, Claimed) else CRASHED_ERROR)
+            happened.append(lost.ending(each.job_id, EventKind.LOST, now, text))
         if isinstance(answer, Claimed):
             granted[each.job_id] = _grant_row(each, standing, now)
             if standing.unread:
@@ -223,9 +226,17 @@ def _refused_event(claim: Claim, standing: Standing, answer: Refused, now: float
 
 def _keep_read(transaction: Transaction, read: Sequence[Claim]) -> None:
     """What was buried unread can be read now."""
-    request_rows = [rows.request_row(each.job_id, each.request) | {"of_job": each.job_id} for each in read]
-    transaction.run(_NAME, request_rows)
-    transaction.run(_KEEP_REQUEST, request_rows)
+    asked = [_read_row(each) for each in read]
+    transaction.run(_NAME, asked)
+    transaction.run(_KEEP_REQUEST, asked)
+
+
+def _read_row(claim: Claim) -> dict[str, Any]:
+    return rows.request_row(claim.job_id, claim.request) | {
+        "of_job": claim.job_id,
+        "batch_id": claim.batch_id,
+        "ordering_key": claim.ordering_key,
+    }
 
 
 def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: float) -> None:

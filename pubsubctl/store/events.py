@@ -24,7 +24,7 @@ _NEXT = (
     .scalar_subquery()
 )
 _COLUMNS = [column.name for column in events.c if column is not events.c.number]
-_INSERT = Statement(insert(events).values(number=_NEXT), _COLUMNS)
+_INSERT = Statement(insert(events).values(number=_NEXT).inline(), _COLUMNS)
 _NUMBER = func.count()
 _OVERFULL = Statement(
     select(events.c.job_id, _NUMBER)
@@ -40,7 +40,6 @@ _DISPENSABLE = (
     .limit(bindparam("most"))
 )
 _TRIM = Statement(delete(events).where(events.c.job_id == bindparam("of_job"), events.c.number.in_(_DISPENSABLE)))
-DELETE_EVENTS = Statement(delete(events).where(events.c.job_id == bindparam("gone")))
 
 EventRow = dict[str, Any]
 

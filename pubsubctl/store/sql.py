@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store import adding, claiming, history, reading, recording, retrying, sweeping, working
+from pubsubctl.store import adding, claiming, deleting, history, reading, recording, retrying, sweeping, working
 from pubsubctl.store.base import (
     Added,
     Burial,
@@ -177,7 +177,12 @@ class SqlStore(Store):
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
         """See ``Store.purge``."""
         with self._database.write() as transaction:
-            return sweeping.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
+            return deleting.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
+
+    def delete(self, job_ids: Sequence[str]) -> int:
+        """See ``Store.delete``."""
+        with self._database.write() as transaction:
+            return deleting.delete_finished(transaction, job_ids)
 
     def watch(self) -> Watch:
         """See ``Store.watch``."""

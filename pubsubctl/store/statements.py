@@ -34,8 +34,9 @@ class Statement:
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute once for each of ``rows``."""
         if rows:
-            sql, names, _ = self._for(connection.dialect)
-            connection.exec_driver_sql(sql, _tuples(names, rows))
+            sql, names, constants = self._for(connection.dialect)
+            full = [constants | row for row in rows] if constants else rows  # type: ignore[operator]
+            connection.exec_driver_sql(sql, _tuples(names, full))
 
     def execute(self, connection: Connection, parameters: Row) -> CursorResult[Any]:
         """Execute once."""
@@ -52,8 +53,9 @@ class Statement:
     def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Row]:
         compiled = self._clause.compile(dialect=dialect, column_keys=self._columns)
         assert isinstance(compiled, SQLCompiler)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return str(compiled), tuple(compiled.positiontup or ()), constants
+        names = tuple(compiled.positiontup or ())
+        given = {name for name, bind in compiled.binds.items() if bind.required}.union(self._columns)
+        return str(compiled), names, {name: compiled.params[name] for name in names if name not in given}
 
 
 def _tuples(names: tuple[str, ...], rows: Sequence[Row]) -> list[tuple[Any, ...]]:

@@ -1,18 +1,18 @@
-"""What has to be done again: ``sweep``, ``mirrored``; and what can go: ``purge``."""
+"""What has to be done again: ``sweep`` and ``mirrored``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy.sql import bindparam, delete, null, select, update
+from sqlalchemy.sql import bindparam, null, select, update
 
-from pubsubctl.job import FINISHED, Job, JobState, Reason
+from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
 from pubsubctl.store.attempts import Attempt, last_attempts
 from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind, EventKind
-from pubsubctl.store.claiming import give_up, given_up_row
-from pubsubctl.store.events import DELETE_EVENTS, EventRow, event_row, note
+from pubsubctl.store.claiming import CRASHED_ERROR, give_up, given_up_row
+from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
-from pubsubctl.store.schema import constant, jobs, requests, responses
+from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import Statement
 from pubsubctl.store.transaction import Transaction
 
@@ -34,23 +34,6 @@ _CRASHED = Statement(
     ["crashes", "not_before", "due_at"],
 )
 _MIRRORED = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")).values(due_at=null()))
-# A job is created before it finishes, so the index over (state, created_at) leads to the finished ones.
-_PURGEABLE = Statement(
-    select(jobs.c.id)
-    .where(
-        jobs.c.state == bindparam("in_state"),
-        jobs.c.created_at <= bindparam("before"),
-        jobs.c.finished_at < bindparam("before"),
-    )
-    .order_by(jobs.c.created_at, jobs.c.id)
-    .limit(bindparam("most"))
-)
-_DELETES = (
-    DELETE_EVENTS,
-    Statement(delete(responses).where(responses.c.job_id == bindparam("gone"))),
-    Statement(delete(requests).where(requests.c.job_id == bindparam("gone"))),
-    Statement(delete(jobs).where(jobs.c.id == bindparam("gone"))),
-)
 
 
 def is_due(transaction: Transaction, topic: str) -> bool:
@@ -83,21 +66,23 @@ def _crash(
     transaction: Transaction, crashed: list[tuple[Job, int]], now: float, taken_until: float, max_crashes: int
 ) -> None:
     """End attempts whose lease ran out; each comes with the crashes of its job that are forgiven."""
-    over, again = [], []
+    over, again, happened = [], [], []
     for job, forgiven in crashed:
         crashes = job.crashes + 1
-        if crashes - forgiven >= max_crashes:
+        dead = crashes - forgiven >= max_crashes
+        happened.append(_lost(job, now, CRASHED_ERROR if dead else None))
+        if dead:
             over.append(given_up_row(job.id, crashes, now, due_at=taken_until))
         else:
             again.append({"job_id": job.id, "crashes": crashes, "not_before": now, "due_at": taken_until})
-    note(transaction, [_lost(job, now) for job, _ in crashed])
+    note(transaction, happened)
     give_up(transaction, over)
     transaction.run(_CRASHED, again)
 
 
-def _lost(job: Job, now: float) -> EventRow:
+def _lost(job: Job, now: float, given_up: str | None) -> EventRow:
     attempt = Attempt(job.state, job.attempt, job.worker, job.message_id, job.started_at)
-    return attempt.ending(job.id, EventKind.LOST, now, words.LOST)
+    return attempt.ending(job.id, EventKind.LOST, now, words.lost(given_up))
 
 
 def mirrored(transaction: Transaction, job_ids: Iterable[str]) -> None:
@@ -107,15 +92,3 @@ def mirrored(transaction: Transaction, job_ids: Iterable[str]) -> None:
     dead = {job_id: attempt for job_id, attempt in attempts.items() if attempt.state is JobState.FAILED}
     note(transaction, [event_row(job_id, EventKind.MIRRORED, now, each.number) for job_id, each in dead.items()])
     transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in dead])
-
-
-def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[JobState], limit: int) -> int:
-    """See ``Store.purge``."""
-    before = transaction.now() - older_than_s
-    gone: list[dict[str, str]] = []
-    for state in sorted(FINISHED.intersection(states) if states else FINISHED):
-        found = transaction.fetch(_PURGEABLE, in_state=str(state), before=before, most=limit - len(gone))
-        gone.extend({"gone": row[0]} for row in found)
-    for statement in _DELETES:
-        transaction.run(statement, gone)
-    return len(gone)

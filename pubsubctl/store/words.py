@@ -1,8 +1,7 @@
 """How attempts end, in words for people. Pure."""
 
-from pubsubctl.job import Job, JobState
+from pubsubctl.job import Job, JobState, Reason
 
-LOST = "its lease ran out, and nothing was recorded"
 RELEASED = "given back: it had not begun, or was stopped for no fault of its own"
 CAME_BY_MESSAGE = "it came by its message alone, and is known since then"
 
@@ -10,6 +9,12 @@ CAME_BY_MESSAGE = "it came by its message alone, and is known since then"
 def succeeded(status: int | None) -> str:
     """A success."""
     return f"succeeded with {status}" if status is not None else "succeeded"
+
+
+def lost(given_up: str | None) -> str:
+    """An attempt that ended without a record, and why its job was given up by that, if it was."""
+    text = "its lease ran out, and nothing was recorded"
+    return f"{text}; {failed(Reason.CRASHED, given_up)}" if given_up is not None else text
 
 
 def failed(reason: str | None, error: str | None) -> str:

@@ -104,6 +104,7 @@ class Assembly:
         self._draining = threading.Event()
         self._reloader = Reloader(watched_folders(plan.app)) if plan.reload else None
         self._presence = Presence("the store is back")
+        self._shared = {"broker": Presence("the broker is back"), "store": self._presence}
         self._recorder = Recorder(store, self._meters, presence=self._presence)
         self._sweeper = self._make_sweeper()
         self._execution = self._make_execution()
@@ -131,7 +132,7 @@ class Assembly:
             keeper=self._keeper,
             puller=self._puller,
             lookouts=(health,) if health else (),
-            sweepers=(self._sweeper, Reconciler(self._store, self._connection, self._settings)),
+            sweepers=(self._sweeper, Reconciler(self._store, self._connection, self._settings, self._shared)),
             deciders=tuple(deciders),
             host_port=health.address if health else None,
         )
@@ -163,6 +164,7 @@ class Assembly:
             topic=settings.topic_path,
             result_ttl_s=settings.result_ttl,
             max_crashes=max_crashes(settings.retry_on),
+            shared=self._shared,
             believed=Credence(lambda: self._keeper.renewed_at, settings.lease / 3).holds,
         )
 
@@ -206,6 +208,7 @@ class Assembly:
             lease_s=self._settings.lease,
             lost=self._execution.lost,
             tick=self._pulse.around(self._execution.tick),
+            presence=self._presence,
         )
 
     def _make_puller(self) -> Puller:
@@ -219,6 +222,7 @@ class Assembly:
             drain_timeout_s=settings.drain_timeout,
             on_hopeless=self._failing(BrokerError, "the broker ends the stream: "),
             meters=self._meters,
+            broker=self._shared["broker"],
             waiting=jobs_wait(self._store, settings.topic_path),
         )
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.store.base import Lease, Store, WorkerInfo
 from pubsubctl.worker.pool import Pool
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
@@ -30,6 +31,7 @@ class Keeper:
         lost: told which attempts are not ours any more.
         tick: called every quarter of a second.
         clock: what tells when leases are to be renewed; seconds that only rise.
+        presence: where it is told whether the store is there, for whoever else needs it.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Keeper:
         lost: Callable[[list[Task]], None],
         tick: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
+        presence: Presence | None = None,
     ) -> None:
         self._store = store
         self._pool = pool
@@ -52,7 +55,7 @@ class Keeper:
         self._clock = clock
         self._renewed_at = 0.0
         self._looked_at = 0.0
-        self._away = False
+        self._presence = presence or Presence("the store is back")
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -83,11 +86,9 @@ class Keeper:
             try:
                 self._renew(tasks)
             except PubsubctlError as error:
-                if not self._away:
-                    _log.error("leases cannot be renewed while the store is away: %s", error)
-                self._away = True
+                self._presence.missed_by("keeper", f"leases cannot be renewed while the store is away: {error}")
             else:
-                self._away = False
+                self._presence.found_by("keeper")
             self._tick()
 
     def _renew(self, tasks: list[Task]) -> None:

@@ -7,6 +7,7 @@ workers share; the ordinary one on that topic is left to people and other consum
 
 import logging
 import threading
+from collections.abc import Mapping
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.deadletter import has_other_subscriptions, returned_path
@@ -14,6 +15,7 @@ from pubsubctl.broker.longpoll import LongPoll, Received
 from pubsubctl.errors import BrokerError, BrokerUnreachable, PubsubctlError, ResourceNotFound
 from pubsubctl.settings import Settings
 from pubsubctl.store.base import Store
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.returns import Returns
 from pubsubctl.worker.troubles import Troubles
 
@@ -25,7 +27,7 @@ _TRIAL_WAIT_S = 1.0
 """How long to wait for messages while it is not known whether the broker is back: only an answer tells."""
 _POSTPONED_S = 3
 """When a message that is left to another worker comes again."""
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.5, 30.0
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.5, 5.0
 _STORE, _BROKER, _REFUSED = "store", "broker", "refused"
 _TROUBLES = {
     _STORE: (
@@ -33,8 +35,8 @@ _TROUBLES = {
         "what the broker has given up is noted again",
     ),
     _BROKER: (
-        "what the broker has given up cannot be asked for, which is tried again: %s",
-        "what the broker has given up is asked for again",
+        "the broker is away, which is looked at again and again: %s",
+        "the broker is back",
     ),
     _REFUSED: (
         "what the broker has given up cannot be pulled; such jobs come again after a day: %s",
@@ -48,9 +50,16 @@ class Reconciler:
 
     Args:
         settings: the names, and the route of messages without a path.
+        shared: the ``broker`` and the ``store``, as other parts of the worker miss them too.
     """
 
-    def __init__(self, store: Store, connection: Connection, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        connection: Connection,
+        settings: Settings,
+        shared: Mapping[str, Presence] | None = None,
+    ) -> None:
         self._connection = connection
         self._settings = settings
         self._subscription = returned_path(settings)
@@ -60,7 +69,7 @@ class Reconciler:
         self._unacked: list[str] = []
         self._pause_s = _FIRST_PAUSE_S
         self._missed = False
-        self._troubles = Troubles(_TROUBLES)
+        self._troubles = Troubles(_TROUBLES, "reconciler", shared or {})
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
 

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pubsubctl import wire
 from pubsubctl.broker.deadletter import as_it_came, is_no_job, mirror
@@ -17,6 +17,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Job
 from pubsubctl.store.base import Due, DueKind, Published, Store, Unpublished
 from pubsubctl.worker.outcome import MAX_CRASHES
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.taking import Taking
 from pubsubctl.worker.troubles import Troubles
 
@@ -28,7 +29,7 @@ _MOST_PURGED = 500
 _STORE, _BROKER = "store", "broker"
 _TROUBLES = {
     _STORE: ("what is due cannot be looked up: %s", "what is due is looked up again"),
-    _BROKER: ("the broker is away, what is due is kept and tried again: %s", "the broker answers again"),
+    _BROKER: ("the broker is away, what is due is kept and tried again: %s", "the broker is back"),
     DueKind.PUBLISH: (
         "jobs that are due cannot be published; they are kept and tried again: %s",
         "jobs that are due are published again",
@@ -47,6 +48,7 @@ class Sweeper:
         requests: publishes to ``topic``, whose jobs are looked for.
         dead_letters: publishes to the dead-letter topic.
         max_crashes: attempts that may end without a record before their job is given up.
+        shared: the ``broker`` and the ``store``, as other parts of the worker miss them too.
         believed: whether leases that have run out can be acted on now; see ``Credence``.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
@@ -61,6 +63,7 @@ class Sweeper:
         result_ttl_s: float,
         max_crashes: int = MAX_CRASHES,
         believed: Callable[[], bool] = lambda: True,
+        shared: Mapping[str, Presence] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
@@ -72,7 +75,7 @@ class Sweeper:
         self._purged_at = -math.inf
         self._wake = threading.Event()
         self._closed = False
-        self._troubles = Troubles(_TROUBLES)
+        self._troubles = Troubles(_TROUBLES, "sweeper", shared or {})
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
     def start(self) -> None:

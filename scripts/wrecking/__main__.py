@@ -10,6 +10,7 @@ Exit status 0: the books balance. 1: they do not; the folder, with the logs, is 
 import argparse
 import contextlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,6 +25,8 @@ FAULTS = "duplicate=0.2,drop-ack=0.1,nack=0.02,disconnect=0.002"
 def main() -> int:
     """Parse, break, print."""
     given = _parse()
+    # Whoever runs this in the background ignores it, and what we start would, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     results = [_run(given, given.seed + number) for number in range(given.repeat)]
     if given.repeat > 1:
         print(f"{results.count(True)} of {given.repeat} runs balance")

@@ -4,11 +4,15 @@ import contextlib
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
 
 from wrecking.scene import Emulator, Seat
+
+_NO_ECHO_S = 0.6
+"""A worker takes a signal that follows sooner for an echo of the first."""
 
 Pause = Callable[[], object]
 
@@ -65,6 +69,7 @@ def _drain_worker(seat: Seat, pause: Pause) -> None:
 
 def _interrupt_twice(seat: Seat, pause: Pause) -> None:
     seat.signal(signal.SIGINT)
+    time.sleep(_NO_ECHO_S)
     pause()
     if seat.ended() is None:
         seat.signal(signal.SIGINT)

@@ -296,7 +296,7 @@ def test_a_signal_before_the_children_are_started_ends_a_worker_without_a_traceb
             began = time.monotonic()
             wait_for(lambda began=began, ms=ms: time.monotonic() - began > ms / 1000, what="a while")
             worker.send_signal(number)
-            assert worker.wait(20) in codes | ({-signal.SIGINT} if ms == 0 else set())
+            assert worker.wait(20) in codes | ({-signal.SIGINT} if ms <= 250 else set())
             assert ms == 0 or "Traceback" not in project.log()
 
 

@@ -299,7 +299,7 @@ def test_with_the_broker_back_what_was_taken_is_published_at_once_and_only_then_
     start_broker()
     wait_for(lambda: rig.sweeper.sweep() == 1, what="what was taken is published")
     assert [message["job-id"] for message in rig.pulled(rig.topic, 1)] == ["a"]
-    assert told() == ["the broker answers again"]
+    assert told() == ["the broker is back"]
     assert rig.sweeper.sweep() == 0
 
 
