@@ -152,6 +152,11 @@ class Job:
         """Whether it has ended: nothing changes it any more but a retry that somebody asks for."""
         return self.state in FINISHED
 
+    @property
+    def dead_letter(self) -> bool:
+        """Whether it was given up on."""
+        return self.state is JobState.FAILED and self.reason in DEAD
+
     def document(self) -> dict[str, Any]:
         """The job as JSON shows it; these names are stable."""
         return {

@@ -88,7 +88,7 @@ class Submission:
             raise InvalidRequest(f"a job may be delayed by at most {MAX_DELAY_S // 86400} days, and not by less than 0")
         if self.timeout_s is not None and not self.timeout_s > 0:
             raise InvalidRequest("'job_timeout' must be longer than nothing")
-        if self.max_attempts is not None and self.max_attempts < 1:
+        if self.max_attempts is not None and not _is_count(self.max_attempts):
             raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
         if (size := len(_encoded(self.ordering_key))) > MAX_ORDERING_KEY_BYTES:
             raise InvalidRequest(
@@ -171,7 +171,7 @@ def of_mapping(item: Mapping[str, Any]) -> Submission:
         ordering_key=_text(item, "ordering_key") or "",
         delay_s=_duration(item, "delay") or 0.0,
         timeout_s=_duration(item, "job_timeout"),
-        max_attempts=_attempts(item),
+        max_attempts=item.get("max_attempts"),
     )
 
 
@@ -352,8 +352,6 @@ def _duration(item: Mapping[str, Any], key: str) -> float | None:
         raise InvalidRequest(f"{key!r} {error}") from error
 
 
-def _attempts(item: Mapping[str, Any]) -> int | None:
-    value = item.get("max_attempts")
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
-        raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
-    return value
+def _is_count(value: object) -> bool:
+    """Whether it is a whole number, 1 or more; a caller's types need not be those that are asked for."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

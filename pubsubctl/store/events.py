@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy.sql import bindparam, delete, func, insert, literal_column, select
 
-from pubsubctl.store import rows
+from pubsubctl.job import Reason
+from pubsubctl.store import rows, words
 from pubsubctl.store.base import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, EventKind
 from pubsubctl.store.schema import constant, events
 from pubsubctl.store.statements import AnyOf, Statement
@@ -69,6 +70,11 @@ def event_row(
         "text": rows.text(text)[:_TEXT_KEPT] if text is not None else None,
         "log": _end_of(rows.text(log)) or None,
     }
+
+
+def failed_event(job_id: str, attempt: int, reason: Reason, error: str, at: float) -> EventRow:
+    """The failure of a job that was not running."""
+    return event_row(job_id, EventKind.ENDED, at, attempt, text=words.failed(reason, error))
 
 
 def _end_of(log: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.sql import bindparam, select
 
-from pubsubctl.job import Job, JobState
+from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
 from pubsubctl.store.base import Event, EventKind
 from pubsubctl.store.reading import JOB_COLUMNS
@@ -48,16 +48,18 @@ def history(transaction: Transaction, job_id: str) -> list[Event]:
     published_at, first_message_id, *row = found[0]
     job, told = rows.job(row), told_of(transaction, job_id)
     end = untold_end(job, told)
-    told += [end] if end is not None else []
-    begun = [_began(each.event, each.began_at) for each in told if each.began_at is not None] + _running(job, told)
+    ends = [end] if end is not None else []
+    begun = [_began(each.event, each.began_at) for each in told + ends if each.began_at is not None]
+    begun += _running(job, told)
     claimed_first = begun[0].message_id if begun else None
     timeline = [
         _submitted(job, published_at),
         *_published(published_at, first_message_id or claimed_first),
-        *(each.event for each in told),
+        *(each.event for each in ends + told),
         *begun,
     ]
-    # Where two things have one time, an attempt begins before anything else that belongs to it.
+    # Where two things have one time, an attempt begins before anything else that belongs to it. And what is told at
+    # the time of an end was told because of it.
     return sorted(timeline, key=lambda event: (event.at, event.attempt, event.kind is not EventKind.BEGAN))
 
 
@@ -76,10 +78,22 @@ def untold_end(job: Job, told: Sequence[Told]) -> Told | None:
 
 
 def _is_last(event: Event, job: Job) -> bool:
-    return event.kind in _ENDS and event.at == job.finished_at and event.attempt == job.attempt
+    return event.at == job.finished_at and event.attempt == job.attempt and event.kind in _ends(job)
 
 
-_ENDS = frozenset({EventKind.ENDED, EventKind.LOST, EventKind.CANCELLED, EventKind.RETURNED})
+def _ends(job: Job) -> frozenset[EventKind]:
+    """What can tell the end that the row has."""
+    if job.state is JobState.CANCELLED:
+        return _CANCELLED
+    return _FAILED.get(job.reason or "", _ENDED)
+
+
+_CANCELLED = frozenset({EventKind.CANCELLED})
+_ENDED = frozenset({EventKind.ENDED})
+_FAILED: dict[str, frozenset[EventKind]] = {
+    Reason.CRASHED: frozenset({EventKind.LOST, EventKind.ENDED}),
+    Reason.DEAD_LETTERED: frozenset({EventKind.RETURNED, EventKind.ENDED}),
+}
 
 
 def _is_told(job: Job, told: Sequence[Told]) -> bool:

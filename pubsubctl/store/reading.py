@@ -55,7 +55,9 @@ def _page(*, of_state: bool, of_batch: bool, of_reason: bool, of_path: bool) -> 
     conditions = (
         (jobs.c.state == bindparam("in_state"), of_state and not of_reason),
         (jobs.c.state == constant(JobState.FAILED), of_reason),
-        (jobs.c.reason == bindparam("for_reason"), of_reason),
+        (jobs.c.reason == bindparam("for_reason"), of_reason and not of_batch),
+        # Not in a way that an index serves: a batch is smaller than all that failed for a reason.
+        (func.coalesce(jobs.c.reason, constant("")) == bindparam("for_reason"), of_reason and of_batch),
         (jobs.c.batch_id == bindparam("of_batch"), of_batch),
         (Matches(jobs.c.path), of_path),
     )

@@ -5,7 +5,19 @@ from contextlib import AbstractContextManager
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store import adding, claiming, deleting, history, reading, recording, retrying, sweeping, working
+from pubsubctl.store import (
+    adding,
+    burying,
+    claiming,
+    deleting,
+    history,
+    publishing,
+    reading,
+    recording,
+    retrying,
+    sweeping,
+    working,
+)
 from pubsubctl.store.base import (
     Added,
     Burial,
@@ -52,12 +64,12 @@ class SqlStore(Store):
     def published(self, messages: Iterable[Published]) -> None:
         """See ``Store.published``."""
         with self._database.write() as transaction:
-            adding.published(transaction, messages)
+            publishing.published(transaction, messages)
 
     def unpublished(self, refusals: Iterable[Unpublished]) -> None:
         """See ``Store.unpublished``."""
         with self._database.write() as transaction:
-            adding.unpublished(transaction, refusals)
+            publishing.unpublished(transaction, refusals)
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
         """See ``Store.claim``."""
@@ -96,7 +108,7 @@ class SqlStore(Store):
     def bury(self, burials: Sequence[Burial]) -> None:
         """See ``Store.bury``."""
         with self._database.write() as transaction:
-            adding.bury(transaction, burials)
+            burying.bury(transaction, burials)
 
     def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
         """See ``Store.sweep``."""

@@ -31,12 +31,13 @@ class Statement:
         self._columns = list(columns)
         self._compiled: dict[str, tuple[str, tuple[str, ...], Row]] = {}
 
-    def run(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Execute once for each of ``rows``."""
-        if rows:
-            sql, names, constants = self._for(connection.dialect)
-            full = [constants | row for row in rows] if constants else rows  # type: ignore[operator]
-            connection.exec_driver_sql(sql, _tuples(names, full))
+    def run(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Execute once for each of ``rows``; how many rows of the table were touched."""
+        if not rows:
+            return 0
+        sql, names, constants = self._for(connection.dialect)
+        full = [constants | row for row in rows] if constants else rows  # type: ignore[operator]
+        return connection.exec_driver_sql(sql, _tuples(names, full)).rowcount
 
     def execute(self, connection: Connection, parameters: Row) -> CursorResult[Any]:
         """Execute once."""

@@ -27,9 +27,9 @@ class Transaction:
         self.now = clock
         self._encode_keys = encode_keys
 
-    def run(self, statement: Statement, rows: Sequence[Row]) -> None:
-        """Execute once for each row; nothing where there is none."""
-        statement.run(self.connection, rows)
+    def run(self, statement: Statement, rows: Sequence[Row]) -> int:
+        """Execute once for each row, nothing where there is none; how many rows of the table were touched."""
+        return statement.run(self.connection, rows)
 
     def change(self, statement: Statement, **parameters: Any) -> int:
         """Execute once; how many rows were touched."""

@@ -10,6 +10,7 @@ TOPIC = "projects/p/topics/jobs"
 REQUEST = Request.of("POST", "/run?x=1", [("content-type", "text/plain"), ("x-name", "caf\xe9")], b"\x00body\xff")
 RESPONSE = Response(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), b"\xffdone", "FINE")
 LEASE_S = 30.0
+MAX_ATTEMPTS = 5
 MAX_CRASHES = 3
 
 
@@ -23,7 +24,7 @@ def a_claim(job_id: str = "job-1", **changes: Any) -> Claim:
         "message_id": "message-1",
         "worker_id": "worker-1",
         "lease_s": LEASE_S,
-        "max_attempts": 5,
+        "max_attempts": MAX_ATTEMPTS,
         "max_crashes": MAX_CRASHES,
         "age_s": 0.0,
         "max_age_s": 1000.0,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from given import LEASE_S, MAX_CRASHES
+from given import LEASE_S, MAX_ATTEMPTS, MAX_CRASHES
 
 from pubsubctl.job import JobState
 from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S, Refusal
@@ -25,6 +25,9 @@ class ModelJob:
     lease: float = 0.0
     finished: float = 0.0
     keyed: bool = False
+    allowed: int | None = None
+    forgiven_failures: int = 0
+    forgiven_crashes: int = 0
     unpublished: bool = False
 
 
@@ -47,6 +50,7 @@ class Model:
         if again := job.unpublished:
             job.state, job.unpublished, job.finished = QUEUED, False, 0.0
             job.due, job.not_before = self.now + (delay_s or PUBLISH_GRACE_S), self.now + delay_s
+            job.allowed, job.forgiven_failures, job.forgiven_crashes = None, job.failures, job.crashes
         return again
 
     def published(self, job_id: str, attempt: int) -> None:
@@ -70,12 +74,13 @@ class Model:
             if job.lease > self.now:
                 return Refusal.HELD if job.message == message else Refusal.BUSY
             job.crashes += 1
-            if job.crashes >= MAX_CRASHES:
+            if job.crashes - job.forgiven_crashes >= MAX_CRASHES:
                 self._end(job, FAILED, due=self.now)
                 return Refusal.CRASHED
         elif job.not_before > self.now:
             return Refusal.NOT_DUE
         job.state, job.message, job.attempt = RUNNING, message, job.attempt + 1
+        job.allowed = job.allowed or job.forgiven_failures + MAX_ATTEMPTS
         self._lease(job)
         return job.attempt
 
@@ -115,13 +120,36 @@ class Model:
             self._end(job, CANCELLED, due=None)
         return found
 
+    def retry(self, job_id: str) -> JobState | None:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return None
+        found = job.state
+        if found in {FAILED, CANCELLED}:
+            job.state, job.message, job.due, job.not_before, job.unpublished = QUEUED, "", self.now, 0.0, False
+            job.allowed = job.failures + job.allowed - job.forgiven_failures if job.allowed else None
+            job.forgiven_failures, job.forgiven_crashes = job.failures, job.crashes
+        return found
+
+    def returned(self, job_id: str, message: str) -> None:
+        job = self.jobs.get(job_id)
+        if job and job.state in {QUEUED, RETRYING} and job.message == message:
+            self._end(job, FAILED, due=None)
+
+    def delete(self, job_id: str) -> int:
+        job = self.jobs.get(job_id)
+        if job is None or job.state not in {SUCCEEDED, FAILED, CANCELLED}:
+            return 0
+        del self.jobs[job_id]
+        return 1
+
     def sweep(self) -> set[str]:
         due = {job_id for job_id, job in self.jobs.items() if job.due is not None and job.due <= self.now}
         for job in (self.jobs[job_id] for job_id in due):
             if job.state is RUNNING:
                 job.crashes += 1
                 job.state, job.not_before = RETRYING, self.now
-                if job.crashes >= MAX_CRASHES:
+                if job.crashes - job.forgiven_crashes >= MAX_CRASHES:
                     self._end(job, FAILED, due=None)
             job.due = self.now + PUBLISH_GRACE_S
         return due

@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "counts": lambda store: store.counts(),
     "pending": lambda store: store.pending(TOPIC, within_s=1.0),
     "purge": lambda store: store.purge(older_than_s=0.0),
+    "delete": lambda store: store.delete(["job-1"]),
 }
 NO_QUERY = {"group", "close", "now", "watch", "store_id"}
 

@@ -68,6 +68,26 @@ def test_an_idempotency_key_that_is_known_finds_the_job_instead_of_adding_one(st
     assert store.get(["job-2"]) == [None]
 
 
+TRACED = [("traceparent", "00-1"), ("tracestate", "a=1"), ("baggage", "b=2"), ("x-request-id", "3")]
+
+
+def test_how_a_request_came_makes_it_no_other_one(store):
+    store.add([a_job("job-1", idempotency_key="key", request=Request.of("GET", "/", [("accept", "a/b")]))])
+    traced = Request.of("GET", "/", [("accept", "a/b"), *TRACED])
+    other = Request.of("GET", "/", [("accept", "c/d"), *TRACED])
+    answers = store.add(
+        [a_job(f"new-{n}", idempotency_key="key", request=each) for n, each in enumerate([traced, other])]
+    )
+    assert [each.same_request for each in answers] == [True, False]
+
+
+def test_nor_does_it_use_up_the_key_of_a_job_that_could_not_be_published(store):
+    added(store, "job-1", idempotency_key="key", request=Request.of("GET", "/"))
+    store.unpublished([Unpublished("job-1", "refused")])
+    traced = a_job("new", idempotency_key="key", request=Request.of("GET", "/", TRACED))
+    assert store.add([traced, traced]) == [Added("job-1"), Added("job-1", existed=True)]
+
+
 def test_an_idempotency_key_given_twice_in_a_call_adds_one_job(store):
     jobs = [a_job("job-1", idempotency_key="key"), a_job("job-2", idempotency_key="key"), a_job("job-3")]
     assert store.add(jobs) == [Added("job-1"), Added("job-1", existed=True), Added("job-3")]

@@ -1,34 +1,9 @@
-import json
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
+from contest import contend
 from given import TOPIC, a_job
 
 from pubsubctl.job import JobState
-
-CONTENDER = Path(__file__).with_name("contender.py")
-
-
-def contend(url: str, *, processes: int, threads: int, jobs: int) -> list[dict[str, list[tuple[str, int, str]]]]:
-    """Let processes fight for the same jobs, all from the same moment; what each of them was told."""
-    started = [
-        subprocess.Popen(
-            [sys.executable, CONTENDER, url, f"p{number}", str(jobs), str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(processes)
-    ]
-    for each in started:
-        assert each.stdin is not None
-        each.stdin.write("go\n")
-        each.stdin.flush()
-    told = [json.loads(each.communicate(timeout=90)[0]) for each in started]
-    assert [each.returncode for each in started] == [0] * processes
-    return told
 
 
 def test_processes_and_threads_that_fight_for_the_same_jobs_get_one_result_each(backend):

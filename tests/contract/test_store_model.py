@@ -12,11 +12,23 @@ from model import Model
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Added, Cancelled, Claimed, Lease, Published, Unpublished, WorkerInfo
+from pubsubctl.store.base import (
+    Added,
+    Cancelled,
+    Claimed,
+    EventKind,
+    Lease,
+    Published,
+    Retried,
+    Returned,
+    Unpublished,
+    WorkerInfo,
+)
 
 IDS = st.sampled_from(["a", "b", "c"])
 MESSAGES = st.sampled_from(["m1", "m2"])
 LATE = st.sampled_from([0, 0, 0, 1])  # by how many attempts a write comes late
+ENDS = {EventKind.ENDED, EventKind.LOST, EventKind.RELEASED, EventKind.CANCELLED}
 WORKER = WorkerInfo("w", "host", 1, "app", "s", 1)
 
 
@@ -105,6 +117,19 @@ class StoreMachine(RuleBasedStateMachine):
     def cancel(self, job_id):
         assert self.store.cancel([job_id]) == [Cancelled(job_id, self.model.cancel(job_id))]
 
+    @rule(job_id=IDS)
+    def retry(self, job_id):
+        assert self.store.retry([job_id]) == [Retried(job_id, self.model.retry(job_id))]
+
+    @rule(job_id=IDS, message=MESSAGES)
+    def returned(self, job_id, message):
+        self.model.returned(job_id, message)
+        self.store.returned([Returned(job_id, message, "delivered too often")])
+
+    @rule(job_id=IDS)
+    def delete(self, job_id):
+        assert self.store.delete([job_id]) == self.model.delete(job_id)
+
     @rule()
     def sweep(self):
         assert set(due(self.store)) == self.model.sweep()
@@ -128,19 +153,32 @@ class StoreMachine(RuleBasedStateMachine):
     def both_know_the_same(self):
         jobs = self.store.find().jobs
         expected = {
-            job_id: (job.state, job.attempt, job.failures, job.crashes, job.message or None)
+            job_id: (job.state, job.attempt, job.failures, job.allowed, job.crashes, job.message or None)
             for job_id, job in self.model.jobs.items()
         }
-        known = {job.id: (job.state, job.attempt, job.failures, job.crashes, job.message_id) for job in jobs}
+        known = {
+            job.id: (job.state, job.attempt, job.failures, job.max_attempts, job.crashes, job.message_id)
+            for job in jobs
+        }
         assert known == expected
         assert self.store.counts() == dict.fromkeys(JobState, 0) | Counter(job.state for job in jobs)
-        assert all(job.crashes <= MAX_CRASHES for job in jobs)
+        forgiven = {job_id: job.forgiven_crashes for job_id, job in self.model.jobs.items()}
+        assert all(job.crashes - forgiven[job.id] <= MAX_CRASHES for job in jobs)
 
     @invariant()
     def a_finished_job_and_no_other_may_have_a_response(self):
         for job in self.store.find().jobs:
             assert (self.store.response(job.id) is not None) == (job.result_bytes is not None)
             assert job.finished or job.result_bytes is None
+
+    @invariant()
+    def every_attempt_is_told_once_and_every_one_but_that_which_runs_has_ended(self):
+        for job in self.store.find().jobs:
+            told = self.store.history(job.id)
+            begun = [event.attempt for event in told if event.kind is EventKind.BEGAN]
+            assert begun == list(range(1, job.attempt + 1))
+            ended = {event.attempt for event in told if event.kind in ENDS and event.attempt}
+            assert ended == set(begun) - ({job.attempt} if job.state is JobState.RUNNING else set())
 
 
 @pytest.mark.parametrize("name", BACKENDS)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from given import LEASE_S, a_claim, added, an_outcome, due, running, the_job
 
-from pubsubctl.store.base import LEASE_GRACE_S, Lease, Refusal, Refused, WorkerInfo
+from pubsubctl.store.base import FORGET_WORKER_S, LEASE_GRACE_S, Lease, Refusal, Refused, WorkerInfo
 
 WORKER = WorkerInfo("worker-1", "host", 42, "app:app", "projects/p/subscriptions/s", 4, 1)
 
@@ -17,6 +17,19 @@ def test_a_worker_is_seen_from_its_first_heartbeat_until_it_retires(store, backe
     store.retire("worker-1")
     store.retire("nobody")
     assert store.workers() == []
+
+
+def test_a_worker_that_was_not_seen_for_long_is_forgotten_until_it_comes_back(store, backend):
+    store.heartbeat(WORKER, [], lease_s=LEASE_S)
+    backend.advance(FORGET_WORKER_S)
+    assert [worker.id for worker in store.workers()] == ["worker-1"]
+    backend.advance(1)
+    assert store.workers() == []
+    store.heartbeat(replace(WORKER, id="other"), [], lease_s=LEASE_S)
+    store.heartbeat(WORKER, [], lease_s=LEASE_S)
+    assert {worker.id: worker.started_at for worker in store.workers()} == dict.fromkeys(
+        ["other", "worker-1"], store.now()
+    )
 
 
 def test_the_longest_running_worker_comes_first(store, backend):

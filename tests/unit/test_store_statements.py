@@ -40,6 +40,19 @@ def test_whatever_a_database_gives_a_meaning_to_is_escaped_in_its_pattern():
     assert given == {"like_pattern": r"/a\_b\%c\\d[1-2]%_", "glob_pattern": r"/a_b%c\d[[]1-2]*?"}
 
 
+def test_a_statement_brings_its_own_constants_to_one_row_and_to_many():
+    meta = metadata.tables["meta"]
+    put = Statement(insert(meta).values(value="always"), ["key"])
+    get = Statement(select(meta.c.key).where(meta.c.value == "always").order_by(meta.c.key))
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        assert put.run(connection, [{"key": "a"}, {"key": "b"}]) == 2
+        assert put.execute(connection, {"key": "c"}).rowcount == 1
+        assert get.execute(connection, {}).scalars().all() == ["a", "b", "c"]
+    engine.dispose()
+
+
 def test_a_statement_takes_its_parameters_by_name_in_any_order():
     meta = metadata.tables["meta"]
     put = Statement(insert(meta), ["key", "value"])

@@ -276,7 +276,8 @@ def test_a_line_that_is_no_request_is_refused_with_the_reason(line, why):
 
 
 @pytest.mark.parametrize(
-    "terms", [{"delay_s": -1.0}, {"delay_s": float("nan")}, {"timeout_s": 0.0}, {"max_attempts": 0}]
+    "terms",
+    [{"delay_s": -1.0}, {"delay_s": float("nan")}, {"timeout_s": 0.0}, {"max_attempts": 0}, {"max_attempts": 1.5}],
 )
 def test_terms_that_cannot_be_kept_are_refused_wherever_they_come_from(terms):
     with pytest.raises(InvalidRequest):
