@@ -91,6 +91,34 @@ def replay(
             retrying.by_selection(store, chosen, format, yes=yes, dry_run=dry_run)
 
 
+@app.command(epilog="Example: pubsubctl dlq purge --reason malformed --older-than 7d")
+@with_settings()
+@with_filters
+def purge(
+    settings: "Settings",
+    *,
+    jobs: _Jobs = None,
+    every: _All = False,
+    chosen: "Selection",
+    dry_run: _DryRun = False,
+    yes: _Yes = False,
+    format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
+) -> None:
+    """Delete dead letters for good.
+
+    Their requests and their history go with them; what is on the dead-letter topic stays there.
+    """
+    from pubsubctl.cli import purging
+    from pubsubctl.store.opening import open_store
+
+    _check(jobs, chosen, every=every)
+    with open_store(settings.store_url, create=False) as store:
+        if jobs:
+            purging.by_id(store, jobs, format, yes=yes, dry_run=dry_run)
+        else:
+            purging.by_selection(store, chosen, format, yes=yes, dry_run=dry_run)
+
+
 def _check(jobs: list[str] | None, chosen: "Selection", *, every: bool) -> None:
     """Exactly one way to say which.
 

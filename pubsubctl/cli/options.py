@@ -40,7 +40,7 @@ _HELP = {
     "route": ("'METHOD /path'", "Where messages without a path go."),
     "job_timeout": ("DURATION", "Longest that an attempt may take; no limit unless given."),
     "max_attempts": ("N", "Failures that a job is allowed; 5 unless given."),
-    "retry_on": ("LIST", "What is tried again, or none; unless given 408,425,429,500,502-504,timeout,crash."),
+    "retry_on": ("LIST", "What is tried again, or none; 408,425,429,500,502-504,timeout,crash unless given."),
     "max_jobs_per_child": ("N", "Jobs after which a process is replaced; no limit unless given."),
     "max_memory_per_child": ("SIZE", "Memory, such as 300M, beyond which a process is replaced; 0 is no limit."),
     "host_port": ("HOST:PORT", "Where to serve /healthz, /readyz, /metrics and /jobs/ID."),

@@ -57,7 +57,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     """
     total = selection.count(store)
     if total and not dry_run:
-        confirm("retry", (), f"{plural(total, 'job is', 'jobs are')} queued again.", yes=yes)
+        confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
     moved = _Count()
     act = partial(_retry, store, dry_run=dry_run)
     found = moved.of(steps(store, selection, act, doing="queued again", total=total, form=form))
@@ -68,7 +68,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     else:
         render.show(found, form)
     if not total:
-        note("no job is so")
+        note("there is no such job")
     elif moved.count and not dry_run:
         _say_who_publishes(store)
     if dry_run:

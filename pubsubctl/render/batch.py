@@ -178,7 +178,7 @@ def summary(view: BatchView) -> None:
 def show(view: BatchView, jobs: Iterable[Job]) -> None:
     """The counts and the first of its jobs, on stdout."""
     listed = list(islice(jobs, _LISTED))
-    table = grid(flexible=3, columns=4, expand=False)
+    table = grid(flexible=range(2, 4), columns=4, expand=False)
     for job in listed:
         reason = why(job) if job.finished and job.state is not JobState.SUCCEEDED else ""
         table.add_row(text(job.id), state(job.state), text(f"{job.method} {job.path}"), text(reason))

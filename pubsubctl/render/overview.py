@@ -159,9 +159,9 @@ class Overview:
         return f"{self.broker} {where}; `pubsubctl emulator start{flag}` starts it", "yellow"
 
     def _workers(self, width: int) -> list[RenderableType]:
-        if not self.workers:
-            return [text("no worker is running; start one with `pubsubctl worker start APP`", "yellow")]
         parts: list[RenderableType] = []
+        if not any(worker.alive for worker in self.workers):
+            parts.append(text("no worker is running; start one with `pubsubctl worker start APP`", "yellow"))
         for worker in self.workers:
             parts.append(self._worker(worker))
             if worker.running:

@@ -78,9 +78,17 @@ def _limits(settings: Settings) -> Iterator[str]:
     if settings.max_jobs_per_child:
         yield f"{plural(settings.max_jobs_per_child, 'job')} a process"
     if settings.max_memory_per_child:
-        yield f"{size(settings.max_memory_per_child)} a process"
+        yield f"{_memory(settings.max_memory_per_child)} a process"
     if "drain_timeout" in settings.sources:
         yield f"{limit(settings.drain_timeout)} to drain"
+
+
+def _memory(count: int) -> str:
+    """As ``--max-memory-per-child`` takes it, where it is a round number there."""
+    for unit, one in (("G", 1 << 30), ("M", 1 << 20)):
+        if count % one == 0:
+            return f"{count // one}{unit}"
+    return size(count)
 
 
 def _words(retry_on: RetryOn) -> str:

@@ -128,6 +128,59 @@ def test_replaying_by_filter_asks_leaves_the_rest_and_keeps_what_is_no_job(serve
     assert ids(served) == ["msg-1"]
 
 
+def test_purging_by_filter_asks_says_how_many_and_leaves_the_rest(idle):
+    store = idle.store
+    slow, crashed = lives.dead(store, "/purged", log="why"), lives.dead(store, "/purged", Reason.CRASHED)
+    answered = lives.added(store, "/purged")
+    lives.failed(store, answered, Reason.STATUS, status=404)
+    asked = idle.run("dlq", "purge", "--path", "/purged")
+    assert asked.returncode == 2
+    assert "add --yes to purge" in only_line(asked.stderr)
+    tried = idle.run("dlq", "purge", "--path", "/purged", "--reason", "timeout", "--dry-run")
+    assert (tried.stdout, tried.stderr) == (
+        f"{slow} would be purged (timeout)\n",
+        "1 dead letter would be purged\n",
+    )
+    assert set(ids(idle, "--path", "/purged")) == {slow, crashed}
+    done = idle.run("dlq", "purge", "--path", "/purged", "--reason", "timeout", "--yes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1 dead letter purged\n", "")
+    assert ids(idle, "--path", "/purged") == [crashed]
+    assert (store.get([slow]), store.request(slow), store.history(slow)) == ([None], None, [])
+    assert idle.json("dlq", "purge", "--path", "/purged", "--yes") == [
+        {"id": crashed, "reason": "crashed", "purged": True}
+    ]
+    nothing = idle.run("dlq", "purge", "--path", "/purged", "--yes")
+    assert (nothing.returncode, nothing.stdout) == (0, "0 dead letters purged\n")
+    assert nothing.stderr == "there is no such dead letter\n"
+    assert store.get([answered])[0] is not None, "an answer is no dead letter"
+
+
+def test_purging_by_id_takes_dead_letters_alone(idle):
+    store = idle.store
+    dead, waiting = lives.dead(store), lives.added(store)
+    assert idle.run("dlq", "purge", dead).returncode == 2
+    done = idle.run("dlq", "purge", dead, waiting, "--yes")
+    assert (done.returncode, done.stdout) == (1, f"{dead} purged (timeout)\n")
+    assert f"no dead letter: {waiting} (queued)" in only_line(done.stderr)
+    assert store.get([dead]) == [None]
+    assert store.get([waiting])[0] is not None
+    assert f"no job {dead!r}" in only_line(idle.run("dlq", "purge", dead, "--yes").stderr)
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", True), ("", True), ("y", False)])
+def test_on_a_terminal_purging_is_a_question(idle, answer, left):
+    dead = lives.dead(idle.store, "/asked")
+    terminal = Terminal(idle.command("dlq", "purge", dead), idle.folder, idle.environment, columns=80)
+    try:
+        asked = terminal.read_until(lambda text: "[y/N]" in text)
+        assert "1 dead letter is deleted for good. Purge? [y/N]" in asked
+        terminal.type(f"{answer}\n".encode())
+        assert terminal.wait() == (1 if left else 0)
+    finally:
+        terminal.close()
+    assert (idle.store.get([dead])[0] is not None) is left
+
+
 def measured(project, *arguments):
     """The exit code, the output and the peak in kB of a command."""
     # Linux hands the peak of a process on to what it starts, so a small one stands between this one and the command.

@@ -38,7 +38,7 @@ def test_a_job_that_failed_and_was_tried_again_by_hand(served):
         f"job {job_id} queued",
         "POST /thumbnail",
         "attempt 1 began on elsewhere-1-ab (message m-",
-        "ended after 0.0 s: failed (timeout): ran longer than 3 s; again in 0.0 s",
+        ": failed (timeout): ran longer than 3 s; again in 0.0 s\n",
         "queued again by hand",
         "| c\n",
         "no worker runs; start one with `pubsubctl worker start APP`",

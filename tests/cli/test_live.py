@@ -2,8 +2,11 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
+import lives
 import pytest
 from terminal import Terminal
 
@@ -123,6 +126,23 @@ def test_watching_a_job_until_it_has_ended(project, on_terminal):
     terminal.read_until(lambda text: "step" in text)
     assert terminal.wait() == 0
     assert re.search(r"state +succeeded", terminal.screen.text)
+
+
+def test_a_job_whose_worker_is_gone_says_so_and_when_it_begins_again(served, on_terminal):
+    store = served.store
+    store.heartbeat(replace(lives.WORKER, host=socket.gethostname(), pid=2**22 - 1), [], lease_s=60)
+    job_id = lives.added(store, "/held")
+    lives.begun(store, job_id)
+    terminal = on_terminal("status", job_id, "--watch", at=served)
+    clock = r"\d\d:\d\d:\d\d UTC"
+    says = rf"^its worker is gone since {clock}; it begins again by {clock}\nno worker is running; "
+    terminal.read_until(lambda text: re.search(says, text, re.MULTILINE))
+    store.heartbeat(replace(lives.WORKER, id="other", host=socket.gethostname()), [], lease_s=60)  # process 1 lives
+    terminal.read_until(lambda text: "is gone since" in text and "no worker is running" not in text)
+    store.heartbeat(lives.WORKER, [], lease_s=60)
+    terminal.read_until(lambda text: "is gone since" not in text)
+    terminal.interrupt()
+    assert terminal.wait() == 130
 
 
 def test_a_small_terminal_is_enough(project, on_terminal):

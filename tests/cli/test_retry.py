@@ -119,7 +119,7 @@ def test_on_a_terminal_it_says_how_many_and_asks(served, answer, state):
     job_id = lives.dead(served.store)
     terminal = Terminal(served.command("retry", "--failed"), served.folder, served.environment, columns=80)
     try:
-        terminal.read_until(lambda text: "1 job is queued again. Retry? [y/N]" in text)
+        terminal.read_until(lambda text: "1 job goes back to the queue. Retry? [y/N]" in text)
         terminal.type(answer)
         assert terminal.wait() == (0 if state == "queued" else 1)
     finally:

@@ -23,6 +23,18 @@ def test_seconds(value, shown):
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"), [(-1, "0 ms"), (0.0042, "4 ms"), (0.9996, "1.0 s"), (1.26, "1.3 s"), (90, "1 min 30 s")]
+)
+def test_what_was_measured_is_told_in_milliseconds_too(value, shown):
+    assert figures.took(value) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.25, "0.25 s"), (3.0, "3 s"), (2.5, "2.5 s"), (90, "1 min 30 s")])
+def test_what_somebody_has_set_is_told_as_it_was_set(value, shown):
+    assert figures.limit(value) == shown
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [(1, "1 byte"), (999, "999 bytes"), (1500, "1.5 kB"), (2_000_000, "2.0 MB"), (3e12, "3000.0 GB")],
 )

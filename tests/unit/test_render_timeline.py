@@ -60,7 +60,7 @@ def test_every_kind_is_told_with_its_time_and_offset(capsys):
         "08:00:04.600       +4.6 s  attempt 2 began on box-42-ab12 (message 8)",
         "08:01:10.000  +1 min 10 s  attempt 2 was lost after 1 min 05 s on box-42-ab12: no sign of life",
         "08:01:11.000  +1 min 11 s  a result of attempt 2 came too late and was dropped on box-42-ab12: done",
-        "                           | three",
+        "  | three",
         "08:01:12.000  +1 min 12 s  attempt 3 was given back on box-42-ab12",
         "08:01:13.000  +1 min 13 s  cancelled by hand, while it ran",
         "08:01:14.000  +1 min 14 s  queued again by hand",
@@ -89,6 +89,27 @@ def test_logs_are_the_end_of_the_last_one_or_all_or_none(capsys):
     assert "| line 0" in whole
     assert "..." not in whole
     assert "|" not in shown(capsys, entries, logs=False)
+
+
+def test_a_long_line_of_a_log_is_cut_unless_all_is_asked_for(capsys):
+    entries = [Entry(BEGAN, "ended", 1, log="x" * 5_000 + "\nnext")]
+    short = shown(capsys, entries)
+    assert "| " + "x" * 400 + "... (4,600 more characters; --logs shows them)\n" in short
+    assert "| next" in short
+    assert "x" * 5_000 + "\n" in shown(capsys, entries, logs=True)
+
+
+def test_a_log_has_the_whole_width_and_the_times_stay_in_line():
+    log = "Traceback (most recent call last):\n" + "y" * 70
+    entries = [Entry(BEGAN, "submitted"), Entry(BEGAN + 5, "ended", 1, log=log), Entry(BEGAN + 90, "mirrored", 1)]
+    lines = drawing.drawn(timeline.whole(Timeline(job(), entries)), io.StringIO(), 80)
+    assert "  | " + "y" * 70 in lines
+    told = [line for line in lines if "submitted" in line or "attempt 1 ended" in line or "mirrored" in line]
+    assert len({line.index(word) for line, word in zip(told, ("submitted", "attempt", "dead"), strict=True)}) == 1
+
+
+def test_a_cancelled_job_is_not_said_to_be_so_twice(capsys):
+    assert shown(capsys, state=JobState.CANCELLED, error=None).splitlines()[0] == f"job {'0' * 28} cancelled"
 
 
 def test_what_the_job_waits_for_comes_last(capsys):

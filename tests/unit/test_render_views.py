@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from pubsubctl.job import Job, JobState
+from pubsubctl.render import batch as batches
+from pubsubctl.render import drawing
 from pubsubctl.render.bar import bar
 from pubsubctl.render.batch import BatchView, content
 from pubsubctl.render.drawing import drawn
@@ -84,6 +86,34 @@ def test_no_more_jobs_run_than_there_are_slots():
     assert "backlog       62 jobs waiting" in text
     assert "62 queued, 4 running" in everything.line()
     assert content(seen)["counts"]["running"] == everything.document()["counts"]["running"] == 64
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_list_of_jobs_keeps_ids_and_states_however_long_the_rest_is(capsys, monkeypatch, width):
+    monkeypatch.setattr(drawing, "is_terminal", lambda _: True)
+    monkeypatch.setattr(drawing, "columns_and_rows", lambda _: (width, 24))
+    monkeypatch.setenv("NO_COLOR", "1")
+    failed = job(state=JobState.FAILED, path="/" + "long/" * 100, error="the reason " * 50, finished_at=1.0)
+    batches.show(batch(submitted=1), [failed])
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.startswith(f"{failed.id}  failed  GET /long/")
+    assert "  the reason " in row
+    assert cell_len(row) <= width
+
+
+def test_when_the_next_attempt_is_due_stands_first():
+    view = JobView(job(state=JobState.RETRYING, error="the reason " * 50, not_before=13.0), 1.0)
+    lines = drawn(view.frame(80, 24), io.StringIO(), 80)
+    assert lines[-1].startswith("the next attempt is due in 12 s; the last one: the reason the reason")
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_where_no_worker_lives_it_says_how_to_start_one(alive):
+    worker = WorkerRow("w", "h", 1, "a", "s", 4, 0, 0.0, 0.0, alive, [])
+    seen = Overview("embedded", "p", True, "t", "s", "st", NOTHING, [worker], [job()] * 20, 1.0)
+    lines = drawn(seen.frame(80, 24), io.StringIO(), 80)
+    assert ("no worker is running; start one with `pubsubctl worker start APP`" in lines) is not alive
+    assert len(lines) <= 24
 
 
 def test_lines_for_running_jobs_are_kept_so_that_nothing_jumps():

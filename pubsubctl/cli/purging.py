@@ -1,0 +1,104 @@
+"""The work of ``dlq purge``: delete dead letters for good, by id or by what they are."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from pubsubctl.cli.confirming import confirm
+from pubsubctl.cli.selecting import AT_ONCE, Selection
+from pubsubctl.cli.stepping import steps
+from pubsubctl.errors import JobNotFound, PubsubctlError
+from pubsubctl.job import Job
+from pubsubctl.render import purged as render
+from pubsubctl.render.figures import plural
+from pubsubctl.render.output import Format, line, note
+from pubsubctl.render.purged import Purged
+from pubsubctl.store.base import Store
+
+
+def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_run: bool) -> None:
+    """Delete these.
+
+    Raises:
+        UsageError: there is no terminal on which to ask.
+        JobNotFound: some are not there.
+        PubsubctlError: the answer was no; or some are no dead letters. All others are deleted.
+    """
+    wanted = list(dict.fromkeys(job_ids))
+    known = dict(zip(wanted, store.get(wanted), strict=True))
+    dead = [job for job in known.values() if job is not None and job.dead_letter]
+    _ask(len(dead), yes=yes or dry_run)
+    parts = (dead[start : start + AT_ONCE] for start in range(0, len(dead), AT_ONCE))
+    render.show((one for part in parts for one in _purge(store, part, dry_run=dry_run)), form)
+    unknown = [job_id for job_id, job in known.items() if job is None]
+    if unknown:
+        raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl dlq list` lists what is")
+    others = [f"{job.id} ({job.state})" for job in known.values() if job is not None and not job.dead_letter]
+    if others:
+        raise PubsubctlError(f"no dead letter: {', '.join(others)}; only what was given up on is purged")
+
+
+def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool, dry_run: bool) -> None:
+    """Delete whatever is selected.
+
+    Args:
+        store: where they are.
+        selection: which.
+        form: how to show it.
+        yes: whether to do so without asking.
+        dry_run: whether only to show which they are.
+
+    Raises:
+        UsageError: there is no terminal on which to ask.
+        PubsubctlError: the answer was no.
+    """
+    total = selection.count(store)
+    _ask(total, yes=yes or dry_run)
+    gone = _Count()
+    act = partial(_purge, store, dry_run=dry_run)
+    found = gone.of(steps(store, selection, act, doing="purged", total=total, form=form))
+    if form is Format.TEXT and not dry_run:
+        for _ in found:
+            pass
+        line(f"{plural(gone.count, 'dead letter')} purged")
+    else:
+        render.show(found, form)
+    if not total:
+        note("there is no such dead letter")
+    elif dry_run:
+        note(f"{plural(gone.count, 'dead letter')} would be purged")
+    elif gone.count < total:
+        left = plural(total - gone.count, "is left as it was", "are left as they were")
+        note(f"{left}: somebody asked for them again meanwhile, or deleted them")
+
+
+class _Count:
+    """Counts what goes by."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def of(self, found: Iterator[Purged]) -> Iterator[Purged]:
+        """The same, counted."""
+        for one in found:
+            self.count += 1
+            yield one
+
+
+def _ask(count: int, *, yes: bool) -> None:
+    if count:
+        gone = plural(count, "dead letter is", "dead letters are")
+        confirm("purge", (), f"{gone} deleted for good.", yes=yes)
+
+
+def _purge(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> list[Purged]:
+    """Those that are deleted, or would be. One transaction: what was asked for again meanwhile is no dead letter."""
+    if dry_run:
+        return [_purged(job, gone=False) for job in jobs]
+    with store.group():
+        dead = [job for job in store.get([job.id for job in jobs]) if job is not None and job.dead_letter]
+        store.delete([job.id for job in dead])
+    return [_purged(job, gone=True) for job in dead]
+
+
+def _purged(job: Job, *, gone: bool) -> Purged:
+    return Purged(job.id, job.reason or "", gone)

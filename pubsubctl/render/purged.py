@@ -1,0 +1,41 @@
+"""Dead letters that were deleted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pubsubctl.render.output import Format, array, document, line
+
+
+@dataclass(frozen=True)
+class Purged:
+    """One of them.
+
+    Attributes:
+        reason: why it had been given up.
+        gone: whether it is; not so where that is only tried out.
+    """
+
+    job_id: str
+    reason: str
+    gone: bool
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it; these names are stable."""
+        return {"id": self.job_id, "reason": self.reason, "purged": self.gone}
+
+    def line(self) -> str:
+        """As text."""
+        return f"{self.job_id} {'purged' if self.gone else 'would be purged'} ({self.reason})"
+
+
+def show(found: Iterable[Purged], form: Format) -> None:
+    """A line each, on stdout, or a JSON list, as they come."""
+    if form is Format.JSON:
+        array(one.document() for one in found)
+        return
+    for one in found:
+        if form is Format.TEXT:
+            line(one.line())
+        else:
+            document(one.document(), form)
