@@ -65,7 +65,8 @@ class SubmittedJob:
         Raises:
             JobNotFound: it was purged, or never was.
         """
-        if self._last is None or not self._last.finished:
+        # Only a success is final: what failed or was cancelled may be retried, and by anybody.
+        if self._last is None or self._last.state is not JobState.SUCCEEDED:
             self._last = self._client.get(self.id)
         return self._last
 
@@ -89,7 +90,7 @@ class SubmittedJob:
         """
         for _ in self._client.wait([self], timeout):
             pass
-        return self.refresh()
+        return self._last or self.refresh()
 
     def result(self, timeout: float | None = None) -> Response:
         """Block until it has ended; what the application answered, be it a success or a failure.
@@ -105,8 +106,14 @@ class SubmittedJob:
         return self._client.result(self.id)
 
     def cancel(self) -> bool:
-        """Ask that it be cancelled; False if it had ended already."""
+        """Ask that it be cancelled; False if it had ended already.
+
+        Raises:
+            JobNotFound: it was purged, or never was.
+        """
         found = self._client.store.cancel([self.id])[0]
+        if found.state is None:
+            self._client.get(self.id)
         return found.state is not None and not Job(self.id, found.state, "", "", 0.0).finished
 
     def retry(self) -> bool:
@@ -115,12 +122,10 @@ class SubmittedJob:
         Raises:
             JobNotFound: it was purged, or never was.
         """
-        queued = self._client.retry(self.id)
-        self._last = None
-        return queued
+        return self._client.retry(self.id)
 
     def history(self) -> list[Event]:
-        """All that is known to have happened to it, oldest first.
+        """All that is known to have happened to it, oldest first; see ``Event``.
 
         Raises:
             JobNotFound: it was purged, or never was.
@@ -450,5 +455,9 @@ def _time_left(deadline: float | None, pending: int) -> float:
         return _LOOK_S
     left = deadline - time.monotonic()
     if left <= 0:
-        raise WaitTimeout(f"{pending} job{'s have' if pending > 1 else ' has'} not ended yet; they go on")
+        raise WaitTimeout("the job has not ended yet; it goes on" if pending == 1 else _still(pending))
     return min(left, _LOOK_S)
+
+
+def _still(pending: int) -> str:
+    return f"{pending:,} jobs have not ended yet; they go on"

@@ -70,6 +70,11 @@ class Delivery:
         """The job that it carries, once it was read."""
         return self.envelope.job_id if self.envelope else None
 
+    @property
+    def same(self) -> tuple[str | None, str]:
+        """What all deliveries of one message have in common."""
+        return self.job_id, self.message.message_id
+
     def claim(self, terms: Terms) -> Claim:
         """The claim that it makes."""
         envelope, message = self.envelope, self.message

@@ -32,7 +32,9 @@ from pubsubctl.worker.task import Task
 _log = logging.getLogger("pubsubctl.worker")
 
 _LAST_WRITES_S = 5.0
-"""How long a drain waits for the store to take what it was given last."""
+"""How long a drain waits for what it has stopped, and for the store to take what it was given last."""
+_DYING_S, _LOOK_S = 2.0, 0.01
+"""How long it waits for processes that it has stopped to be dead, and how often it looks."""
 
 
 class Execution:
@@ -157,7 +159,7 @@ class Execution:
 
     def _pump(self) -> None:
         """Claim as many deliveries as the children have room for."""
-        if self._pool is None or not self._recorder.available:
+        if not self._hand.has_unclaimed or self._pool is None or not self._recorder.available:
             return
         unfit: list[tuple[Delivery, Unfit, str]] = []
 
@@ -211,7 +213,7 @@ class Execution:
     def _released(self, delivery: Delivery | None) -> None:
         self._meters.attempts["released"] += 1
         if delivery is not None:
-            self._settling.readmit(delivery)
+            self._settling.returned(delivery)
         self._hand.written()
         self._pump()
 
@@ -230,5 +232,14 @@ class Execution:
         if left:
             _log.warning("stopped and given back, since they did not end in time: %d", len(left))
         # What the pool has no more has just ended: that is recorded.
-        self._stopped([task for task in left if pool.kill(task, None)], "it did not end before its worker had to")
-        self._hand.wait_until_written(_LAST_WRITES_S)
+        stopped = [task for task in left if pool.kill(task, None)]
+        deadline = time.monotonic() + _LAST_WRITES_S
+        self._wait_for_the_death(pool, stopped)
+        self._stopped(stopped, "it did not end before its worker had to")
+        self._hand.wait_until_written(deadline - time.monotonic())
+
+    def _wait_for_the_death(self, pool: Pool, stopped: list[Task]) -> None:
+        """Who is given these next must not run them beside a process that is still about to die."""
+        deadline = time.monotonic() + _DYING_S
+        while not set(stopped).isdisjoint(pool.tasks()) and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)

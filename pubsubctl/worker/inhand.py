@@ -4,6 +4,7 @@
 
     (turns) -> inbox -> claiming -> running -> writing -> settled
                  ^  parking  <-  refused, or to be retried in the order of its key
+                 ^  aside    <-  come again, while its very message is further on
 """
 
 import threading
@@ -32,6 +33,8 @@ class InHand:
         self._turns = Turns()
         self._inbox: deque[Delivery] = deque()
         self._parking = Parking()
+        self._first: set[tuple[str | None, str]] = set()
+        self._aside: dict[tuple[str | None, str], list[Delivery]] = {}
         self._claiming = 0
         self._running: dict[Task, Delivery] = {}
         self._writing = 0
@@ -41,6 +44,11 @@ class InHand:
     def busy(self) -> int:
         """How many jobs are claimed and have not ended."""
         return len(self._running)
+
+    @property
+    def has_unclaimed(self) -> bool:
+        """Whether anything waits to be claimed, as seen without the lock: whoever adds to it looks afterwards."""
+        return bool(self._inbox)
 
     # --- on its way -------------------------------------------------------------------------------------------------
 
@@ -61,7 +69,11 @@ class InHand:
             return not self.closed
 
     def claimable(self, room: Callable[[], int], fit: Callable[[Delivery], bool]) -> list[Delivery]:
-        """Take out the next ones to be claimed: as many as there is room for, passing over what is not fit."""
+        """Take out the next ones to be claimed: as many as there is room for, passing over what is not fit.
+
+        What comes again while its very message is claimed, or runs, here is set aside until ``over``: the store could
+        only say that it is held.
+        """
         chosen: list[Delivery] = []
         with self.lock:
             if self.closed or not self._inbox:
@@ -69,10 +81,24 @@ class InHand:
             free = room() - self._claiming
             while self._inbox and len(chosen) < free:
                 delivery = self._inbox.popleft()
-                if delivery.envelope is not None or fit(delivery):
+                if delivery.envelope is None and not fit(delivery):
+                    continue
+                if (same := delivery.same) in self._first:
+                    self._aside.setdefault(same, []).append(delivery)
+                else:
+                    self._first.add(same)
                     chosen.append(delivery)
             self._claiming += len(chosen)
         return chosen
+
+    def over(self, delivery: Delivery) -> bool:
+        """What was claimed for a delivery has ended; whether it came again meanwhile, which can be claimed now."""
+        with self.lock:
+            same = delivery.same
+            self._first.discard(same)
+            again = self._aside.pop(same, ())
+            self._inbox.extend(again)
+            return bool(again)
 
     def answered(self, claims: int, granted: dict[Task, Delivery]) -> None:
         """Some claims were answered, and these granted."""
@@ -126,11 +152,6 @@ class InHand:
         with self.lock:
             return self._parking.due(time.monotonic())
 
-    def parked(self, job_id: str) -> list[tuple[Delivery, Callable[[Delivery], None]]]:
-        """Take out what waits for a job that has ended here."""
-        with self.lock:
-            return self._parking.of_job(job_id)
-
     # --- giving back ------------------------------------------------------------------------------------------------
 
     def forget(self, stream: object) -> bool:
@@ -139,6 +160,7 @@ class InHand:
             gone = [delivery for delivery in self._inbox if delivery.stream is stream]
             self._inbox = deque(delivery for delivery in self._inbox if delivery.stream is not stream)
             gone += self._parking.forget(stream)
+            gone += self._forget_aside(stream)
             self._turns.forget(stream)
             freed = [self.settled(delivery) for delivery in gone if delivery.message.ordering_key]
             return any(freed)
@@ -147,8 +169,10 @@ class InHand:
         """Take nothing in any more; returns what was not claimed, those of an ordering key in order."""
         with self.lock:
             self.closed = True
-            unclaimed = [*self._parking.clear(), *self._inbox, *self._turns.clear()]
+            aside = [delivery for again in self._aside.values() for delivery in again]
+            unclaimed = [*self._parking.clear(), *self._inbox, *aside, *self._turns.clear()]
             self._inbox.clear()
+            self._aside.clear()
             return unclaimed
 
     def hurry(self) -> None:
@@ -167,6 +191,12 @@ class InHand:
         """Wait until everything is written, hurry or not."""
         with self.lock:
             self._quiet.wait_for(self._is_quiet, timeout_s)
+
+    def _forget_aside(self, stream: object) -> list[Delivery]:
+        gone = [delivery for again in self._aside.values() for delivery in again if delivery.stream is stream]
+        for delivery in gone:
+            self._aside[delivery.same].remove(delivery)
+        return gone
 
     def _is_quiet(self) -> bool:
         return not self._running and not self._claiming and not self._writing

@@ -28,10 +28,6 @@ class Parking:
             found.append((delivery, then))
         return found
 
-    def of_job(self, job_id: str) -> list[tuple[Delivery, Then]]:
-        """Take out those of a job, whatever their time."""
-        return [(delivery, then) for _, _, delivery, then in self._take(lambda each: each.job_id == job_id)]
-
     def clear(self) -> list[Delivery]:
         """Take out all of them."""
         return [delivery for _, _, delivery, _ in self._take(lambda _: True)]

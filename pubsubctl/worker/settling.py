@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 
 from pubsubctl.faults import point
 from pubsubctl.job import Reason
-from pubsubctl.store.base import Outcome, Refusal, Refused
+from pubsubctl.store.base import Burial, Outcome, Refusal, Refused
 from pubsubctl.worker.delivery import Delivery, Terms
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters
@@ -17,6 +17,8 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _BUSY_PAUSE_S = 1.0
 """How often a job that runs under another message is looked after, where the next of its key waits for it."""
+_DYING_S = 1.0
+"""How long a process that is stopped may take to be dead: what follows in the order of a key begins after that."""
 
 
 class Settling:
@@ -43,17 +45,20 @@ class Settling:
         self._meters = meters
         self._pump = pump
         self._on_dead_letter = on_dead_letter
+        self._foreign_stores: set[str] = set()
 
     def turned_away(self, delivery: Delivery, why: Unfit, text: str) -> None:
-        """It is no job of ours."""
+        """It is no job of ours; see ``Reader.read`` for ``text``."""
         if why is Unfit.MALFORMED:
             self._bury(delivery, Reason.MALFORMED, text)
         else:
+            self._tell_of(text, delivery.message.message_id)
             self._park(delivery, self._terms.nack_pause_s, self._nack)
 
     def refused(self, delivery: Delivery, answer: Refused) -> None:
         """Its claim was not granted."""
         self._meters.refusals[answer.refusal] += 1
+        self._hand.over(delivery)
         match answer.refusal:
             case Refusal.HELD:
                 self._park(delivery, answer.wait_s, self.readmit)
@@ -84,6 +89,8 @@ class Settling:
             )
             if delivery is not None:
                 self._overtaken(delivery)
+        if delivery is not None:
+            self._over(delivery)
         point("acked")
         self._hand.written()
 
@@ -96,7 +103,13 @@ class Settling:
         )
         delivery = self._hand.let_go(task)
         if delivery is not None:
-            self._overtaken(delivery)
+            self._overtaken(delivery, _DYING_S)
+            self._over(delivery)
+
+    def returned(self, delivery: Delivery) -> None:
+        """Its attempt was given back."""
+        self._hand.over(delivery)
+        self.readmit(delivery)
 
     def readmit(self, delivery: Delivery) -> None:
         """Have it claimed once more; in a drain somebody else may."""
@@ -115,8 +128,6 @@ class Settling:
             return
         if delivery is not None:
             self._ack(delivery)
-        for waiting, then in self._hand.parked(outcome.job_id):  # the same message, redelivered while it ran
-            then(waiting)
         if outcome.dead_letter:
             _log.warning(
                 "job %s is given up: %s",
@@ -126,19 +137,31 @@ class Settling:
             )
             self._on_dead_letter()
 
-    def _overtaken(self, delivery: Delivery) -> None:
+    def _overtaken(self, delivery: Delivery, dying_s: float = 0.0) -> None:
         """Its job is another's: the lease may lapse. In the order of a key it waits until that other has ended."""
         if delivery.message.ordering_key:
-            self.readmit(delivery)
+            self._park(delivery, dying_s, self.readmit)
             self._pump()
         else:
             delivery.message.drop()
 
+    def _over(self, delivery: Delivery) -> None:
+        if self._hand.over(delivery):
+            self._pump()
+
     def _bury(self, delivery: Delivery, reason: Reason, error: str) -> None:
         self._hand.writing()
-        self._recorder.bury(delivery.burial(self._terms, reason, error), lambda: self._buried(delivery))
+        burial = delivery.burial(self._terms, reason, error)
+        self._recorder.bury(burial, lambda: self._buried(delivery, burial))
 
-    def _buried(self, delivery: Delivery) -> None:
+    def _buried(self, delivery: Delivery, burial: Burial) -> None:
+        if burial.reason is Reason.MALFORMED:
+            _log.warning(
+                "message %s is malformed, and goes to the dead letters: %s",
+                burial.message_id,
+                burial.error,
+                extra={"job_id": burial.job_id},
+            )
         self._ack(delivery)
         self._on_dead_letter()
         self._hand.written()
@@ -160,3 +183,15 @@ class Settling:
     def _settled(self, delivery: Delivery) -> None:
         if delivery.message.ordering_key and self._hand.settled(delivery):
             self._pump()
+
+    def _tell_of(self, store_id: str, message_id: str) -> None:
+        """Once for each store."""
+        if store_id not in self._foreign_stores:
+            self._foreign_stores.add(store_id)
+            _log.error(
+                "message %s is of another store (%s, ours is %s) and is not run: its submitter would wait for ever; "
+                "give workers and submitters of a subscription the same --store",
+                message_id,
+                store_id,
+                self._terms.store_id,
+            )

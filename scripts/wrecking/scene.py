@@ -20,6 +20,9 @@ from pubsubctl.store.opening import open_store
 
 HERE = Path(__file__).parent
 START_S = 60.0
+_AGAIN_S = 0.5
+_UNREACHABLE = 5
+_READY = "worker ready in"
 
 
 class Scene:
@@ -115,7 +118,24 @@ class Seat:
         return self._process.pid
 
     def start(self, *flags: str) -> None:
-        """Start a worker; it is ready some time later."""
+        """Start a worker, and wait until it runs jobs; as a supervisor does, again while there is no broker to be had.
+
+        Raises:
+            subprocess.SubprocessError: it ends for another reason, or takes too long.
+        """
+        deadline = time.monotonic() + START_S
+        while not self._has_started(flags):
+            if time.monotonic() > deadline or self.ended() != _UNREACHABLE:
+                raise subprocess.SubprocessError(f"{self.name} does not start: exit code {self.ended()}")
+            time.sleep(_AGAIN_S)
+
+    def _has_started(self, flags: Sequence[str]) -> bool:
+        before = self.log().count(_READY) if self._log.exists() else 0
+        self._launch(flags)
+        until(lambda: self.ended() is not None or self.log().count(_READY) > before, START_S)
+        return self.log().count(_READY) > before
+
+    def _launch(self, flags: Sequence[str]) -> None:
         command = [sys.executable, "-m", "pubsubctl", "worker", "start", str(HERE / "app.py"), "--processes", "2"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -22,6 +22,7 @@ from pubsubctl.errors import (
     NoResult,
     ResourceNotFound,
     ResultNotReady,
+    WaitTimeout,
 )
 from pubsubctl.exchange import Response
 from pubsubctl.job import Job, JobState
@@ -175,11 +176,33 @@ def test_a_failed_job_is_retried_and_waited_for_anew(rig):
     assert [event.kind for event in job.history()].count(EventKind.RETRIED) == 1
 
 
+def test_a_job_that_somebody_else_retries_is_queued_to_all_who_ask(rig):
+    with pytest.raises(ResourceNotFound):
+        rig.client.submit("GET", "/a")
+    (failed,) = rig.jobs()
+    job = rig.client.job(failed.id)
+    assert job.wait(5).state is JobState.FAILED
+    assert job.done()
+    assert rig.client.retry(failed.id)
+    assert not job.done()
+    assert job.state is JobState.QUEUED
+
+
+def test_who_waits_too_long_for_one_job_hears_of_one(rig):
+    rig.setup()
+    one, two = rig.client.submit("GET", "/a"), rig.client.submit("GET", "/b")
+    with pytest.raises(WaitTimeout, match=r"^the job has not ended yet; it goes on$"):
+        one.wait(0.01)
+    with pytest.raises(WaitTimeout, match=r"^2 jobs have not ended yet; they go on$"):
+        list(rig.client.wait([one, two], 0.01))
+
+
 def test_asking_for_what_is_not_there_is_an_error(rig):
     for ask in (rig.client.retry, rig.client.history):
         with pytest.raises(JobNotFound, match="no job 'nope'"):
             ask("nope")
-    for ask in (rig.client.job("nope").retry, rig.client.job("nope").history):
+    gone = rig.client.job("nope")
+    for ask in (gone.retry, gone.history, gone.cancel, gone.done):
         with pytest.raises(JobNotFound, match="no job 'nope'"):
             ask()
 

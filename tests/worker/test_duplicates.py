@@ -1,9 +1,12 @@
 """Messages that come twice, jobs that two workers hold, acks that are lost: one result each, whatever runs."""
 
+import time
 from collections import Counter
 
+import pytest
 from breaking import chaos, left_over, publish, wait_for_all
 from project import wait_for
+from test_metrics import metrics
 
 from pubsubctl import Client, JobState, wire
 from pubsubctl.broker.publish import Outgoing
@@ -40,9 +43,10 @@ def test_each_of_many_jobs_has_one_result_where_the_broker_doubles_messages_and_
     assert runs.total() == JOBS, "a doubled message alone runs nothing again"
 
 
+@pytest.mark.on_every_broker
 def test_a_job_that_two_messages_carry_runs_once(project):
-    project.worker("-p", "1")
-    project.worker("-p", "1")
+    project.worker("-t", "2")
+    project.worker("-t", "2")
     with project.client() as client:
         publish(project, *[message("twice", f"/until{project.folder}/end")] * 2)
         publish(project, *[message("at-once", "/noop")] * 20)
@@ -73,16 +77,24 @@ def test_a_message_whose_ack_was_lost_comes_again_and_is_not_run_again(project):
 
 def test_a_message_that_comes_again_while_its_job_runs_waits_for_the_end_of_that(project):
     """As after a restart of the broker, which has forgotten who holds what."""
-    first = project.worker("-p", "1", "--prefetch", "0")
+    worker = project.worker("-p", "1", "--prefetch", "1", "--host-port", "127.0.0.1:0")
     with project.client() as client:
         job = client.submit("GET", f"/until{project.folder}/end")
         wait_for(lambda: len(project.runs) == 1, what="the job runs")
         daemon.stop(project.state)
         daemon.start(project.state)
-        project.worker("-p", "1")
-        wait_for(lambda: refusals(client, job.id) > 0, what="its message has come again", timeout_s=40)
+        wait_for(
+            lambda: metrics(project)["pubsubctl_worker_deliveries_total"] == 2,
+            what="its message has come again",
+            timeout_s=40,
+        )
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 1, what="four ticks have passed")
+        assert refusals(client, job.id) == 0, "the store was not asked"
         (project.folder / "end").touch()
         record = job.wait(20)
         assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 1, 0)
-    project.stop(first)
+        wait_for(lambda: refusals(client, job.id) == 1, what="it has found the job done")
+    project.stop(worker)
     assert project.runs == [(job.id, 1)]
+    assert left_over(project, project.settings.subscription) == 0

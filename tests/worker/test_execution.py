@@ -2,6 +2,7 @@
 
 import queue
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from project import wait_for
 from pubsubctl import wire
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, NewJob, Reason
-from pubsubctl.store.base import Claim, Claimed, Outcome, Store
+from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome, Store
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker.delivery import Terms
 from pubsubctl.worker.execution import Execution
@@ -21,6 +22,8 @@ from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.recorder import Recorder
 
 HERE = Path(__file__).parent
+
+with_room_left = pytest.mark.parametrize("rig", [4], indirect=True)
 
 
 class Arrival:
@@ -49,7 +52,7 @@ class Arrival:
 
 
 class Rig:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, threads: int) -> None:
         self.store = store
         self.recorder = Recorder(store)
         self.dead_letters: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -61,7 +64,7 @@ class Rig:
             on_dead_letter=lambda: self.dead_letters.put(None),
             on_failure=lambda _: None,
         )
-        self.pool = Pool("testapp:app", self.execution, processes=1, threads=1)
+        self.pool = Pool("testapp:app", self.execution, processes=1, threads=threads)
         self.execution.attach(self.pool)
         self.recorder.start()
         self.pool.start()
@@ -95,11 +98,12 @@ class Rig:
 
 
 @pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """With room for one job, or as many as a test asks for."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     with open_store(str(tmp_path / "jobs.db")) as store:
-        rig = Rig(store)
+        rig = Rig(store, threads=getattr(request, "param", 1))
         yield rig
         rig.execution.drain(0.0)
         rig.pool.stop()
@@ -138,6 +142,77 @@ def test_the_very_message_of_a_running_job_waits_until_its_lease_has_run_out(rig
     job = rig.store.get(["a"])[0]
     assert job is not None
     assert (job.state, job.crashes) == (JobState.SUCCEEDED, 1)
+
+
+def refused(rig: Rig, job_id: str) -> int:
+    return sum(event.kind is EventKind.REFUSED for event in rig.store.history(job_id))
+
+
+def run_until(rig: Rig, end: Path, **more: Any) -> Arrival:
+    """Deliver a job that runs until a file exists."""
+    rig.deliver(arrival := Arrival("a", path=f"/until{end}", **more))
+    wait_for(lambda: rig.state("a") is JobState.RUNNING, what="the job runs")
+    return arrival
+
+
+@with_room_left
+def test_the_very_message_of_a_job_that_runs_here_waits_for_its_end_and_asks_nobody(rig, tmp_path):
+    running = run_until(rig, tmp_path / "end")
+    rig.deliver(*(again := [Arrival("a"), Arrival("a")]), other := Arrival("b", "m2"))
+    for _ in range(10):
+        rig.execution.tick()
+    assert refused(rig, "a") == 0
+    (tmp_path / "end").touch()
+    assert [arrival.outcome() for arrival in (running, other, *again)] == [("ack",)] * 4
+    assert (rig.attempt("a"), refused(rig, "a")) == (1, 2)
+
+
+@with_room_left
+def test_it_takes_the_job_when_the_attempt_is_given_back(rig, tmp_path):
+    running = run_until(rig, tmp_path / "end")
+    rig.deliver(again := Arrival("a"))
+    assert refused(rig, "a") == 0
+    (task,) = rig.pool.tasks()
+    rig.pool.kill(task, None)
+    rig.execution.interrupted(task)
+    (tmp_path / "end").touch()
+    assert (running.outcome(), again.outcome()) == (("ack",), ("ack",))
+    assert (rig.state("a"), rig.attempt("a")) == (JobState.SUCCEEDED, 2)
+
+
+@with_room_left
+def test_it_learns_of_a_cancellation(rig, tmp_path):
+    running = run_until(rig, tmp_path / "end")
+    rig.deliver(again := Arrival("a"))
+    assert refused(rig, "a") == 0
+    rig.store.cancel(["a"])
+    rig.execution.lost(rig.pool.tasks())
+    assert (running.outcome(), again.outcome()) == (("drop",), ("ack",))
+
+
+@with_room_left
+def test_it_is_given_back_by_a_drain_and_forgotten_with_its_stream(rig, tmp_path):
+    run_until(rig, tmp_path / "end")
+    dead = object()
+    rig.execution.deliver(lost := Arrival("a"), dead)
+    rig.deliver(again := Arrival("a"))
+    rig.wait(until=lambda: len(rig.execution._hand._aside) == 1)
+    rig.execution.abandon(dead)
+    rig.execution.drain(0.0)
+    assert again.outcome() == ("nack",)
+    assert lost.settled.empty()
+
+
+def test_a_job_that_a_drain_stops_is_given_back_when_its_process_is_dead(rig):
+    rig.deliver(arrival := Arrival("a", path="/stubborn"))
+    wait_for(lambda: any(task.began_at for task in rig.pool.tasks()), what="the job runs")
+    (child,) = (child.pid for child in rig.pool._children)
+    draining = threading.Thread(target=rig.execution.drain, args=(0.0,))
+    draining.start()
+    assert arrival.outcome() == ("nack",)
+    assert not Path(f"/proc/{child}").exists()
+    assert rig.state("a") is JobState.QUEUED
+    draining.join()
 
 
 def test_a_job_whose_owner_is_gone_is_taken_over(rig):

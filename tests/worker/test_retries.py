@@ -135,6 +135,7 @@ def test_a_subscription_made_by_hand_sees_one_message_an_attempt_and_nothing_spi
 # --- how often ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_every_broker
 def test_what_a_job_says_about_its_attempts_goes_before_what_the_worker_says(project):
     project.worker("-p", "1", "--max-attempts", "2")
     with project.client() as client:
@@ -148,6 +149,7 @@ def test_what_a_job_says_about_its_attempts_goes_before_what_the_worker_says(pro
     assert len(project.runs) == 6
 
 
+@pytest.mark.on_every_broker
 def test_a_dead_letter_that_is_asked_for_again_goes_on_where_it_ended(project):
     project.worker("-p", "1", "--max-attempts", "2")
     with project.client() as client:
@@ -164,6 +166,7 @@ def test_a_dead_letter_that_is_asked_for_again_goes_on_where_it_ended(project):
     assert project.runs == [(job.id, attempt) for attempt in (1, 2, 3, 4)]
 
 
+@pytest.mark.on_every_broker
 def test_a_job_that_crashed_too_often_may_crash_as_often_again(project):
     project.worker("-p", "1", "--retry-on", "503")
     with project.client() as client:
@@ -177,6 +180,7 @@ def test_a_job_that_crashed_too_often_may_crash_as_often_again(project):
 # --- a delay --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.on_every_broker
 def test_a_delayed_job_that_is_cancelled_meanwhile_never_runs(project):
     project.worker("-p", "1")
     with project.client() as client:
