@@ -91,6 +91,35 @@ def test_the_emulator_on_its_own(folder):
     assert not (folder / ".pubsubctl" / "emulator.json").exists()
 
 
+def test_what_to_do_when_a_job_does_not_go_well(folder):
+    asked = [command for command, _ in commands(section("When a job does not go well"))]
+    run = shell(folder, with_a_worker("\n".join(asked)))
+    assert run.returncode == 0, run.stderr
+    assert "submitted" in run.stdout
+    assert "Traceback" not in run.stderr
+
+
+def test_the_ways_to_start_a_worker(folder):
+    asked = [command for command, _ in commands(section("Workers"))]
+    assert len(asked) == 4
+    run = shell(
+        folder,
+        "pubsubctl setup\n"
+        + "\n".join(f"{command.split('#')[0]} --burst" for command in asked)
+        + "\npubsubctl emulator stop",
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("worker ready") == 4
+    assert run.stderr.count("drained in") == 4
+
+
+def test_every_file_named_in_the_table_of_bad_days_is_there():
+    named = set(re.findall(r"`(test_\w+)`", section("Workers")))
+    assert len(named) > 10
+    missing = {name for name in named if not (Path(__file__).parents[1] / "worker" / f"{name}.py").exists()}
+    assert not missing
+
+
 CONSUMER = """
 import os
 from google.cloud import pubsub_v1
