@@ -150,6 +150,7 @@ def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> 
         seen_at=worker.seen_at,
         alive=alive(worker, now, lease_s),
         running=mine[: worker.slots],
+        held=worker.held,
     )
 
 

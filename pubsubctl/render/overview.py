@@ -22,7 +22,7 @@ _BAR = 10
 
 @dataclass(frozen=True)
 class WorkerRow:
-    """A worker, and what it runs."""
+    """A worker, what it runs, and how many messages more it holds."""
 
     id: str
     host: str
@@ -35,6 +35,7 @@ class WorkerRow:
     seen_at: float | None
     alive: bool
     running: Sequence[Job]
+    held: int = 0
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -46,6 +47,7 @@ class WorkerRow:
             "subscription": self.subscription,
             "slots": self.slots,
             "busy": self.busy,
+            "held": self.held,
             "started_at": rfc3339(self.started_at),
             "seen_at": rfc3339(self.seen_at),
             "alive": self.alive,
@@ -171,6 +173,8 @@ class Overview:
     def _worker(self, worker: WorkerRow) -> RenderableType:
         seen = seconds(self.now - (worker.seen_at or self.now))
         life = f"{worker.busy} of {plural(worker.slots, 'slot')} busy"
+        if worker.held:
+            life += f", {worker.held} held"
         if not worker.alive:
             since = datetime.fromtimestamp(worker.seen_at or self.now, UTC).strftime("%H:%M:%S UTC")
             held = f"; it held {plural(len(worker.running), 'job')}" if worker.running else ""

@@ -237,6 +237,7 @@ class WorkerInfo:
         id: unique for each start of a worker.
         slots: how many jobs it can run at once; ``busy`` is how many it runs.
         started_at: by the store's clock, as is ``seen_at``, its last heartbeat; None before the first.
+        held: how many messages it has beyond those of the jobs that it runs: nobody else is sent them meanwhile.
     """
 
     id: str
@@ -248,6 +249,7 @@ class WorkerInfo:
     busy: int = 0
     started_at: float | None = None
     seen_at: float | None = None
+    held: int = 0
 
 
 class DueKind(StrEnum):

@@ -21,7 +21,7 @@ _RENEW = Statement(
     ),
     ["lease_until", "due_at"],
 )
-_SEEN_COLUMNS = ["host", "pid", "app", "subscription", "slots", "busy", "seen_at"]
+_SEEN_COLUMNS = ["host", "pid", "app", "subscription", "slots", "busy", "seen_at", "held"]
 _SEEN = Statement(update(workers).where(workers.c.id == bindparam("worker_id")), _SEEN_COLUMNS)
 _INSERT = Statement(insert(workers), workers.c.keys())
 _RETIRE = Statement(delete(workers).where(workers.c.id == bindparam("worker_id")))
@@ -60,6 +60,7 @@ def _seen(transaction: Transaction, worker: WorkerInfo, now: float) -> None:
         "slots": worker.slots,
         "busy": worker.busy,
         "seen_at": now,
+        "held": worker.held,
     }
     if not transaction.change(_SEEN, worker_id=worker.id, **row):
         transaction.change(_INSERT, id=worker.id, started_at=now, **row)

@@ -208,6 +208,7 @@ class Assembly:
             lease_s=self._settings.lease,
             lost=self._execution.lost,
             tick=self._pulse.around(self._execution.tick),
+            held=lambda: self._puller.waiting,
             presence=self._presence,
         )
 
@@ -223,7 +224,7 @@ class Assembly:
             on_hopeless=self._failing(BrokerError, "the broker ends the stream: "),
             meters=self._meters,
             broker=self._shared["broker"],
-            waiting=jobs_wait(self._store, settings.topic_path),
+            waiting=jobs_wait(self._store, settings.topic_path, settings.subscription_path, lease_s=settings.lease),
         )
 
     def _work(self) -> "_Work":

@@ -33,7 +33,7 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _LAST_WRITES_S = 5.0
 """How long a drain waits for what it has stopped, and for the store to take what it was given last."""
-_DYING_S, _LOOK_S = 2.0, 0.01
+_DYING_S, _LOOK_S = 4.0, 0.01
 """How long it waits for processes that it has stopped to be dead, and how often it looks."""
 
 
@@ -74,6 +74,10 @@ class Execution:
         """How many jobs are claimed and have not ended."""
         return self._hand.busy
 
+    def running_of(self, stream: object) -> int:
+        """How many jobs run whose messages came by a stream."""
+        return self._hand.running_of(stream)
+
     # --- from the puller --------------------------------------------------------------------------------------------
 
     def deliver(self, message: Message, stream: object) -> None:
@@ -89,9 +93,15 @@ class Execution:
             message.nack()  # of an ordering key: the client releases the next one when one is settled
 
     def abandon(self, stream: object) -> None:
-        """Forget what came by a stream that has died and was not claimed: it will be delivered again."""
-        if self._hand.forget(stream):
-            self._pump()
+        """Forget what came by a stream that has died and was not claimed: it will be delivered again.
+
+        Soon, where the client can still say that it is not wanted. Not so with an ordering key: the client would hand
+        on the next of that key by the stream that has died.
+        """
+        for delivery in self._hand.forget(stream):
+            if not delivery.message.ordering_key:
+                delivery.message.nack()
+        self._pump()
 
     def drain(self, timeout_s: float) -> None:
         """Begin nothing more, give back what has not begun, let what runs end for up to ``timeout_s``.

@@ -45,6 +45,11 @@ class InHand:
         """How many jobs are claimed and have not ended."""
         return len(self._running)
 
+    def running_of(self, stream: object) -> int:
+        """How many of these came by a stream."""
+        with self.lock:
+            return sum(1 for delivery in self._running.values() if delivery.stream is stream)
+
     @property
     def has_unclaimed(self) -> bool:
         """Whether anything waits to be claimed, as seen without the lock: whoever adds to it looks afterwards."""
@@ -154,16 +159,18 @@ class InHand:
 
     # --- giving back ------------------------------------------------------------------------------------------------
 
-    def forget(self, stream: object) -> bool:
-        """Take out what came by a stream that has died and was not claimed; whether others have its turns now."""
+    def forget(self, stream: object) -> list[Delivery]:
+        """Take out what came by a stream that has died and was not claimed; others have its turns now."""
         with self.lock:
             gone = [delivery for delivery in self._inbox if delivery.stream is stream]
             self._inbox = deque(delivery for delivery in self._inbox if delivery.stream is not stream)
             gone += self._parking.forget(stream)
             gone += self._forget_aside(stream)
             self._turns.forget(stream)
-            freed = [self.settled(delivery) for delivery in gone if delivery.message.ordering_key]
-            return any(freed)
+            for delivery in gone:
+                if delivery.message.ordering_key:
+                    self.settled(delivery)
+            return gone
 
     def close(self) -> list[Delivery]:
         """Take nothing in any more; returns what was not claimed, those of an ordering key in order."""

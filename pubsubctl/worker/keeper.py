@@ -29,6 +29,7 @@ class Keeper:
 
     Args:
         lost: told which attempts are not ours any more.
+        held: how many messages this worker has beyond those of the jobs that it runs.
         tick: called every quarter of a second.
         clock: what tells when leases are to be renewed; seconds that only rise.
         presence: where it is told whether the store is there, for whoever else needs it.
@@ -43,6 +44,7 @@ class Keeper:
         lease_s: float,
         lost: Callable[[list[Task]], None],
         tick: Callable[[], None],
+        held: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
         presence: Presence | None = None,
     ) -> None:
@@ -52,6 +54,7 @@ class Keeper:
         self._lease_s = lease_s
         self._lost = lost
         self._tick = tick
+        self._held = held
         self._clock = clock
         self._renewed_at = 0.0
         self._looked_at = 0.0
@@ -70,7 +73,7 @@ class Keeper:
         Raises:
             StoreUnreachable: the store is away.
         """
-        self._store.heartbeat(self._info, [], lease_s=self._lease_s)
+        self._store.heartbeat(self._seen(0), [], lease_s=self._lease_s)
         self._renewed_at = self._clock()
         self._thread.start()
 
@@ -108,6 +111,9 @@ class Keeper:
         elif reporting := [task for task in tasks if task.progress]:
             self._write(reporting, tasks)
 
+    def _seen(self, busy: int) -> WorkerInfo:
+        return replace(self._info, busy=busy, held=self._held())
+
     def _write(self, chosen: list[Task], tasks: list[Task]) -> None:
         busy = sum(1 for task in tasks if task.began_at)
         reported = [task.progress for task in chosen]
@@ -115,7 +121,7 @@ class Keeper:
             Lease(task.job_id, task.claimed.attempt, *(progress or (None, None)))
             for task, progress in zip(chosen, reported, strict=True)
         ]
-        lost = self._store.heartbeat(replace(self._info, busy=busy), leases, lease_s=self._lease_s)
+        lost = self._store.heartbeat(self._seen(busy), leases, lease_s=self._lease_s)
         for task, progress in zip(chosen, reported, strict=True):
             if task.progress is progress:  # the application may have reported more meanwhile
                 task.progress = None

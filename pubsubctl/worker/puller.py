@@ -40,6 +40,9 @@ class Sink(Protocol):
     def drain(self, timeout_s: float) -> None:
         """Give back what has not begun, end what runs."""
 
+    def running_of(self, stream: object) -> int:
+        """How many jobs run whose messages came by a stream."""
+
 
 class Puller:
     """A thread that keeps a stream open until it is told to stop.
@@ -98,6 +101,12 @@ class Puller:
         stream = self._stream
         leaser = None if stream is None else stream.manager.leaser
         return 0 if leaser is None else int(leaser.message_count)
+
+    @property
+    def waiting(self) -> int:
+        """How many of these are not of jobs that run: nobody else is sent them while they wait here."""
+        stream = self._stream
+        return 0 if stream is None else max(0, self.held - self._sink.running_of(stream.scheduler))
 
     def start(self) -> None:
         """Begin pulling."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Store
+from pubsubctl.store.base import Store, WorkerInfo
 from pubsubctl.worker.scheduler import DirectScheduler
 
 _log = logging.getLogger("pubsubctl.worker")
@@ -155,16 +155,31 @@ class Watchdog:
         return consumer is None or bool(consumer.is_paused)
 
 
-def jobs_wait(store: Store, topic: str) -> Callable[[float], bool]:
+def jobs_wait(store: Store, topic: str, subscription: str, *, lease_s: float) -> Callable[[float], bool]:
     """Ask the store whether there are jobs that a worker should have been sent for so many seconds.
 
-    They are published and due, and nobody has begun them. Another worker may hold their messages behind a long job;
-    so the answer is a cause to subscribe anew, seldom, and no proof.
+    They are published and due, and nobody has begun them. As many of them as workers hold, this one and others, wait
+    for a slot there: behind long jobs that may take hours, and a stream opened anew would only send them in circles.
+
+    Args:
+        store: where jobs and workers are known.
+        topic: whose jobs are asked for.
+        subscription: whose workers hold messages of theirs.
+        lease_s: how long a worker that gives no sign of life still has what it held.
     """
 
+    def lives(worker: WorkerInfo, now: float) -> bool:
+        return now - (worker.seen_at or 0.0) < lease_s
+
     def ask(seconds: float) -> bool:
-        due = store.now() - seconds
-        found = store.find(states=(JobState.QUEUED, JobState.RETRYING), older_than_s=seconds, limit=_LOOKED_AT)
-        return any(job.topic == topic and job.message_id and (job.not_before or 0.0) <= due for job in found.jobs)
+        now = store.now()
+        held = sum(each.held for each in store.workers() if each.subscription == subscription and lives(each, now))
+        waiting = (JobState.QUEUED, JobState.RETRYING)
+        found = store.find(states=waiting, older_than_s=seconds, limit=held + _LOOKED_AT)
+        due = now - seconds
+        missing = [
+            job for job in found.jobs if job.topic == topic and job.message_id and (job.not_before or 0.0) <= due
+        ]
+        return len(missing) > held
 
     return ask

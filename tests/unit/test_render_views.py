@@ -88,6 +88,13 @@ def test_no_more_jobs_run_than_there_are_slots():
     assert content(seen)["counts"]["running"] == everything.document()["counts"]["running"] == 64
 
 
+def test_what_a_worker_holds_beyond_what_it_runs_is_told():
+    worker = WorkerRow("w", "h", 1, "a", "s", 4, 1, 0.0, 0.0, True, [], held=31)
+    view = Overview("embedded", "p", True, "t", "s", "st", NOTHING, [worker], [], 1.0)
+    assert "1 of 4 slots busy, 31 held" in "\n".join(drawn(view.frame(80, 24), io.StringIO(), 80))
+    assert view.document()["workers"][0]["held"] == 31
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_list_of_jobs_keeps_ids_and_states_however_long_the_rest_is(capsys, monkeypatch, width):
     monkeypatch.setattr(drawing, "is_terminal", lambda _: True)

@@ -200,7 +200,7 @@ def test_it_is_given_back_by_a_drain_and_forgotten_with_its_stream(rig, tmp_path
     rig.execution.abandon(dead)
     rig.execution.drain(0.0)
     assert again.outcome() == ("nack",)
-    assert lost.settled.empty()
+    assert lost.outcome() == ("nack",)
 
 
 def test_a_job_that_a_drain_stops_is_given_back_when_its_process_is_dead(rig):
@@ -310,14 +310,16 @@ def test_a_message_older_than_results_are_kept_is_a_dead_letter_and_not_run(rig)
     assert (job.state, job.reason, job.attempt) == (JobState.FAILED, "forgotten", 0)
 
 
-def test_what_a_dead_stream_brought_and_nobody_claimed_is_forgotten(rig, tmp_path):
+def test_what_a_dead_stream_brought_and_nobody_claimed_is_given_back_but_for_what_has_an_ordering_key(rig, tmp_path):
     rig.deliver(running := Arrival("running", path=f"/until{tmp_path}/end"))
     wait_for(lambda: rig.state("running") is JobState.RUNNING, what="the job runs")
     rig.deliver(waiting := Arrival("waiting", "m2"))
+    rig.deliver(keyed := Arrival("keyed", "m3", ordering_key="k"))
     rig.execution.abandon(rig)
     (tmp_path / "end").touch()
     assert running.outcome() == ("ack",)
-    assert waiting.settled.empty()
+    assert waiting.outcome() == ("nack",)
+    assert keyed.settled.empty()
     assert rig.state("waiting") is None
 
 

@@ -4,21 +4,24 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud.pubsub_v1.subscriber._protocol import helper_threads, requests
 from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError
-from project import Project, wait_for
+from project import HERE, Project, wait_for
 from proxy import Proxy
 from pulling import Rig
 
 from pubsubctl import JobState
 from pubsubctl.emulator import daemon
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
+from pubsubctl.store.base import WorkerInfo
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.scheduler import EagerQueue
 from pubsubctl.worker.watchdog import Patience, jobs_wait
@@ -210,17 +213,56 @@ def test_whoever_waits_for_the_answer_to_an_ack_of_a_dead_stream_is_told():
 
 def test_only_published_jobs_of_the_topic_that_are_due_make_a_silence_suspicious(project):
     with project.client() as client:
-        ask = jobs_wait(client.store, project.settings.topic_path)
+        topic, subscription = project.settings.topic_path, project.settings.subscription_path
+        ask = jobs_wait(client.store, topic, subscription, lease_s=60)
         assert not ask(0.0)
         client.submit("GET", "/noop", delay=3600)
         assert not ask(0.0)
         job = client.submit("GET", "/noop")
         assert ask(0.0)
         assert not ask(3600.0)
-        assert not jobs_wait(client.store, project.settings.dead_letter_topic_path)(0.0)
+        dead_letters = project.settings.dead_letter_topic_path
+        assert not jobs_wait(client.store, dead_letters, subscription, lease_s=60)(0.0)
         job.cancel()
         assert job.state is JobState.CANCELLED
         assert not ask(0.0)
+
+
+def test_jobs_that_workers_hold_behind_long_ones_make_no_silence_suspicious(project):
+    topic, subscription = project.settings.topic_path, project.settings.subscription_path
+    with project.client() as client:
+        store = client.store
+        for number in range(3):
+            client.submit("GET", f"/noop?n={number}")
+        ask = jobs_wait(store, topic, subscription, lease_s=60)
+        here, there = WorkerInfo("a", "h", 1, "app", subscription, 1), WorkerInfo("b", "h", 2, "app", subscription, 1)
+        store.heartbeat(replace(here, held=2), [], lease_s=60)
+        assert ask(0.0), "one is nowhere"
+        store.heartbeat(replace(there, held=1, subscription="another"), [], lease_s=60)
+        assert ask(0.0), "its messages are of another subscription"
+        store.heartbeat(replace(there, held=1), [], lease_s=60)
+        assert not ask(0.0)
+        assert jobs_wait(store, topic, subscription, lease_s=0)(0.0), "what a dead worker held is to be sent again"
+
+
+def test_a_worker_tells_what_it_holds_and_is_not_silent_for_that(project):
+    (project.folder / "sitecustomize.py").write_text(
+        "from pubsubctl.worker.watchdog import Patience\n"
+        "Patience.__init__.__defaults__ = (0.2, 0.2, 15.0, 2.0, 1.0, 2.0, 3.0, 60.0)  # silent after a second\n"
+    )
+    project.environment["PYTHONPATH"] = f"{project.folder}:{HERE}"
+    project.worker("-p", "1", "--prefetch", "4")
+    with project.client() as client:
+        long = client.submit("GET", f"/until{project.folder}/end")
+        wait_for(lambda: long.state is JobState.RUNNING, what="the long job runs")
+        behind = [client.submit("GET", f"/noop?n={number}") for number in range(3)]
+        wait_for(lambda: client.store.workers()[0].held == 3, what="it says that it holds three")
+        began = time.monotonic()
+        wait_for(lambda: time.monotonic() - began > 4, what="a silence would have been noticed")
+        (project.folder / "end").touch()
+        for job in (long, *behind):
+            assert job.wait(20).state is JobState.SUCCEEDED
+    assert "no message has come" not in project.log()
 
 
 def test_what_several_miss_is_told_once_and_again_when_the_last_has_found_it(caplog):
