@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from pubsubctl.worker.marks import Mark, marked
 from pubsubctl.worker.tail import Tail
 
 _MOST_HELD = 4096
@@ -22,9 +23,16 @@ _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
 
 
 class Log:
-    """What one attempt has printed and logged; a line that is not complete waits a moment for its end."""
+    """What one attempt has printed and logged; a line that is not complete waits a moment for its end.
 
-    def __init__(self) -> None:
+    Attributes:
+        mark: what its output is marked with, if that is asked for.
+        line_is_open: what was let out last was not the end of a line.
+    """
+
+    def __init__(self, mark: Mark | None = None) -> None:
+        self.mark = mark
+        self.line_is_open = False
         self.tail = Tail()
         self.held: dict[int, bytearray] = {}
 
@@ -44,6 +52,7 @@ class Log:
 
 
 _current: ContextVar[Log | None] = ContextVar("pubsubctl_log", default=None)
+_level: ContextVar[int] = ContextVar("pubsubctl_level", default=0)
 
 
 class Capture:
@@ -51,16 +60,18 @@ class Capture:
 
     Args:
         alone: one job runs at a time, so that whatever is printed meanwhile belongs to it.
+        marks: what is printed is to be marked with its attempt, see ``marks``.
 
     Attributes:
         written: how many bytes went through the streams.
     """
 
-    def __init__(self, *, alone: bool) -> None:
+    def __init__(self, *, alone: bool, marks: bool = False) -> None:
         self.written = 0
         self.stderr = _Stream(_Tee(self, 2))
         self._stdout = _Stream(_Tee(self, 1))
         self._alone = alone
+        self._marks = marks
         self._logs: set[Log] = set()
 
     def install(self) -> None:
@@ -70,9 +81,9 @@ class Capture:
         _hear_loggers(self)
 
     @contextmanager
-    def attempt(self) -> Iterator[Log]:
+    def attempt(self, job_id: str = "", number: int = 0) -> Iterator[Log]:
         """Let what is printed inside belong to one attempt."""
-        log = Log()
+        log = Log(Mark(job_id, number) if self._marks else None)
         self._logs.add(log)
         token = _current.set(log)
         try:
@@ -81,6 +92,8 @@ class Capture:
             _current.reset(token)
             self._logs.discard(log)
             self._let_out(log)
+            if log.mark is not None and log.line_is_open:  # else the next one's first line would go on from there
+                self.put(1, b"\n", log)
 
     def log(self) -> Log | None:
         """The attempt that this code belongs to."""
@@ -92,8 +105,16 @@ class Capture:
         for log in tuple(self._logs):
             self._let_out(log)
 
-    def put(self, descriptor: int, data: bytes) -> None:
+    def put(self, descriptor: int, data: bytes, log: Log | None = None) -> None:
         """Write, wholly; what cannot be written, since the application has closed the descriptor, is lost."""
+        if log is None or log.mark is None:
+            self._write(descriptor, data)
+        elif data:
+            log.line_is_open = not data.endswith(b"\n")
+            for piece in marked(log.mark._replace(level=_level.get()), data):
+                self._write(descriptor, piece)
+
+    def _write(self, descriptor: int, data: bytes) -> None:
         with memoryview(data) as view:
             done = 0
             while done < len(view):
@@ -107,7 +128,7 @@ class Capture:
 
     def _let_out(self, log: Log) -> None:
         for descriptor in tuple(log.held):
-            self.put(descriptor, log.rest(descriptor))
+            self.put(descriptor, log.rest(descriptor), log)
 
 
 class _Tee(io.RawIOBase):
@@ -122,12 +143,12 @@ class _Tee(io.RawIOBase):
         log = self._capture.log()
         if log is not None:
             log.tail.feed(piece)
-        self._capture.put(self._descriptor, piece if log is None else log.lines(self._descriptor, piece))
+        self._capture.put(self._descriptor, piece if log is None else log.lines(self._descriptor, piece), log)
         return len(piece)
 
     def flush(self) -> None:
         if (log := self._capture.log()) is not None:
-            self._capture.put(self._descriptor, log.rest(self._descriptor))
+            self._capture.put(self._descriptor, log.rest(self._descriptor), log)
 
     def writable(self) -> bool:
         return True
@@ -147,13 +168,20 @@ class _Stream(io.TextIOWrapper):
 
 
 def _hear_loggers(capture: Capture) -> None:
-    """Keep records too that no handler prints: by default those below WARNING, or what goes to a file."""
+    """Keep records too that no handler prints: by default those below WARNING, or what goes to a file.
+
+    What a handler prints is known to be as severe as its record.
+    """
     original = logging.Logger.callHandlers
 
     def call_handlers(self: logging.Logger, record: logging.LogRecord) -> None:
         log = capture.log()
         before = log.tail.total if log is not None else 0
-        original(self, record)
+        token = _level.set(record.levelno)
+        try:
+            original(self, record)
+        finally:
+            _level.reset(token)
         if log is not None and log.tail.total == before:
             _note(log, record)
 

@@ -14,7 +14,8 @@ from the child          ``ready`` | ``unloadable`` (error), once
 ``ready``, ``began``, ``done`` and ``too-large`` also say how many bytes were ``printed`` so far, if any; the last two
 the attempt's ``log``, if it has one, and how much memory is ``resident``, if that is more than asked for.
 
-What the application prints goes to the parent by a pipe, as standard output and error. When the pipe of tickets is
+What the application prints goes to the parent by a pipe, as standard output and error; with ``--marks`` each piece of
+it says whose it is. When the pipe of tickets is
 closed the child ends as a Python process does; when the socket is, it ends at once.
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
@@ -88,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-memory", type=int, default=0)
+    parser.add_argument("--marks", action="store_true")
     return parser.parse_args()
 
 
@@ -99,7 +101,7 @@ def main() -> None:
     tickets_fd = out_of_the_way(options.tickets_fd)
     # What the application forks is not us: it must neither hold the socket open nor read our tickets.
     os.register_at_fork(after_in_child=lambda: _let_go(channel, tickets_fd))
-    capture = Capture(alone=options.threads == 1)
+    capture = Capture(alone=options.threads == 1, marks=options.marks)
     capture.install()
     faulthandler.enable(2)  # what kills the process at once leaves at least a traceback
     try:

@@ -10,9 +10,11 @@ import select
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Protocol
 
+from pubsubctl.worker.marks import Mark, Sorter
 from pubsubctl.worker.task import Task
 
 _log = logging.getLogger("pubsubctl.worker")
@@ -22,6 +24,8 @@ _STDERR = 2
 _FULL = 1 << 20
 _MOST = 8 << 20
 _LONGEST_LINE = 8192
+_LONGEST_CHARACTER, _CONTINUES = 4, 0x80
+"""Bytes of a character in UTF-8, and how all but its first one begin."""
 _STUCK_S = 1.0
 _CLOSING_S = 1.0
 
@@ -50,22 +54,60 @@ def write_through(pid: int, data: bytes, tasks: list[Task]) -> None:  # noqa: AR
 
 
 class LogLines:
-    """An ``Output`` that logs each line as a record of ``pubsubctl.app``; with its job, when just one runs there."""
+    """An ``Output`` that logs each line as a record of ``pubsubctl.app``, with its attempt, and as severe as it was.
+
+    What has no mark, as something else than the child's own Python has printed it, is of the one job that runs there.
+    """
 
     def __init__(self) -> None:
-        self._parts: dict[int, bytes] = {}
+        _app_log.setLevel(1)  # what was printed was let through already, by the application's own settings
+        self._children: dict[int, _Lines] = {}
 
     def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
         """Log the lines that these bytes complete."""
-        *lines, part = (self._parts.pop(pid, b"") + data).split(b"\n")
-        if part and (not data or len(part) > _LONGEST_LINE):
-            lines.append(part)
-        elif part:
-            self._parts[pid] = part
         extra = about(tasks[0]) if len(tasks) == 1 else {}
-        for line in lines:
-            if line := line.rstrip(b"\r"):
-                _app_log.info("%s", line.decode("utf-8", "replace"), extra={"child": pid, **extra})
+        for mark, line in self._children.setdefault(pid, _Lines()).feed(data):
+            level = mark.level if mark is not None else 0
+            whose = extra if mark is None else {"job_id": mark.job_id, "attempt": mark.attempt}
+            text = line.decode("utf-8", "replace")
+            _app_log.log(level or logging.INFO, "%s", text, extra={"child": pid, **whose})
+        if not data:
+            del self._children[pid]
+
+
+class _Lines:
+    """The lines of one child; what is not complete yet waits for its end, that of each attempt apart."""
+
+    def __init__(self) -> None:
+        self._sorter = Sorter()
+        self._parts: dict[tuple[str, int] | None, tuple[Mark | None, bytes]] = {}
+
+    def feed(self, data: bytes) -> Iterator[tuple[Mark | None, bytes]]:
+        """The lines that these bytes complete; with no bytes, all that there is."""
+        for mark, piece in self._sorter.sorted(data):
+            whose = mark[:2] if mark is not None else None
+            *lines, part = (self._parts.pop(whose, (None, b""))[1] + piece).split(b"\n")
+            for line in lines:
+                yield from ((mark, cut) for cut in _cut(line.rstrip(b"\r")))
+            *full, part = _cut(part) or [b""]
+            yield from ((mark, cut) for cut in full)
+            if part:
+                self._parts[whose] = mark, part
+        if not data:
+            yield from self._parts.values()
+            self._parts.clear()
+
+
+def _cut(line: bytes) -> list[bytes]:
+    """A line in pieces that are not too long, none of which ends within a character; none of an empty one."""
+    pieces = []
+    while len(line) > _LONGEST_LINE:
+        end = _LONGEST_LINE
+        while end > _LONGEST_LINE - _LONGEST_CHARACTER and line[end] & 0xC0 == _CONTINUES:
+            end -= 1
+        pieces.append(line[:end])
+        line = line[end:]
+    return [*pieces, line] if line else pieces
 
 
 def about(task: Task) -> dict[str, object]:

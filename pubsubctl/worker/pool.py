@@ -23,7 +23,7 @@ from pubsubctl.worker import reports
 from pubsubctl.worker.leash import Leash
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.outcome import Answered, Died, Ending, TimedOut, TooLarge
-from pubsubctl.worker.output import Forwarder, Output, about, write_through
+from pubsubctl.worker.output import Forwarder, LogLines, Output, about, write_through
 from pubsubctl.worker.pace import Pace
 from pubsubctl.worker.process import Child
 from pubsubctl.worker.respawn import Respawn
@@ -71,7 +71,7 @@ class Pool:
         meters: counts the deaths of children.
         max_jobs_per_child: after so many jobs a child is replaced; 0: it never is.
         max_memory_per_child: so is one that has more bytes of memory in use when a job ends; 0: it never is.
-        output: where what children print goes.
+        output: where what children print goes; they mark it where lines of a log are made of it.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Pool:
         self._max_jobs = max_jobs_per_child
         self._max_memory = max_memory_per_child
         self._forwarder = Forwarder(output)
+        self._marks = isinstance(output, LogLines)
         self._leash = Leash()
         self._lock = threading.RLock()
         self._children: list[Child] = []
@@ -245,7 +246,9 @@ class Pool:
         while self._respawn.take(time.monotonic()):
             mark = self._leash.next_mark()
             try:
-                child = Child.start(self._app, mark, threads=self._threads, max_memory=self._max_memory)
+                child = Child.start(
+                    self._app, mark, threads=self._threads, max_memory=self._max_memory, marks=self._marks
+                )
             except OSError as error:
                 _log.error("no child can be started now: %s; trying again in %g s", error, _SPAWN_AGAIN_S)
                 self._respawn.later(time.monotonic() + _SPAWN_AGAIN_S)

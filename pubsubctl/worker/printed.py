@@ -3,6 +3,7 @@
 import itertools
 import os
 
+from pubsubctl.worker.marks import unmarked
 from pubsubctl.worker.tail import Tail
 
 _PIECE = 1 << 16
@@ -60,7 +61,7 @@ class Printed:
 
     def since(self, mark: int) -> str:
         """The last of what was printed since then."""
-        return self._tail.text(mark)
+        return unmarked(self._tail.text(mark))
 
     def close(self) -> None:
         """Let go of the pipe."""

@@ -61,7 +61,7 @@ class Child:
     _offspring: set[tuple[int, int]] = field(default_factory=set)
 
     @classmethod
-    def start(cls, app: str, mark: str, *, threads: int, max_memory: int = 0) -> "Child":
+    def start(cls, app: str, mark: str, *, threads: int, max_memory: int = 0, marks: bool = False) -> "Child":
         """Start one. The calling thread must live as long as the child: the kernel kills it with that thread.
 
         Args:
@@ -69,6 +69,7 @@ class Child:
             mark: see the class; no other child has it.
             threads: how many jobs it runs at once.
             max_memory: bytes of resident memory that it is to tell of when a job ends, or 0.
+            marks: whether it marks what it prints with the attempt that it is of.
 
         Raises:
             OSError: no process can be started now.
@@ -87,7 +88,7 @@ class Child:
             command = [sys.executable, "-P", "-m", "pubsubctl.worker.child", app, "--threads", str(threads)]
             command += ["--fd", str(theirs.fileno()), "--tickets-fd", str(reading), "--parent", str(os.getpid())]
             process = subprocess.Popen(
-                [*command, "--max-memory", str(max_memory)],
+                [*command, "--max-memory", str(max_memory), *(["--marks"] if marks else [])],
                 pass_fds=[theirs.fileno(), reading],
                 stdin=subprocess.DEVNULL,
                 stdout=printing,

@@ -56,7 +56,7 @@ class Runner:
         self._reporters.add(reporter)
         began = time.perf_counter()
         try:
-            with self._capture.attempt() as log, reporting_to(reporter):
+            with self._capture.attempt(header["id"], header["attempt"]) as log, reporting_to(reporter):
                 end, body = self._answer(request, header)
         finally:
             reporter.close()  # a thread that the application left behind may report on

@@ -250,6 +250,54 @@ def test_it_can_go_to_the_log_line_by_line_with_its_job(pools, caplog):
     assert (vars(records[0])["job_id"], vars(records[0])["attempt"]) == ("job-1", 1)
 
 
+MANY_LINES = """
+for number in range(20):
+    print(environ["pubsubctl.job_id"], number)
+print(environ["pubsubctl.job_id"], "has no end", end="")
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_every_line_of_the_log_is_of_the_job_that_printed_it(pools, caplog, threads):
+    caplog.set_level("INFO")
+    pool, listener = pools(APP, output=LogLines(), threads=threads)
+    asked = [code(MANY_LINES, f"job-{number}") for number in range(100)]
+    pool.run(asked)
+    for _ in asked:
+        assert isinstance(listener.next_end()[1], Answered)
+    pool.stop()
+    records = [record for record in caplog.records if record.name == "pubsubctl.app"]
+    assert len(records) == 2100
+    assert {record.getMessage().split()[0] == vars(record)["job_id"] for record in records} == {True}
+
+
+def test_a_line_of_the_log_is_as_severe_as_the_record_that_it_was(pools, caplog):
+    pool, listener = pools(APP, output=LogLines())
+    log_of(pool, listener, "import logging; logging.basicConfig(level=10); logging.debug('d'); logging.error('e\\ne')")
+    log_of(pool, listener, "print('p'); 1 / 0")
+    pool.stop()
+    said = {record.getMessage(): record.levelname for record in caplog.records if record.name == "pubsubctl.app"}
+    assert (said["DEBUG:root:d"], said["ERROR:root:e"], said["e"]) == ("DEBUG", "ERROR", "ERROR")
+    assert (said["p"], said["ZeroDivisionError: division by zero"]) == ("INFO", "ERROR")
+
+
+def test_a_long_line_is_cut_between_its_characters(pools, caplog):
+    caplog.set_level("INFO")
+    pool, listener = pools(APP, output=LogLines())
+    log_of(pool, listener, "print('x' + 'é' * 100_000)")
+    pool.stop()
+    lines = [record.getMessage() for record in caplog.records if record.name == "pubsubctl.app"]
+    assert "".join(lines) == "x" + "é" * 100_000
+    assert max(map(len, lines)) <= 8192
+
+
+def test_an_attempt_that_died_has_its_output_without_marks(pools):
+    pool, listener = pools(APP, output=LogLines())
+    asked = code("import os; print('last words'); os.kill(os.getpid(), 9)")
+    pool.run([asked])
+    assert listener.end_of(asked).log == "last words\n"
+
+
 def test_an_output_that_takes_nothing_holds_up_neither_jobs_nor_memory(pools, caplog):
     release = threading.Event()
 
