@@ -13,6 +13,7 @@ from pubsubctl.render.drawing import columns_and_rows, is_terminal
 from pubsubctl.render.figures import plural, seconds, size
 from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, clean, commands, document, line, note, streamed
+from pubsubctl.render.secrets import redacted
 
 _SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _MASK = "***"
@@ -115,7 +116,7 @@ def content(letter: Letter) -> dict[str, Any]:
             "body_bytes": len(request.body),
             "body_preview": _text(request.body),
         },
-        "log": letter.log,
+        "log": redacted(letter.log),
         "replay": letter.replay,
     }
 
@@ -138,7 +139,7 @@ def _lines(letter: Letter) -> Iterator[str]:
     if letter.log:
         yield ""
         yield "the last of its log:"
-        yield from (f"  {clean(text)}" for text in letter.log.splitlines())
+        yield from (f"  {clean(text)}" for text in redacted(letter.log).splitlines())
     yield ""
     yield letter.replay
 

@@ -14,6 +14,7 @@ from pubsubctl.render.drawing import STATE_STYLES, printed
 from pubsubctl.render.figures import limit, seconds, took
 from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, clean, document
+from pubsubctl.render.secrets import redacted
 
 _TAIL = 20
 """Lines of a log that are shown unless all are asked for."""
@@ -89,7 +90,7 @@ class Timeline:
             "worker": entry.worker,
             "message_id": entry.message_id,
             "text": entry.text,
-            "log": entry.log or None,
+            "log": redacted(entry.log) if entry.log else None,
         }
 
 
@@ -202,7 +203,7 @@ def _last_log(entries: Sequence[Entry]) -> Entry | None:
 def _log_lines(entry: Entry, logs: bool | None, *, last: bool) -> Iterator[str]:
     if not entry.log or logs is False or (logs is None and not last):
         return
-    lines = entry.log.splitlines()
+    lines = redacted(entry.log).splitlines()
     left_out = 0 if logs else max(0, len(lines) - _TAIL)
     if left_out:
         yield f"... {left_out:,} lines before; --logs shows them"

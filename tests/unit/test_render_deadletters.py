@@ -98,6 +98,15 @@ def test_one_in_full(capsys):
     ]
 
 
+@pytest.mark.parametrize("form", [Format.TEXT, Format.JSON])
+def test_a_log_is_shown_without_what_lets_somebody_in(capsys, form):
+    log = "Authorization: Bearer s3cret\nTraceback"
+    deadletters.show(Letter(dead(), Request("GET", "/x", (), b""), log, "again", NOW), form)
+    out = capsys.readouterr().out
+    assert "s3cret" not in out
+    assert "Traceback" in out
+
+
 @pytest.mark.parametrize(
     ("body", "tells"),
     [

@@ -91,6 +91,17 @@ def test_logs_are_the_end_of_the_last_one_or_all_or_none(capsys):
     assert "|" not in shown(capsys, entries, logs=False)
 
 
+@pytest.mark.parametrize("form", [Format.TEXT, Format.JSON])
+def test_a_log_is_shown_without_what_lets_somebody_in(capsys, form):
+    log = "{'Authorization': 'Bearer LET-ME-IN', 'Accept': 'a/b'}\nCookie: sid=LET-ME-IN\nhello"
+    timeline.show(Timeline(job(), [Entry(BEGAN, "ended", 1, log=log)]), form, logs=True)
+    out = capsys.readouterr().out
+    assert "LET-ME-IN" not in out
+    assert out.count("[redacted]") == 2
+    assert "a/b" in out
+    assert "hello" in out
+
+
 def test_a_long_line_of_a_log_is_cut_unless_all_is_asked_for(capsys):
     entries = [Entry(BEGAN, "ended", 1, log="x" * 5_000 + "\nnext")]
     short = shown(capsys, entries)
