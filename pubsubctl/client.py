@@ -325,7 +325,8 @@ class Client:
             return self._connection
 
     def _submit(self, submissions: Sequence[Submission], batch_id: str | None) -> list[SubmittedJob]:
-        with sending(self.settings.topic_path, [submission.request for submission in submissions]) as requests:
+        asked, keys = [each.request for each in submissions], {each.ordering_key for each in submissions}
+        with sending(self.settings.topic_path, asked, keys.pop() if len(keys) == 1 else "") as requests:
             return self._send(submissions, requests, batch_id)
 
     def _send(
@@ -355,7 +356,8 @@ class Client:
         refusal: BrokerError | None = None
         try:
             for answers in publisher.publish_each([message for _, message in fresh]):
-                sent([answer.message_id for answer in answers if isinstance(answer, Taken)])
+                message_ids = [answer.message_id for answer in answers if isinstance(answer, Taken)]
+                sent(self.connection.address.place, message_ids[0] if message_ids and len(fresh) == 1 else None)
                 point("published")
                 asked, left = left[: len(answers)], left[len(answers) :]
                 refusal = self._note(asked, answers) or refusal

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pubsubctl.exchange import Request
 from pubsubctl.tracing import carrier, switch
-from pubsubctl.tracing.sending import SYSTEM
+from pubsubctl.tracing.sending import SYSTEM, ordered, server
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext, Tracer
@@ -49,9 +49,10 @@ class Attempts:
         topic: the full name of the topic.
         subscription: that of the subscription.
         worker: the id of the worker.
+        broker: where the broker is, as ``HOST:PORT``.
     """
 
-    def __init__(self, tracer: "Tracer", *, topic: str, subscription: str, worker: str) -> None:
+    def __init__(self, tracer: "Tracer", *, topic: str, subscription: str, worker: str, broker: str) -> None:
         from opentelemetry import trace
 
         self._tracer = tracer
@@ -64,10 +65,19 @@ class Attempts:
             "messaging.operation.name": "process",
             "messaging.operation.type": "process",
             "pubsubctl.worker": worker,
+            **server(broker),
         }
 
     def begin(
-        self, request: Request, *, job_id: str, attempt: int, message_id: str, attributes: Mapping[str, str]
+        self,
+        request: Request,
+        *,
+        job_id: str,
+        attempt: int,
+        message_id: str,
+        attributes: Mapping[str, str],
+        ordering_key: str = "",
+        delivery_attempt: int | None = None,
     ) -> Request:
         """An attempt was granted; gives the request that the application is to have.
 
@@ -77,6 +87,8 @@ class Attempts:
             attempt: its number.
             message_id: of the message that brought it.
             attributes: those of that message.
+            ordering_key: likewise.
+            delivery_attempt: how often the broker has sent it by now, where it tells that.
         """
         parent = carrier.context_of(request, attributes)
         about: dict[str, Any] = {
@@ -86,7 +98,10 @@ class Attempts:
             "url.path": request.path.partition("?")[0],
             "pubsubctl.job.id": job_id,
             "pubsubctl.job.attempt": attempt,
+            **ordered(ordering_key),
         }
+        if delivery_attempt:
+            about["messaging.gcp_pubsub.message.delivery_attempt"] = delivery_attempt
         span = self._tracer.start_span(self._name, parent, self._trace.SpanKind.CONSUMER, self._about | about)
         _in_hand[job_id, attempt] = span
         return carrier.carrying(request, self._trace.set_span_in_context(span, parent))
@@ -107,14 +122,16 @@ class Attempts:
         span.end()
 
 
-def attempts(*, topic: str, subscription: str, worker: str) -> Attempts | None:
+def attempts(*, topic: str, subscription: str, worker: str, broker: str) -> Attempts | None:
     """What makes the spans of a worker's attempts; None where none are asked for."""
     if not switch.on:
         return None
     from pubsubctl.tracing.exporting import tracer
 
     made = tracer()
-    return None if made is None else Attempts(made, topic=topic, subscription=subscription, worker=worker)
+    if made is None:
+        return None
+    return Attempts(made, topic=topic, subscription=subscription, worker=worker, broker=broker)
 
 
 def active(job_id: str | None, attempt: int | None) -> Active | None:

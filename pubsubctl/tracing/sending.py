@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Link, Tracer
 
 SYSTEM = "gcp_pubsub"
-_PARENT = "traceparent"
+_PARENT, _HTTPS = "traceparent", "443"
 
 
 @contextmanager
-def sending(topic: str, requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+def sending(topic: str, requests: Sequence[Request], ordering_key: str = "") -> Iterator[Sequence[Request]]:
     """Have a span ``send <topic>`` around a submit; gives the requests that are to be submitted in place of those.
 
     A request that comes alone is sent as part of the trace that it names, if it names one. Of several, those that do
@@ -25,6 +25,7 @@ def sending(topic: str, requests: Sequence[Request]) -> Iterator[Sequence[Reques
     Args:
         topic: its full name.
         requests: what is submitted.
+        ordering_key: that of all of them.
     """
     from pubsubctl.tracing.exporting import tracer
 
@@ -40,6 +41,7 @@ def sending(topic: str, requests: Sequence[Request]) -> Iterator[Sequence[Reques
     created = {} if alone else _created(made, name, requests)
     parent = carrier.context_of(requests[0], current=get_current()) if alone else get_current()
     attributes: dict[str, str | int] = _attributes(name, "send") | ({} if alone else _batch(len(requests)))
+    attributes |= ordered(ordering_key)
     with made.start_as_current_span(
         f"send {name}", parent, SpanKind.PRODUCER, attributes, list(map(_link, created.values()))
     ) as span:
@@ -51,18 +53,32 @@ def sending(topic: str, requests: Sequence[Request]) -> Iterator[Sequence[Reques
             raise
 
 
-def sent(message_ids: Sequence[str]) -> None:
-    """Note which message a submit has made, if it is one alone."""
-    if switch.on and len(message_ids) == 1:
+def sent(place: str, message_id: str | None = None) -> None:
+    """Note where a submit has published, and as which message, if it is one alone."""
+    if switch.on:
         from opentelemetry.trace import get_current_span
 
-        get_current_span().set_attribute("messaging.message.id", message_ids[0])
+        span = get_current_span()
+        span.set_attributes(server(place))
+        if message_id is not None:
+            span.set_attribute("messaging.message.id", message_id)
 
 
 def annotate(attributes: dict[str, str], request: Request) -> None:
     """Add to the attributes of a message what they say of a trace beside what its request says."""
     if switch.on:
         carrier.annotate(attributes, request)
+
+
+def server(place: str) -> dict[str, str | int]:
+    """What a span says of the broker that listens at ``HOST:PORT``, or at ``HOST``, as the real service does."""
+    host, _, port = place.rpartition(":") if ":" in place else (place, "", _HTTPS)
+    return {"server.address": host.strip("[]"), "server.port": int(port)}
+
+
+def ordered(key: str) -> dict[str, str]:
+    """What a span says of a message's ordering key, if it has one."""
+    return {"messaging.gcp_pubsub.message.ordering_key": key} if key else {}
 
 
 def _created(tracer: "Tracer", name: str, requests: Sequence[Request]) -> "dict[int, Context]":

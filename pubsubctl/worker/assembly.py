@@ -171,7 +171,10 @@ class Assembly:
     def _make_execution(self) -> Execution:
         settings = self._settings
         traced = attempts(
-            topic=settings.topic_path, subscription=settings.subscription_path, worker=self._plan.worker_id
+            topic=settings.topic_path,
+            subscription=settings.subscription_path,
+            worker=self._plan.worker_id,
+            broker=self._connection.address.place,
         )
         return Execution(
             self._plan.terms(self._store.store_id),

@@ -32,6 +32,8 @@ class Spans:
             attempt=claimed.attempt,
             message_id=delivery.message.message_id,
             attributes=delivery.message.attributes,
+            ordering_key=delivery.message.ordering_key,
+            delivery_attempt=delivery.message.delivery_attempt,
         )
 
     def until_recorded(self, outcome: Outcome, then: Callable[[bool], None]) -> Callable[[bool], None]:

@@ -191,7 +191,7 @@ from pubsubctl.exchange import Request
 from pubsubctl.render.worker import log_to_stderr
 from pubsubctl.tracing.attempts import attempts
 log_to_stderr(verbose=False, log_format="json", project=os.environ.get("PROJECT"))
-made = attempts(topic="projects/p/topics/t", subscription="projects/p/subscriptions/s", worker="w")
+made = attempts(topic="projects/p/topics/t", broker="b:1", subscription="projects/p/subscriptions/s", worker="w")
 request = made.begin(Request.of("GET", "/"), job_id="a", attempt=1, message_id="1", attributes={})
 logging.getLogger("pubsubctl.worker").info(request.header("traceparent"), extra={"job_id": "a", "attempt": 1})
 logging.getLogger("pubsubctl.worker").info("another", extra={"job_id": "a", "attempt": 2})

@@ -73,6 +73,17 @@ def test_spans_say_what_they_are_about(project, collector):
     assert (process.status, send.service) == ("UNSET", "pubsubctl")
 
 
+def test_spans_say_which_broker_and_which_ordering_key(project, collector):
+    traced(project, collector)
+    submit(project, collector, "/noop", "--ordering-key", "k")
+    with project.client() as client:
+        host, _, port = client.connection.address.place.rpartition(":")
+    for span in (*arrived(collector, "send"), *arrived(collector, "process")):
+        assert (span.attributes["server.address"], span.attributes["server.port"]) == (host, int(port))
+        assert span.attributes["messaging.gcp_pubsub.message.ordering_key"] == "k"
+    assert collector.named("process")[0].attributes["messaging.gcp_pubsub.message.delivery_attempt"] == 1
+
+
 def test_every_attempt_has_a_span_and_one_that_failed_says_so(project, collector):
     traced(project, collector)
     submit(project, collector, "/traceparent?until=2")
