@@ -415,11 +415,12 @@ class Pool:
         deadline = time.monotonic() + _EXIT_GRACE_S
         while time.monotonic() < deadline and not all(child.has_exited() for child in self._children):
             time.sleep(_SHORT_TICK_S)
-        for child in self._children:
+        with self._lock:  # who asks from now on finds none, rather than one whose pipes are closed
+            ended, self._children = self._children, []
+        for child in ended:
             child.end()
             self._forwarder.put(child.pid, child.printed.read_last(), [])
             child.close()
-        self._children.clear()
 
     # --- with the lock held -----------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Children, real ones: fed, killed by others and by themselves, replaced."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -234,3 +235,25 @@ def make_jobs_look_short(pool: Pool, listener: Listener) -> None:
         pool.run([task("/noop", f"lesson-{learned}")])
         listener.next_end()
         learned += 1
+
+
+def test_what_is_asked_of_a_pool_while_it_ends_does_no_harm(pools):
+    """As the keeper asks on through a drain."""
+    pool, listener = pools(processes=3)
+    wait_for(lambda: listener.children == 3, what="its children are ready")
+    failures: list[OSError] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        try:
+            while not ended.is_set():
+                pool.take_back()
+        except OSError as error:
+            failures.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    pool.stop()
+    ended.set()
+    asking.join(10)
+    assert not failures
