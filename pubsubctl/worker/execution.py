@@ -134,8 +134,7 @@ class Execution:
         point("ended")
         with self._hand.lock:
             delivery = self._hand.ended(task)
-            if task.began_at is not None:
-                self._meters.durations.observe(time.monotonic() - task.began_at)
+            self._lasted(task)
         outcome = outcome_of(task.claimed, ending, now=time.time(), jitter=self._jitter, retry_on=self._terms.retry_on)
         if outcome.state is JobState.RETRYING and delivery is not None and delivery.message.ordering_key:
             outcome = replace(outcome, held=True)
@@ -162,6 +161,7 @@ class Execution:
         """These were cancelled, or taken over by another worker: stop them, and do not ack for that other."""
         for task in tasks:
             if self._pool is not None and self._pool.kill(task, None):
+                self._lasted(task)
                 self._spans.give_up(task, "lost", "it was cancelled, or another worker took over")
                 self._settling.lost(task)
 
@@ -210,6 +210,12 @@ class Execution:
     def _task(self, delivery: Delivery, claimed: Claimed) -> Task:
         request = self._spans.begin(delivery, claimed)
         return Task(claimed, request, claimed.timeout_s or self._terms.job_timeout_s)
+
+    def _lasted(self, task: Task) -> None:
+        """An attempt has ended: count how long it ran."""
+        if task.began_at is not None:
+            with self._hand.lock:
+                self._meters.durations.observe(time.monotonic() - task.began_at)
 
     # --- giving back ------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,9 @@ from pubsubctl.worker.condition import View
 from pubsubctl.worker.meters import Histogram
 
 _PREFIX = "pubsubctl_worker_"
-_OUTCOMES = (JobState.SUCCEEDED, JobState.FAILED, JobState.RETRYING, "late", "released")
+_REDELIVERIES = "Messages that arrived and had been sent before; told only where a dead-letter policy is set."
+_ATTEMPTS = "Attempts that ended, by the state recorded; late, released and lost (cancelled, taken over) recorded none."
+_OUTCOMES = (JobState.SUCCEEDED, JobState.FAILED, JobState.RETRYING, "late", "released", "lost")
 
 
 class Exposition:
@@ -57,11 +59,11 @@ class _Numbers(Collector):
         yield _gauge("slots_busy", "Jobs that run now.", view.busy())
         yield _gauge("leases", "Messages that are held now: running, claimed or waiting.", view.held())
         yield _counter("deliveries", "Messages that arrived.", meters.deliveries)
-        yield _counter("redeliveries", "Messages that arrived and had been sent before.", meters.redeliveries)
+        yield _counter("redeliveries", _REDELIVERIES, meters.redeliveries)
         yield _counter("streams", "Streams opened to the broker.", meters.streams)
         yield _counter("child_deaths", "Children that died by themselves.", meters.child_deaths)
         yield _counters("refusals", "Claims that were not granted.", "refusal", Refusal, meters.refusals)
-        yield _counters("attempts", "Attempts that ended, by how.", "outcome", _OUTCOMES, meters.attempts)
+        yield _counters("attempts", _ATTEMPTS, "outcome", _OUTCOMES, meters.attempts)
         yield _histogram("attempt_duration_seconds", "How long attempts ran, in seconds.", meters.durations)
         yield _histogram("queue_seconds", "From a message's publish to its claim, in seconds.", meters.queue_times)
         yield _histogram("commit_seconds", "How long commits to the store took, in seconds.", meters.commit_times)

@@ -35,9 +35,11 @@ class Meters:
 
     Attributes:
         deliveries: messages that arrived.
-        redeliveries: those of them that the broker says it has sent before.
+        redeliveries: those of them that the broker says it has sent before, as it does where there is a dead-letter
+            policy.
         refusals: claims that were not granted, by refusal.
-        attempts: attempts that ended, by how: the state recorded, with ``late`` for those refused, and ``released``.
+        attempts: attempts that ended, by how: the state recorded, with ``late`` for those refused,
+            ``released``, and ``lost`` for those stopped since they were cancelled, or taken over.
         durations: how long attempts ran, in seconds.
         queue_times: from the publish of a message to the claim of its job, in seconds.
         commit_sizes: writes that shared a commit.

@@ -96,6 +96,7 @@ class Settling:
 
     def lost(self, task: Task) -> None:
         """A job was cancelled, or taken over by another worker, and was stopped here."""
+        self._meters.attempts["lost"] += 1
         _log.info(
             "job %s is ours no more and is stopped",
             task.job_id,

@@ -98,7 +98,7 @@ def test_every_known_outcome_and_refusal_is_there_from_the_start(exposition):
     told = values(exposition)
     assert {labels[0] for name, labels in told if name == "refusals_total"} == {str(refusal) for refusal in Refusal}
     outcomes = {labels[0] for name, labels in told if name == "attempts_total"}
-    assert outcomes == {"succeeded", "failed", "retrying", "late", "released"}
+    assert outcomes == {"succeeded", "failed", "retrying", "late", "released", "lost"}
 
 
 def test_every_metric_says_what_it_is_and_those_of_time_and_size_their_unit(exposition):

@@ -66,6 +66,16 @@ def test_the_numbers_are_those_of_what_the_worker_did(project):
     assert found[prefix + "slots_busy"] == 0
 
 
+def test_an_attempt_that_was_cancelled_is_counted_too(project):
+    project.worker(*FLAGS)
+    with project.client() as client:
+        job = client.submit("GET", "/sleep/60")
+        wait_for(lambda: job.refresh().state is JobState.RUNNING, what="it runs")
+        job.cancel()
+    wait_for(lambda: metrics(project)["pubsubctl_worker_attempts_total:lost"] == 1, what="it is counted")
+    assert metrics(project)["pubsubctl_worker_attempt_duration_seconds_count"] == 1
+
+
 def test_probes_and_jobs_are_answered_and_the_drain_is_seen(project):
     worker = project.worker(*FLAGS, "--processes", "1")
     url = address(project)
