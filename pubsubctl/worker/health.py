@@ -56,6 +56,8 @@ class Server:
         """Begin answering."""
         self._listener.start()
         _log.info("health and metrics at http://%s", self.address)
+        if not self._listener.is_local:
+            _log.warning("whoever reaches %s can read jobs and numbers there: nobody is asked who he is", self.address)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End. To be called last of all: until then probes see how the worker drains."""

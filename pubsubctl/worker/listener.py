@@ -5,6 +5,7 @@ one, is closed unless its request is being answered. So whoever sends a whole re
 send theirs a byte at a time, or nothing at all.
 """
 
+import ipaddress
 import logging
 import socket
 import threading
@@ -59,6 +60,7 @@ class Listener:
             ident=None,
             log_socket_errors=False,
         )
+        self._address = str(listening.getsockname()[0]).partition("%")[0]
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -67,6 +69,11 @@ class Listener:
         """Where it listens, as ``HOST:PORT``."""
         host, port = self._server.effective_host, self._server.effective_port
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        return ipaddress.ip_address(self._address).is_loopback
 
     def start(self) -> None:
         """Begin answering."""
@@ -140,7 +147,7 @@ def _listen(host_port: str) -> socket.socket:
             host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.socket(family, kind)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a name that is none
         raise _unusable(host_port, error) from error
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -152,8 +159,8 @@ def _listen(host_port: str) -> socket.socket:
     return listening
 
 
-def _unusable(host_port: str, error: OSError) -> PubsubctlError:
+def _unusable(host_port: str, error: OSError | UnicodeError) -> PubsubctlError:
+    why = getattr(error, "strerror", None) or error
     return PubsubctlError(
-        f"nothing can listen at {host_port}: {error.strerror or error}; give --host-port another address, "
-        "or port 0 for a free one"
+        f"nothing can listen at {host_port}: {why}; give --host-port another address, or port 0 for a free one"
     )

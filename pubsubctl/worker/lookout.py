@@ -13,6 +13,8 @@ _KEEPER_STILL_S = 60.0
 """A keeper looks four times a second; with a store that takes its time, less often. A lease lasts as long as this."""
 _RECORDER_AT_ONE_S = 120.0
 """A store that is away is found out, and tried again, much sooner."""
+_SLOW_S = 10.0
+"""With a store that lets a write wait for so long, no job can be begun in good time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,8 @@ def view_of(info: WorkerInfo, store: Store, meters: Meters, parts: Parts) -> Vie
             holds("app", parts.loaded, otherwise="the app is not loaded yet"),
             Condition("broker", parts.stream_trouble),
             Condition("store", parts.store_trouble),
+            lately("keeper", lambda: parts.keeper.at, most_s=_SLOW_S),
+            unstuck("recorder", parts.writing_since, most_s=_SLOW_S),
         ),
         job=lambda job_id: _job(store, job_id),
     )

@@ -16,7 +16,9 @@ from project import wait_for
 from pubsubctl.errors import PubsubctlError, StoreUnreachable
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job, NewJob
+from pubsubctl.store.base import WorkerInfo
 from pubsubctl.store.opening import open_store
+from pubsubctl.worker import lookout
 from pubsubctl.worker.condition import Condition, Pulse, View, holds, lately, lives, troubles, unstuck
 from pubsubctl.worker.health import Server
 from pubsubctl.worker.meters import Meters
@@ -250,6 +252,34 @@ def test_a_connection_carries_one_request():
     assert b"Connection: close" in answer
 
 
+@pytest.mark.parametrize(
+    ("host_port", "told"), [("127.0.0.1:0", False), ("[::1]:0", False), ("0.0.0.0:0", True), ("[::]:0", True)]
+)
+def test_an_address_that_others_can_reach_is_told_in_the_log(caplog, host_port, told):
+    with serving(host_port):
+        pass
+    assert ("nobody is asked who he is" in caplog.text) == told
+
+
+def test_a_store_that_lets_writes_wait_makes_a_worker_unready_and_not_dead(tmp_path):
+    keeper, since = Pulse(), time.monotonic() - 11
+    keeper.at = time.monotonic() - 12
+    with open_store(str(tmp_path / "jobs.db")) as store:
+        seen = lookout.Parts(
+            loaded=lambda: True,
+            draining=lambda: False,
+            busy=lambda: 0,
+            held=lambda: 0,
+            stream_trouble=lambda: None,
+            store_trouble=lambda: None,
+            writing_since=lambda: since,
+            keeper=keeper,
+        )
+        view = lookout.view_of(WorkerInfo("w", "host", 1, "app", "sub", 1), store, Meters(), seen)
+        assert troubles(view.alive) == {}
+        assert troubles(view.ready).keys() == {"keeper", "recorder"}
+
+
 def test_an_address_in_use_is_one_clear_line():
     with serving() as address, pytest.raises(PubsubctlError, match="nothing can listen at") as refused:
         Server(WELL, address)
@@ -257,7 +287,7 @@ def test_an_address_in_use_is_one_clear_line():
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("host_port", ["no.such.host.invalid:80", "203.0.113.1:0"])
+@pytest.mark.parametrize("host_port", ["no.such.host.invalid:80", "203.0.113.1:0", "a" * 70 + ":80"])
 def test_an_address_that_is_not_ours_is_one_clear_line(host_port):
     with pytest.raises(PubsubctlError, match="nothing can listen at"):
         Server(WELL, host_port)
