@@ -221,12 +221,17 @@ class Unpublished:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A running attempt that its worker still works on, with the progress reported since the last heartbeat."""
+    """A running attempt that its worker still works on, with the progress reported since the last heartbeat.
+
+    Attributes:
+        log: where it is given back, or was stopped, the last of what its application printed.
+    """
 
     job_id: str
     attempt: int
     progress_fraction: float | None = None
     progress_note: str | None = None
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,7 +440,10 @@ class Store(ABC):
 
     @abstractmethod
     def release(self, leases: Iterable[Lease]) -> None:
-        """Give back attempts that were not made: ``queued`` again, counted nowhere but in the attempt number."""
+        """Give back attempts that were not made: ``queued`` again, counted nowhere but in the attempt number.
+
+        Of one that is cancelled already only the log is kept.
+        """
 
     @abstractmethod
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:

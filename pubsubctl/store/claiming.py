@@ -277,14 +277,27 @@ def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
     now = transaction.now()
     asked = list(leases)
     attempts = last_attempts(transaction, [lease.job_id for lease in asked])
-    released = {lease.job_id: attempts[lease.job_id] for lease in asked if _holds(lease, attempts)}
-    note(
-        transaction,
-        [attempt.ending(job_id, EventKind.RELEASED, now, words.RELEASED) for job_id, attempt in released.items()],
+    current = [(lease, attempts[lease.job_id]) for lease in asked if _is_of(lease, attempts.get(lease.job_id))]
+    released = {lease: attempt for lease, attempt in current if attempt.state is JobState.RUNNING}
+    endings = [
+        attempt.ending(lease.job_id, EventKind.RELEASED, now, words.RELEASED, lease.log)
+        for lease, attempt in released.items()
+    ]
+    stopped = [_stopped(lease, attempt, now) for lease, attempt in current if lease.log and _is_cancelled(attempt)]
+    note(transaction, [*endings, *stopped])
+    due_at = now + LEASE_GRACE_S
+    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": due_at} for job_id in {each.job_id for each in released}])
+
+
+def _is_of(lease: Lease, attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.number == lease.attempt
+
+
+def _is_cancelled(attempt: Attempt) -> bool:
+    return attempt.state is JobState.CANCELLED
+
+
+def _stopped(lease: Lease, attempt: Attempt, now: float) -> EventRow:
+    return event_row(
+        lease.job_id, EventKind.ENDED, now, lease.attempt, worker=attempt.worker, text=words.STOPPED, log=lease.log
     )
-    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": now + LEASE_GRACE_S} for job_id in released])
-
-
-def _holds(lease: Lease, attempts: dict[str, Attempt]) -> bool:
-    attempt = attempts.get(lease.job_id)
-    return attempt is not None and attempt.state is JobState.RUNNING and attempt.number == lease.attempt

@@ -3,6 +3,7 @@
 from pubsubctl.job import Job, JobState, Reason
 
 RELEASED = "given back: it had not begun, or was stopped for no fault of its own"
+STOPPED = "stopped, since the job was cancelled"
 CAME_BY_MESSAGE = "it came by its message alone, and is known since then"
 
 

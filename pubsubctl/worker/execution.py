@@ -60,6 +60,7 @@ class Execution:
         self._pool: Pool | None = None
         self._reader = Reader(terms)
         self._hand = InHand()
+        self._lost: set[Task] = set()  # stopped for that, and not ended yet
         self._settling = Settling(
             terms, self._hand, recorder, self._meters, pump=self._pump, on_dead_letter=on_dead_letter
         )
@@ -145,6 +146,12 @@ class Execution:
         """A job had begun and was stopped for no fault of its own: it is asked for once more, if it may be."""
         self._stopped([task], "its process was stopped because of another job")
 
+    def stopped(self, task: Task) -> None:
+        """A job that was cancelled, or that a drain gives back, has ended: the former has its log written here."""
+        if task in self._lost and task.log:
+            self._recorder.release(_lease(task), lambda: None)
+        self._lost.discard(task)
+
     def failed(self, error: ApplicationError) -> None:
         """The application cannot be loaded."""
         self._on_failure(str(error))
@@ -160,10 +167,13 @@ class Execution:
     def lost(self, tasks: Iterable[Task]) -> None:
         """These were cancelled, or taken over by another worker: stop them, and do not ack for that other."""
         for task in tasks:
+            self._lost.add(task)
             if self._pool is not None and self._pool.kill(task, None):
                 self._lasted(task)
                 self._spans.give_up(task, "lost", "it was cancelled, or another worker took over")
                 self._settling.lost(task)
+            if task.began_at is None:  # it has nothing to leave, and its end is not told
+                self._lost.discard(task)
 
     # --- the way of a delivery --------------------------------------------------------------------------------------
 
@@ -224,7 +234,7 @@ class Execution:
         for task in tasks:
             self._spans.give_up(task, "released")
             delivery = self._hand.ended(task)
-            self._recorder.release(Lease(task.job_id, task.claimed.attempt), partial(self._released, delivery))
+            self._recorder.release(_lease(task), partial(self._released, delivery))
 
     def _released(self, delivery: Delivery | None) -> None:
         self._meters.attempts["released"] += 1
@@ -239,7 +249,7 @@ class Execution:
             self._give_back(tasks)
             return
         for task in tasks:
-            self.ended(task, Died(why))
+            self.ended(task, Died(why, task.log))
 
     def _finish_running(self, pool: Pool, timeout_s: float) -> None:
         """Wait for what runs; stop and give back what does not end in time."""
@@ -259,3 +269,7 @@ class Execution:
         deadline = time.monotonic() + _DYING_S
         while not set(stopped).isdisjoint(pool.tasks()) and time.monotonic() < deadline:
             time.sleep(_LOOK_S)
+
+
+def _lease(task: Task) -> Lease:
+    return Lease(task.job_id, task.claimed.attempt, log=task.log)

@@ -54,6 +54,9 @@ class Events(Protocol):
     def interrupted(self, task: Task) -> None:
         """A job had begun and was stopped for no fault of its own."""
 
+    def stopped(self, task: Task) -> None:
+        """A job that was to end unnoticed has ended; its task has its log."""
+
     def failed(self, error: ApplicationError) -> None:
         """The application cannot be loaded; the pool starts no more children."""
 
@@ -337,6 +340,9 @@ class Pool:
         # A job that ended while it was being killed has ended as it was to be killed for.
         elif (chosen := child.condemned[ticket]) is not None:
             self._events.ended(task, replace(chosen, log=ending.log))
+        else:
+            task.log = ending.log
+            self._events.stopped(task)
 
     def _let_leave(self, child: Child, resident: int) -> None:
         """A job has ended: see whether the child has done enough."""
@@ -367,6 +373,8 @@ class Pool:
     def _bury(self, child: Child) -> None:
         """A child has died: reap it, say how its jobs ended, start another."""
         with self._lock:
+            for task in child.running():  # before its tasks are seen to be gone: who waits for that wants the log
+                task.log = child.log_of(task)
             self._children.remove(child)
         self._switchboard.disconnect(child)
         how = child.end()
@@ -388,6 +396,8 @@ class Pool:
             self._events.interrupted(task)
         elif (ending := child.condemned[task.ticket]) is not None:
             self._events.ended(task, replace(ending, log=child.log_of(task)))
+        else:
+            self._events.stopped(task)
 
     def _replace(self, child: Child, how: str, begun: list[Task]) -> None:
         expected = child.condemned or (child.leaving and not begun)

@@ -274,3 +274,22 @@ def test_the_state_of_a_job_is_what_its_history_ends_with(store):
     store.record([a_failure(reason=Reason.STATUS, error="404 NOT FOUND", response=None)])
     assert the_job(store).state is JobState.FAILED
     assert last(store).text == "failed (status): 404 NOT FOUND"
+
+
+def test_an_attempt_that_was_given_back_keeps_its_log(store):
+    running(store)
+    store.release([Lease("job-1", 1, log="step 3\n")])
+    assert (last(store).kind, last(store).log) == (EventKind.RELEASED, "step 3\n")
+    assert the_job(store).state is JobState.QUEUED
+
+
+def test_an_attempt_that_was_stopped_since_it_was_cancelled_keeps_its_log(store):
+    running(store)
+    store.cancel(["job-1"])
+    store.release([Lease("job-1", 1, log="step 3\n")])
+    assert (last(store).kind, last(store).log) == (ENDED, "step 3\n")
+    assert the_job(store).state is JobState.CANCELLED
+    assert [kind for kind, _ in kinds(store)].count(BEGAN) == 1
+    told = kinds(store)
+    store.release([Lease("job-1", 1), Lease("job-1", 2, log="of another")])
+    assert kinds(store) == told

@@ -43,6 +43,9 @@ class Listener:
     def interrupted(self, task: Task) -> None:
         self.interruptions.put(task)
 
+    def stopped(self, task: Task) -> None:
+        pass
+
     def failed(self, error: ApplicationError) -> None:
         self.failures.put(error)
 

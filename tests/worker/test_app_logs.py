@@ -9,6 +9,7 @@ import pytest
 from pool_kit import Listener, Pools, begun, code, opened
 from project import wait_for
 
+from pubsubctl.job import JobState
 from pubsubctl.worker.outcome import Answered, Died, TimedOut, TooLarge
 from pubsubctl.worker.output import LogLines
 from pubsubctl.worker.pool import Pool
@@ -342,3 +343,28 @@ def test_a_worker_keeps_the_log_of_every_attempt_with_the_job(project):
     assert logs[0].startswith("attempt 1\n")
     assert logs[1] == "attempt 2\n"
     wait_for(lambda: "attempt 2\n" in project.log(), what="it is in the worker's own output")
+
+
+STUCK = b"import time; print('stuck at step 3'); time.sleep(60)"
+
+
+def test_an_attempt_that_was_cancelled_or_given_back_by_a_drain_keeps_its_log(project):
+    worker = project.worker("-p", "1", "--drain-timeout", "0", app=APP)
+    with project.client() as client:
+
+        def stuck() -> str:
+            job = client.submit("POST", "/", data=STUCK)
+            wait_for(lambda: job.refresh().state is JobState.RUNNING, what="it runs")
+            wait_for(lambda: project.log().count("stuck") > len(ids), what="it has printed")
+            return job.id
+
+        def logs(job_id: str) -> list[tuple[str, str | None]]:
+            return [(event.kind, event.log) for event in client.store.history(job_id) if event.log]
+
+        ids: list[str] = []
+        ids.append(stuck())
+        client.store.cancel(ids)
+        wait_for(lambda: logs(ids[0]) == [("ended", "stuck at step 3\n")], what="the cancelled one's log is kept")
+        ids.append(stuck())
+        assert project.stop(worker) == 0
+        assert logs(ids[1]) == [("released", "stuck at step 3\n")]

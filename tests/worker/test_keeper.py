@@ -41,6 +41,9 @@ class Listener:
     def ended(self, task: Task, ending: Ending) -> None:
         self.ends.put((task, ending))
 
+    def stopped(self, task: Task) -> None:
+        pass
+
     def interrupted(self, task: Task) -> None:
         pass
 
