@@ -14,9 +14,11 @@ from the child          ``ready`` | ``unloadable`` (error), once
 ``ready``, ``began``, ``done`` and ``too-large`` also say how many bytes were ``printed`` so far, if any; the last two
 the attempt's ``log``, if it has one, and how much memory is ``resident``, if that is more than asked for.
 
+An application may put others in the place of Python's threads and locks (as ``gevent.monkey`` does), which take turns
+with it: who waited for those here would wait for ever. So what is needed of them was taken before it is loaded.
+
 What the application prints goes to the parent by a pipe, as standard output and error; with ``--marks`` each piece of
-it says whose it is. When the pipe of tickets is
-closed the child ends as a Python process does; when the socket is, it ends at once.
+it says whose it is. When the pipe of tickets is closed the child ends as a Python process does; when the socket is, it ends at once.
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
 """
@@ -28,7 +30,8 @@ import os
 import signal
 import sys
 import threading
-import time
+from _thread import start_new_thread
+from time import sleep
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.worker import application
@@ -64,6 +67,11 @@ def _die_with(parent: int) -> None:
         os._exit(0)
 
 
+def _work(slots: Slots, name: str) -> None:
+    threading.current_thread().name = name  # as the application's logs show it
+    slots.work()
+
+
 def _let_go(channel: Channel, tickets_fd: int) -> None:
     channel.close()
     os.close(tickets_fd)
@@ -72,7 +80,7 @@ def _let_go(channel: Channel, tickets_fd: int) -> None:
 def _keep_watch(runner: Runner, parent: int) -> None:
     """Let out what was held back, and end with the parent, while the main thread is in the application."""
     while True:
-        time.sleep(_TICK_S)
+        sleep(_TICK_S)
         try:
             runner.flush()
         except OSError as error:
@@ -111,11 +119,11 @@ def main() -> None:
         raise SystemExit(1) from None
     runner = Runner(app, channel, capture, threads=options.threads, max_memory=options.max_memory)
     slots = Slots(runner, channel, capture, tickets_fd)
-    threading.Thread(target=_keep_watch, args=(runner, options.parent), name="watch", daemon=True).start()
+    start_new_thread(_keep_watch, (runner, options.parent))
     channel.send(runner.ready())
-    threading.Thread(target=_listen, args=(channel, slots), name="listen", daemon=True).start()
+    start_new_thread(_listen, (channel, slots))
     for number in range(1, options.threads):
-        threading.Thread(target=slots.work, name=f"slot-{number}", daemon=True).start()
+        start_new_thread(_work, (slots, f"slot-{number}"))
     slots.work()  # in the main thread, where an application may expect to be
 
 

@@ -1,10 +1,10 @@
 """``pubsubctl.progress``: how far the job that runs here has come."""
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 
 Send = Callable[[float | None, str | None], None]
 
@@ -17,7 +17,7 @@ class Reporter:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._sent_at = 0.0
         self._waiting: tuple[float | None, str | None] | None = None
         self._closed = False

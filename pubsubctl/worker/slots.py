@@ -1,8 +1,8 @@
 """The threads of a child that run jobs, and the jobs that have arrived for them."""
 
 import os
-import threading
 import traceback
+from queue import SimpleQueue
 
 from pubsubctl.worker import tickets
 from pubsubctl.worker.capture import Capture
@@ -14,27 +14,26 @@ _BROKEN = 70
 
 
 class Slots:
-    """Begins a job in whichever thread has read its ticket."""
+    """Begins a job in whichever thread has read its ticket.
+
+    Its threads wait for each other by a queue that is of C alone: no application can replace what that is made of.
+    """
 
     def __init__(self, runner: Runner, channel: Channel, capture: Capture, tickets_fd: int) -> None:
         self._runner = runner
         self._channel = channel
         self._capture = capture
         self._tickets_fd = tickets_fd
-        self._arrived: dict[int, Frame] = {}
-        self._arrival = threading.Condition()
+        self._arrivals: dict[int, SimpleQueue[Frame]] = {}
 
     def put(self, frame: Frame) -> None:
         """A job has arrived; it begins when a thread has read its ticket."""
-        with self._arrival:
-            self._arrived[frame.header["ticket"]] = frame
-            self._arrival.notify_all()
+        self._arrival(frame.header["ticket"]).put(frame)
 
     def forget(self, numbers: list[int]) -> None:
         """The parent has taken these tickets back: their jobs will never begin here."""
-        with self._arrival:
-            for number in numbers:
-                self._arrived.pop(number, None)
+        for number in numbers:
+            self._arrivals.pop(number, None)
 
     def work(self) -> None:
         """Run jobs one after another in this thread, until there will be no more tickets.
@@ -67,6 +66,10 @@ class Slots:
                 os._exit(0)  # the application has forked, and this copy of us has come back too
 
     def _frame(self, number: int) -> Frame:
-        with self._arrival:
-            self._arrival.wait_for(lambda: number in self._arrived)
-            return self._arrived.pop(number)
+        frame = self._arrival(number).get()
+        del self._arrivals[number]
+        return frame
+
+    def _arrival(self, number: int) -> "SimpleQueue[Frame]":
+        """Where a job arrives, made by whoever comes first: the job or its ticket."""
+        return self._arrivals.setdefault(number, SimpleQueue())

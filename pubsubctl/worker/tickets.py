@@ -3,12 +3,16 @@
 A job that was given ahead may be begun by whoever reads its number: the kernel hands each to exactly one reader. So
 the parent takes back what has not begun by reading the numbers itself, at once, even while the child is deep in C
 code and holds the GIL.
+
+An application may have replaced ``os.read`` by one that waits, which is not what is wanted here; ``select.select`` it
+may replace by one that lets what else it has go on meanwhile.
 """
 
 import os
 import select
 import struct
 from collections.abc import Iterable
+from os import read
 
 _NUMBER = struct.Struct("!Q")
 
@@ -31,7 +35,7 @@ def take(descriptor: int) -> int | None:
         EOFError: there is nobody left to write any.
     """
     try:
-        data = os.read(descriptor, _NUMBER.size)
+        data = read(descriptor, _NUMBER.size)
     except BlockingIOError:
         return None
     if not data:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from pool_kit import Listener, Pools, alive, begun, code, opened, pid_in, ready, task
+from pool_kit import HERE, Listener, Pools, alive, begun, code, opened, pid_in, ready, task
 from project import wait_for
 
 from pubsubctl.worker.meters import Meters
@@ -18,6 +18,19 @@ from pubsubctl.worker.pool import Pool
 
 APP = "anyapp:app"
 RAN = "the process that ran it "
+
+PATCHED = """
+from anyapp import app
+import _thread, os, select, threading, time
+def cooperates(*_, **__): raise RuntimeError("there is no turn to wait for")
+_thread.start_new_thread = threading._start_new_thread = threading._allocate_lock = time.sleep = cooperates
+threading.Lock = threading.RLock = threading.Condition = threading.Event = cooperates
+def waits(descriptor, size, read=os.read):
+    select.select([descriptor], [], [])
+    return read(descriptor, size)
+os.read = waits
+"""
+"""As gevent and eventlet do it, but that whoever would wait for what has replaced threads and locks fails at once."""
 
 
 @pytest.fixture
@@ -133,6 +146,21 @@ def test_a_child_goes_on_whatever_a_job_has_changed_about_it(pools, text):
     pool.run([asked])
     assert listener.answer_of(asked).response.status == 200
     assert still_works(pool, listener) == first
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_application_may_replace_what_python_has_for_threads(pools, tmp_path, monkeypatch, threads):
+    (tmp_path / "patched.py").write_text(PATCHED)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{HERE}")
+    pool, listener = pools("patched:app", threads=threads)
+    asked = [code("import pubsubctl; pubsubctl.progress(0.5); answer = 'ran'", f"j{number}") for number in range(9)]
+    pool.run(asked)
+    ends = dict(listener.next_end() for _ in asked)
+    assert {ends[one].response.body for one in asked} == {b"ran"}
+    late = code("while True: pass", "late", timeout_s=0.5)
+    pool.run([late])
+    assert listener.end_of(late) == TimedOut(0.5)
+    still_works(pool, listener)
 
 
 def test_a_job_that_forks_and_comes_back_twice_is_answered_once(pools):
