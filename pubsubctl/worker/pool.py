@@ -34,9 +34,13 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _TICK_S = 0.05
 _SHORT_TICK_S = 0.005
+_IDLE_TICK_S = 1.0
+"""What is given to an idle child wakes nobody here, and a child that is stuck says nothing."""
 _TERM_GRACE_S = 0.5
 _EXIT_GRACE_S = 1.0
 _SPAWN_AGAIN_S = 5.0
+_STUCK_S = 10.0
+"""How long a child may take to begin a job while it runs none."""
 
 
 class Events(Protocol):
@@ -199,14 +203,14 @@ class Pool:
         with self._lock:
             self._switchboard.write(child)
 
-    def _pause(self) -> float | None:
+    def _pause(self) -> float:
         with self._lock:
             if any(child.cut_off for child in self._children):
                 return _SHORT_TICK_S
             if any(child.kill_at or child.tasks or child.printed.muted for child in self._children):
                 return _TICK_S
             start = self._respawn.next_start
-            return None if start is None else max(0.0, start - time.monotonic())
+            return _IDLE_TICK_S if start is None else min(_IDLE_TICK_S, max(0.0, start - time.monotonic()))
 
     def _look_after(self) -> None:
         """Kill what did not go by itself, notice what has, stop what is overdue, take back what waits for long jobs."""
@@ -227,6 +231,10 @@ class Pool:
         if child.printed.muted and not self._forwarder.full:
             self._switchboard.unmute(child)
         running = child.running()
+        if child.tasks and not (running or child.cut_off) and now - child.moved_at > _STUCK_S:
+            # A thread that a job left behind holds the GIL, or it was stopped: no job's timeout would ever end that.
+            child.fault = f"it was killed, since it had begun no job for {_STUCK_S:g} s"
+            self._cut_off(child, grace_s=0.0)
         for task in running:
             if task.timeout_s and now - (task.began_at or now) > task.timeout_s and task.ticket not in child.condemned:
                 self._time_out(task, task.timeout_s)
@@ -328,6 +336,7 @@ class Pool:
         with self._lock:
             task = child.tasks.pop(ticket)
             child.done += 1
+            child.moved_at = time.monotonic()
             self._pace.learn(report.seconds)
             self._respawn.proved()
             if self._max_jobs or self._max_memory or child.leaving:

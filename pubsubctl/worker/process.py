@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ class Child:
         ready: it has loaded the application.
         given: how many tasks it was given, and were not taken back.
         done: how many tasks it has ended.
+        moved_at: by ``time.monotonic``, when it began or ended a task last, or was given one while it had none.
         condemned: the tickets of the tasks that it is killed for, with how their attempts then end (None: unnoticed).
         kill_at: by ``time.monotonic``, when SIGKILL follows what was to end it more gently.
         leaving: it is given nothing more.
@@ -51,6 +53,7 @@ class Child:
     ready: bool = False
     given: int = 0
     done: int = 0
+    moved_at: float = field(default_factory=time.monotonic)
     condemned: dict[int, Ending | None] = field(default_factory=dict)
     kill_at: float | None = None
     leaving: bool = False
@@ -125,6 +128,7 @@ class Child:
         """Let it run these. They are sent by ``flush``; from now on it may begin them."""
         if not self.tasks:
             self.printed.settle()
+            self.moved_at = time.monotonic()
         numbers = []
         for task in given:
             task.ticket = next(self.numbers)
@@ -193,7 +197,8 @@ class Child:
 
     def begin(self, task: Task, now: float) -> None:
         """A task begins; what is printed from here on is its."""
-        task.began_at, task.output_from = now, self.printed.mark()
+        self.moved_at = task.began_at = now
+        task.output_from = self.printed.mark()
 
     def log_of(self, task: Task) -> str:
         """The last of what was printed while a task ran that has no end of its own."""

@@ -29,7 +29,7 @@ class Switchboard:
         self._rope.setblocking(False)
         self._selector.register(self._bell, selectors.EVENT_READ)
 
-    def wait(self, timeout_s: float | None) -> None:
+    def wait(self, timeout_s: float) -> None:
         """Wait until something comes, and have it acted on."""
         for key, mask in self._selector.select(timeout_s):
             if key.data is None:
