@@ -8,6 +8,7 @@ from typing import Any
 
 from pubsubctl.render.jsonlog import JsonFormatter, JsonStream, log_thread_failure, log_uncaught
 from pubsubctl.render.output import clean
+from pubsubctl.render.patience import PatientHandler
 from pubsubctl.render.secrets import redacted
 
 _FORMAT, _TIME = "%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"
@@ -40,7 +41,7 @@ def log_to_stderr(*, verbose: bool, log_format: str = "text", project: str | Non
         log_format: ``text``; or ``json``, where all else that this process writes to stderr becomes lines of it too.
         project: whose Cloud Trace keeps the traces, where that is known.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = PatientHandler(sys.stderr)
     handler.setFormatter(_OneLine(_FORMAT, _TIME))
     if log_format == "json":
         handler.setFormatter(_all_as_json(JsonFormatter(project, _labels)))

@@ -26,6 +26,8 @@ _MOST = 8 << 20
 _LONGEST_LINE = 8192
 _LONGEST_CHARACTER, _CONTINUES = 4, 0x80
 """Bytes of a character in UTF-8, and how all but its first one begin."""
+_PIECE = 4096
+"""What is written at once, so that the worker's own log has its turn while much is printed."""
 _STUCK_S = 1.0
 _CLOSING_S = 1.0
 
@@ -48,7 +50,7 @@ def write_through(pid: int, data: bytes, tasks: list[Task]) -> None:  # noqa: AR
     with suppress(OSError):  # nobody reads it any more
         while data:
             try:
-                data = data[os.write(_STDERR, data) :]
+                data = data[os.write(_STDERR, data[:_PIECE]) :]
             except BlockingIOError:
                 select.select([], [_STDERR], [])
 

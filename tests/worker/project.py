@@ -77,9 +77,14 @@ class Project:
         return {"PUBSUB_EMULATOR_HOST": self.google, "PUBSUBCTL_PROJECT": f"p-{abs(hash(self.folder))}"}
 
     def worker(
-        self, *flags: str, app: str = "testapp:app", ready: bool = True, prefix: tuple[str, ...] = ()
+        self,
+        *flags: str,
+        app: str = "testapp:app",
+        ready: bool = True,
+        prefix: tuple[str, ...] = (),
+        unread: bool = False,
     ) -> subprocess.Popen[bytes]:
-        """Start a worker; wait until it is known to the store."""
+        """Start a worker; wait until it is known to the store. Nobody reads its log where that is to be ``unread``."""
         environment = os.environ | {
             "PYTHONPATH": str(HERE),
             "PUBSUBCTL_LEASE": "10",
@@ -91,7 +96,12 @@ class Project:
         log = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
         with log:
             process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stderr=log, stdout=log, start_new_session=True
+                command,
+                cwd=self.folder,
+                env=environment,
+                stderr=subprocess.PIPE if unread else log,
+                stdout=log,
+                start_new_session=True,
             )
         self.workers.append(process)
         if ready:
@@ -115,4 +125,6 @@ class Project:
             if worker.poll() is None:
                 worker.kill()
                 worker.wait()
+            if worker.stderr is not None:
+                worker.stderr.close()
         daemon.stop(self.state)

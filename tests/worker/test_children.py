@@ -12,6 +12,7 @@ import pytest
 from pool_kit import HERE, Listener, Pools, alive, begun, code, opened, pid_in, ready, task
 from project import wait_for
 
+from pubsubctl import JobState
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.outcome import Answered, Died, TimedOut
 from pubsubctl.worker.pool import Pool
@@ -306,6 +307,18 @@ def test_when_a_worker_is_killed_all_that_its_jobs_have_started_dies_too(project
         worker.wait()
         wait_for(lambda: not any(map(alive, pids)), what="they have died")
     os.kill(unmarked, signal.SIGKILL)
+
+
+def test_a_worker_whose_log_nobody_reads_stops_what_is_overdue_runs_on_and_drains(project):
+    flags = ("-p", "1", "--job-timeout", "2", "--max-attempts", "1")
+    worker = project.worker(*flags, app="anyapp:app", unread=True)
+    with project.client() as client:
+        prints, overdue = "for _ in range(20): print('x' * (1 << 20), end='')", "while True: pass"
+        prints, overdue, after = (client.submit("POST", "/", data=text) for text in (prints, overdue, "answer = 'ran'"))
+        assert prints.wait(60).state is JobState.SUCCEEDED
+        assert overdue.wait(60).error == "the only attempt failed; the last one: ran longer than 2 s"
+        assert after.result(60).body == b"ran"
+    assert project.stop(worker) == 0
 
 
 # --- poison ---------------------------------------------------------------------------------------------------------
