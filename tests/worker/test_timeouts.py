@@ -92,9 +92,11 @@ def test_a_neighbour_that_ends_before_the_child_does_has_its_answer(pools, tmp_p
     wait = f"import pathlib, time\nwhile not pathlib.Path('{tmp_path}/end').exists(): time.sleep(0.01)"
     # The main thread takes the signal; whichever job it runs, the child lives on for a moment.
     ignore = "import signal\ntry: signal.signal(signal.SIGTERM, signal.SIG_IGN)\nexcept ValueError: pass\n"
+    ignore += f"import pathlib; pathlib.Path('{tmp_path}/' + environ['pubsubctl.job_id']).touch()\n"
     late, neighbour = code(ignore + "import time; time.sleep(1000)", "late"), code(ignore + wait, "neighbour")
     pool.run([late, neighbour])
     begun(late, neighbour)
+    wait_for(lambda: all((tmp_path / task.job_id).exists() for task in (late, neighbour)), what="the signal is ignored")
     pool.kill(late, TimedOut(1.0))
     (tmp_path / "end").touch()
     assert isinstance(listener.end_of(neighbour), Answered)
