@@ -85,7 +85,7 @@ def start(
     def ready(at: "Started") -> None:
         show(
             Ready(
-                settings=settings,
+                settings=at.settings,
                 app=at.app,
                 broker=at.broker,
                 address=at.place,

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from pubsubctl import faults
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.refusals import translated
-from pubsubctl.errors import ResourceNotFound
 from pubsubctl.settings import Settings
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker import application
@@ -20,25 +18,26 @@ from pubsubctl.worker.draining import Drain
 from pubsubctl.worker.notices import Notice, Notices, What
 from pubsubctl.worker.plan import Plan
 from pubsubctl.worker.signals import heard, thread_failures
+from pubsubctl.worker.source import Source, look_up
 from pubsubctl.worker.stopping import Limits
 
 _log = logging.getLogger("pubsubctl.worker")
 
-_LOOK_UP_S = 10.0
-_NACK_PAUSE_S = 1.0
 _ENDS = frozenset({What.SIGNAL, What.FAILED, What.ENOUGH})
 
 
 @dataclass(frozen=True)
 class Started:
-    """What a worker runs, once its application is loaded; the rest of it is in its settings.
+    """What a worker runs, once its application is loaded.
 
     Attributes:
+        settings: as they are in force, with the topic of its subscription.
         host_port: where its health is served, if it is.
     """
 
     worker_id: str
     app: str
+    settings: Settings
     broker: str
     place: str
     host_port: str | None
@@ -79,6 +78,7 @@ class Worker:
         Raises:
             ApplicationError: the application cannot be loaded.
             BrokerUnreachable: no broker, at the start.
+            InvalidSetting: a topic was named that the subscription is not of.
             KeyboardInterrupt: further signals during the drain asked to leave at once.
             ResourceNotFound: there is no such subscription.
             StoreUnreachable: no store, at the start.
@@ -89,12 +89,13 @@ class Worker:
             store = resources.enter_context(open_store(self._settings.store_url))
             connection = resources.enter_context(Connection(self._settings))
             connection.check()
-            parts = Assembly(self._plan(connection), store, connection, self._notices).parts
+            plan = self._plan(look_up(self._settings, connection))
+            parts = Assembly(plan, store, connection, self._notices).parts
             drain = Drain(parts, self._notices, store, self.id, timeout_s=self._settings.drain_timeout)
             with heard(self._notices), thread_failures(self._notices):
                 end = Notice(What.FAILED, "a fault")
                 try:
-                    end = self._serve(parts, lambda: on_started(self._started(connection, parts.host_port)))
+                    end = self._serve(parts, lambda: on_started(self._started(plan, connection, parts.host_port)))
                 finally:
                     try:
                         drain.run(end, serving=self._serving)
@@ -127,31 +128,16 @@ class Worker:
             pass
         return notice
 
-    def _plan(self, connection: Connection) -> Plan:
+    def _plan(self, source: Source) -> Plan:
         return Plan(
-            settings=self._settings,
+            settings=source.settled(self._settings),
             app=self._app,
             worker_id=self.id,
             limits=self._limits,
             reload=self._reload,
-            nack_pause_s=self._nack_pause(connection),
+            nack_pause_s=source.nack_pause_s,
         )
 
-    def _started(self, connection: Connection, host_port: str | None) -> Started:
-        return Started(self.id, self._app, connection.address.kind, connection.address.place, host_port)
-
-    def _nack_pause(self, connection: Connection) -> float:
-        """How long what is not for us is kept before a nack: not at all where the subscription backs off itself.
-
-        Raises:
-            ResourceNotFound: there is no such subscription.
-        """
-        path, place = self._settings.subscription_path, connection.address.place
-        try:
-            with translated(place):
-                found = connection.subscriber.get_subscription(subscription=path, timeout=_LOOK_UP_S)
-        except ResourceNotFound as error:
-            raise ResourceNotFound(
-                f"there is no subscription {path} at {place}; `pubsubctl setup` creates it"
-            ) from error
-        return 0.0 if "retry_policy" in found else _NACK_PAUSE_S
+    def _started(self, plan: Plan, connection: Connection, host_port: str | None) -> Started:
+        address = connection.address
+        return Started(self.id, self._app, plan.settings, address.kind, address.place, host_port)

@@ -1,12 +1,13 @@
 """What is tried again, when, how often, and what becomes of it in the end: a real worker, broker and store."""
 
 import signal
+from dataclasses import replace
 
 import pytest
 from breaking import dead_letters, left_over
 from project import Project, wait_for
 
-from pubsubctl import JobState, names
+from pubsubctl import Client, JobState, names
 from pubsubctl.broker.connection import Connection
 from pubsubctl.client import SubmittedJob
 from pubsubctl.job import Job
@@ -130,6 +131,24 @@ def test_a_subscription_made_by_hand_sees_one_message_an_attempt_and_nothing_spi
             assert refused == [], "each delivery was an attempt"
     assert len(project.runs) == 3 * 3 + 1
     assert left_over(project, "watched") == 3 * 3 + 1, "one message an attempt"
+
+
+@pytest.mark.on_every_broker
+def test_a_worker_that_is_told_its_subscription_alone_publishes_retries_to_the_topic_of_that(project):
+    project.setup(topic="orders", subscription="order-workers")
+    project.worker("--subscription", "order-workers")
+    with Client(replace(project.settings, topic="orders")) as client:
+        job = client.submit("GET", "/fails-until/2")
+        assert ended(job).state is JobState.SUCCEEDED
+    assert project.runs == [(job.id, 1), (job.id, 2)]
+
+
+def test_a_worker_that_is_told_another_topic_than_its_subscription_has_says_so_and_ends(project):
+    worker = project.worker("--topic", "orders", ready=False)
+    assert worker.wait(20) == 2
+    (line,) = project.log().splitlines()
+    assert "/topics/pubsubctl-requests" in line
+    assert "'orders' (from --topic)" in line
 
 
 # --- how often ------------------------------------------------------------------------------------------------------
