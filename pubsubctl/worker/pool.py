@@ -426,17 +426,19 @@ class Pool:
         self._events.failed(error)
 
     def _end_all(self) -> None:
+        # Out of sight before their pipes are closed: whoever asks for what has not begun would read from those, or
+        # from whatever has their numbers by then.
         with self._lock:
-            for child in self._children:
-                if child.tasks or not child.ready:
-                    child.kill()
-                child.dismiss()
+            children = list(self._children)
+            self._children.clear()
+        for child in children:
+            if child.tasks or not child.ready:
+                child.kill()
+            child.dismiss()
         deadline = time.monotonic() + _EXIT_GRACE_S
-        while time.monotonic() < deadline and not all(child.has_exited() for child in self._children):
+        while time.monotonic() < deadline and not all(child.has_exited() for child in children):
             time.sleep(_SHORT_TICK_S)
-        with self._lock:  # who asks from now on finds none, rather than one whose pipes are closed
-            ended, self._children = self._children, []
-        for child in ended:
+        for child in children:
             child.end()
             self._forwarder.put(child.pid, child.printed.read_last(), [])
             child.close()

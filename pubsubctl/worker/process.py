@@ -178,8 +178,8 @@ class Child:
         """Send of ``outgoing`` what can be sent now."""
         try:
             while self.outgoing:
-                with memoryview(self.outgoing) as view:
-                    sent = self.socket.send(view[:_CHUNK])
+                with memoryview(self.outgoing) as view, view[:_CHUNK] as part:
+                    sent = self.socket.send(part)
                 del self.outgoing[:sent]
         except BlockingIOError:
             return

@@ -1,7 +1,11 @@
 """Children, real ones: fed, killed by others and by themselves, replaced."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from pool_kit import HERE, Listener, Pools, opened, ready, task
@@ -134,6 +138,25 @@ def test_what_has_not_begun_can_be_taken_back(pools, tmp_path):
     assert listener.next_end()[0].job_id == "c"
 
 
+def test_it_can_be_asked_for_what_has_not_begun_while_it_stops(pools):
+    pool, listener = pools(processes=3)
+    ready(pool, listener, 3)
+    stopped = threading.Event()
+    with ThreadPoolExecutor(1) as executor:
+
+        def ask() -> int:
+            asked = 0
+            while not stopped.is_set():
+                assert pool.take_back() == []
+                asked += 1
+            return asked
+
+        asking = executor.submit(ask)
+        pool.stop()
+        stopped.set()
+        assert asking.result() > 0
+
+
 def test_jobs_given_ahead_are_taken_back_from_behind_one_that_holds_the_gil(pools):
     pool, listener = pools(processes=2)
     ready(pool, listener, 2)
@@ -141,6 +164,29 @@ def test_jobs_given_ahead_are_taken_back_from_behind_one_that_holds_the_gil(pool
     pool.run([task("/holds-the-gil", "gil"), *(task("/noop", f"short-{n}") for n in range(10))])
     ended = [listener.next_end()[0].job_id for _ in range(11)]
     assert ended[-1] == "gil"
+
+
+class Hoarder(socket.socket):
+    """Keeps a hold of what it was given, as whoever lists all objects of a process does."""
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(fileno=descriptor)
+        self.kept: list[Any] = []
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        self.kept.append(data)
+        return super().send(data, flags)
+
+
+def test_whoever_keeps_a_hold_of_what_was_sent_is_in_nobodys_way(pools):
+    pool, listener = pools()
+    ready(pool, listener)
+    ours, theirs = socket.socketpair()
+    with theirs, Hoarder(ours.detach()) as hoarder:
+        child = replace(pool._children[0], socket=hoarder, outgoing=bytearray(b"frames"))
+        child.flush()
+        assert (bytes(child.outgoing), theirs.recv(10)) == (b"", b"frames")
+        assert hoarder.kept
 
 
 def test_a_death_is_noticed_though_what_the_application_forked_lives_on(pools):
