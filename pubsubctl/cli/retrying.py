@@ -68,7 +68,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     else:
         render.show(found, form)
     if not total:
-        note("there is no such job")
+        note("nothing matches")
     elif moved.count and not dry_run:
         _say_who_publishes(store)
     if dry_run:

@@ -35,6 +35,7 @@ _SENTENCES = {
     "returned": "given up by the broker{message}",
     "mirrored": "dead letter mirrored{message}",
 }
+_UNBEGUN = {"ended": "ended without an attempt"}
 _CLOCK = len("00:00:00.000")
 _ASIDE = {"submitted", "cancelled"}
 _STYLES = {
@@ -122,7 +123,8 @@ def _head(job: Job) -> Iterator[Text]:
     if job.state is JobState.FAILED:
         state.append(clean(f": {why(job)}"), "default")
     yield state
-    yield _wrapped(f"{job.method} {job.path}".strip())
+    if request := f"{job.method} {job.path}".strip():
+        yield _wrapped(request)
     if terms := ", ".join(_terms(job)):
         yield _wrapped(terms, "dim")
 
@@ -185,7 +187,8 @@ def _log(lines: Sequence[str]) -> Table:
 
 def _sentence(entry: Entry, began: dict[int, float]) -> str:
     start = began.get(entry.attempt)
-    said = _SENTENCES.get(entry.kind, entry.kind).format(
+    sentences = _SENTENCES if entry.attempt else _SENTENCES | _UNBEGUN
+    said = sentences.get(entry.kind, entry.kind).format(
         attempt=entry.attempt,
         worker=f" on {entry.worker}" if entry.worker else "",
         message=f" (message {entry.message_id})" if entry.message_id else "",

@@ -53,7 +53,7 @@ def load(name: str) -> WSGIApplication:
     found = _named(module, attribute, name) if attribute else _guessed(module, name)
     if not callable(found):
         raise ApplicationError(
-            f"{name!r} is no WSGI application: it is a {type(found).__name__}, which cannot be called"
+            f"{name!r} is no WSGI application: it is of type {type(found).__name__}, which cannot be called"
         )
     return found  # type: ignore[no-any-return]
 

@@ -33,6 +33,11 @@ def test_a_failed_job_runs_again_under_its_id_and_then_succeeds(served):
     assert served.stop_worker(worker) == 0
 
 
+def test_where_nothing_matches_it_says_so(idle):
+    done = idle.run("retry", "--failed", "--yes")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0 jobs queued again\n", "nothing matches\n")
+
+
 def test_without_a_worker_it_says_when_they_are_published(idle):
     job_id = lives.dead(idle.store)
     done = idle.run("retry", job_id)

@@ -247,9 +247,9 @@ def test_a_factory_that_fails_shows_its_own_line(folder):
     ("name", "why"),
     [
         ("plain:nothing", "has no 'nothing'"),
-        ("plain:number", "it is a int, which cannot be called"),
-        ("plain:number.real", "it is a int, which cannot be called"),
-        ("plain:make()", "it is a NoneType, which cannot be called"),
+        ("plain:number", "of type int, which cannot be called"),
+        ("plain:number.real", "of type int, which cannot be called"),
+        ("plain:make()", "of type NoneType, which cannot be called"),
         ("plain:nothing()", "has no 'nothing'"),
         ("plain:make(os)", "must be literals"),
         ("plain:make(*[1])", "must be literals"),

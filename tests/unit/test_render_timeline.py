@@ -69,6 +69,13 @@ def test_every_kind_is_told_with_its_time_and_offset(capsys):
     ]
 
 
+def test_what_is_no_job_has_no_request_and_no_attempt(capsys):
+    entries = [Entry(BEGAN, "ended", 0, text="failed (malformed): no path")]
+    lines = shown(capsys, entries, method="", path="").splitlines()
+    assert (lines[1], lines[2].split()) == ("", ["2027-01-15", "UTC"])
+    assert lines[-1].endswith("+0.0 s  ended without an attempt: failed (malformed): no path")
+
+
 def test_the_day_is_told_whenever_it_changes(capsys):
     text = shown(capsys, [Entry(BEGAN, "submitted"), Entry(BEGAN + 86400, "retried")])
     assert re.findall(r"^(\S+) +UTC$", text, re.MULTILINE) == ["2027-01-15", "2027-01-16"]
