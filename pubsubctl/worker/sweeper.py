@@ -103,6 +103,8 @@ class Sweeper:
             PubsubctlError: the store is away, or refuses.
         """
         due = self._taking.take()
+        if not due:  # what the broker was missed for was taken by another, or cancelled: it is not missed here any more
+            self._troubles.over(_BROKER)
         try:
             for kind in DueKind:
                 self._publish(kind, [item for item in due if item.kind is kind])

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import grpc
@@ -31,6 +31,7 @@ from pubsubctl.store.base import (
     Store,
 )
 from pubsubctl.store.opening import open_store
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.sweeper import Sweeper
 
 REFUSED = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "refused")
@@ -68,7 +69,9 @@ class Rig:
         self.sweeper = self.new_sweeper()
         self.create_topic(self.topic)
 
-    def new_sweeper(self, max_crashes: int = 10, store: Store | None = None) -> Sweeper:
+    def new_sweeper(
+        self, max_crashes: int = 10, store: Store | None = None, shared: Mapping[str, Presence] | None = None
+    ) -> Sweeper:
         return Sweeper(
             store or self.store,
             Publisher(self.connection, self.topic, timeout_s=3.0),
@@ -76,6 +79,7 @@ class Rig:
             topic=self.topic,
             result_ttl_s=RESULT_TTL_S,
             max_crashes=max_crashes,
+            shared=shared,
             clock=lambda: self.now,
         )
 
@@ -314,6 +318,22 @@ def test_what_was_taken_too_long_ago_is_left_to_whoever_takes_it_next(rig):
     start_broker()
     assert rig.sweeper.sweep() == 0
     assert rig.job("a").message_id is None
+
+
+def test_a_broker_that_was_missed_for_what_another_has_taken_since_is_missed_no_more(rig):
+    broker = Presence("the broker is back")
+    sweeper = rig.new_sweeper(shared={"broker": broker})
+    rig.add("a")
+    rig.now += PUBLISH_GRACE_S
+    rig.stop_broker()
+    broker.missed_by("puller", "no broker answers")
+    assert sweeper.sweep() == 0
+    rig.now += PUBLISH_GRACE_S
+    assert len(rig.store.sweep(rig.topic, limit=10, max_crashes=10)) == 1
+    assert sweeper.sweep() == 0
+    assert broker.trouble == "no broker answers"
+    broker.found_by("puller")
+    assert broker.trouble is None, "or the worker would never be ready again"
 
 
 def test_several_sweepers_share_what_is_due_and_nothing_is_published_twice(rig):
