@@ -58,6 +58,7 @@ class Keeper:
         self._clock = clock
         self._renewed_at = 0.0
         self._looked_at = 0.0
+        self._failed = False
         self._presence = presence or Presence("the store is back")
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -89,6 +90,7 @@ class Keeper:
             try:
                 self._renew(tasks)
             except PubsubctlError as error:
+                self._failed = True
                 self._presence.missed_by("keeper", f"leases cannot be renewed while the store is away: {error}")
             else:
                 self._presence.found_by("keeper")
@@ -97,11 +99,13 @@ class Keeper:
     def _renew(self, tasks: list[Task]) -> None:
         """Write what has to be written now: all leases in good time, the rest where there is something to say.
 
-        What could not be written is tried again at the next tick.
+        What could not be written is tried again at the next tick; so that the store is not taken for being back when
+        there is nothing left to write, all leases are.
         """
         now = self._clock()
-        if now - self._renewed_at >= self._lease_s / 3:
+        if self._failed or now - self._renewed_at >= self._lease_s / 3:
             self._write(tasks, tasks)
+            self._failed = False
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
             lasting = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _A_WHILE_S)]

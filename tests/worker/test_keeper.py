@@ -18,6 +18,7 @@ from pubsubctl.store.sqlite import SqliteDatabase
 from pubsubctl.worker.keeper import Keeper
 from pubsubctl.worker.outcome import Ending, TimedOut
 from pubsubctl.worker.pool import Pool
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.task import Task
 
 HERE = Path(__file__).parent
@@ -76,6 +77,7 @@ class Rig:
         self.pool = Pool("testapp:app", self.listener, processes=1, threads=1)
         self.lost: queue.SimpleQueue[list[Task]] = queue.SimpleQueue()
         self.ticks: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self.presence = Presence("the store is back")
         self.keeper = Keeper(
             self.store,
             self.pool,
@@ -84,6 +86,7 @@ class Rig:
             lost=self.lost.put,
             tick=lambda: self.ticks.put(None),
             clock=lambda: self.now,
+            presence=self.presence,
         )
 
     def running(self, job_id: str = "j", path: str = "/noop", message_id: str = "m", **more: float) -> Task:
@@ -163,6 +166,21 @@ def test_a_renewal_that_failed_is_made_up_for_at_once(rig):
         other.execute("ROLLBACK")
     rig.look()
     assert rig.lease_left("j") == LEASE_S
+
+
+def test_a_store_that_is_away_is_not_back_because_there_is_nothing_to_write(rig):
+    task = rig.running()
+    rig.keeper.start()
+    with closing(sqlite3.connect(rig.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        task.progress = (0.5, "half")
+        wait_for(lambda: rig.presence.trouble is not None, what="the store is missed")
+        assert rig.pool.kill(task, None)
+        rig.look()
+        rig.look()
+        assert rig.presence.trouble is not None
+        other.execute("ROLLBACK")
+    wait_for(lambda: rig.presence.trouble is None, what="the store is found")
 
 
 def test_a_lost_lease_is_told_by_its_attempt(rig):
