@@ -109,7 +109,7 @@ class Watchdog:
         Args:
             answers: whether the broker does; the client gets over its absence by itself.
         """
-        return self._dead_thread() or self._not_opened(answers=answers) or (self._silence() if answers else None)
+        return self._dead_thread() or self._not_opened(answers=answers) or self._silence(answers=answers)
 
     def _dead_thread(self) -> StreamLost | None:
         """Threads end as a stream ends, so only what is missing for two looks in a row has died."""
@@ -133,12 +133,12 @@ class Watchdog:
             return StreamLost(f"the client has not opened it again for {now - self._closed_since:.0f} s")
         return None
 
-    def _silence(self) -> StreamLost | None:
+    def _silence(self, *, answers: bool) -> StreamLost | None:
         now = self._clock()
-        quiet_since = max(self._scheduler.heard_at, self._asked_at)
-        if self._is_full():
+        if not answers or not self.is_open() or self._is_full():
             self._asked_at = now
             return None
+        quiet_since = max(self._scheduler.heard_at, self._asked_at)
         if now - quiet_since < self._silent_s:
             return None
         self._asked_at = now

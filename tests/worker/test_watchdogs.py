@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,8 +24,8 @@ from pubsubctl.emulator import daemon
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
 from pubsubctl.store.base import WorkerInfo
 from pubsubctl.worker.presence import Presence
-from pubsubctl.worker.scheduler import EagerQueue
-from pubsubctl.worker.watchdog import Patience, jobs_wait
+from pubsubctl.worker.scheduler import DirectScheduler, EagerQueue
+from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog, jobs_wait
 
 HASTY = Patience(look_s=0.1, trouble_look_s=0.1, open_s=0.5, return_s=0.5, silent_s=0.5, most_silent_s=2.0, end_s=1.0)
 
@@ -100,6 +101,28 @@ def test_a_stream_that_may_not_bring_more_is_not_silent(rig):
         message.ack()
     assert rig.sink.next().data == b"3"
     assert rig.meters.streams == 1
+
+
+def test_time_without_a_broker_is_no_silence():
+    now, is_open = 0.0, True
+    scheduler = DirectScheduler(lambda _: None)
+    scheduler.heard_at = now
+    manager = SimpleNamespace(
+        _rpc=SimpleNamespace(call=SimpleNamespace(is_active=lambda: is_open)),
+        _consumer=SimpleNamespace(is_paused=False),
+    )
+    watchdog = Watchdog(
+        manager, scheduler, patience=Patience(), silent_s=60.0, waiting=jobs_always_wait, clock=lambda: now
+    )
+    for now in range(5, 300, 5):
+        is_open = False
+        assert watchdog.look(answers=False) is None
+    assert watchdog.look(answers=True) is None, "it has to be opened again first"
+    is_open = True
+    for now in range(300, 350, 5):
+        assert watchdog.look(answers=True) is None
+    now = 360
+    assert isinstance(watchdog.look(answers=True), StreamSilent)
 
 
 def test_a_stream_is_opened_anew_more_and_more_seldom_while_nothing_comes(rig):
