@@ -90,10 +90,17 @@ class LongPoll:
         with self._lock:
             if self._ended:
                 return None
-            # The generated method cannot be cancelled; what it calls can.
-            pull: Any = self._connection.subscriber.transport.pull
-            self._call = pull.future(request, timeout=wait_s + _BEFORE_DEADLINE_S, metadata=[routed])
+            self._call = self._stub().future(request, timeout=wait_s + _BEFORE_DEADLINE_S, metadata=[routed])
             return self._call
+
+    def _stub(self) -> Any:
+        """The call itself: the generated method cannot be cancelled, and its own stub waits where it is to be logged."""
+        channel: Any = self._connection.subscriber.transport.grpc_channel
+        return channel.unary_unary(
+            "/google.pubsub.v1.Subscriber/Pull",
+            request_serializer=types.PullRequest.serialize,
+            response_deserializer=types.PullResponse.deserialize,
+        )
 
 
 def _outcome(call: "grpc.Future[Any]") -> types.PullResponse | None:
