@@ -37,6 +37,29 @@ def test_what_the_client_gets_over_by_itself_is_told_only_to_those_who_ask(how: 
     assert [line.rpartition(" ")[2] for line in told(SCRIPT, how)] == names
 
 
+TRIED_IN_VAIN = """
+import queue, sys, threading
+from google.api_core.exceptions import RetryError
+from google.cloud.pubsub_v1.subscriber._protocol.helper_threads import STOP, QueueCallbackWorker
+from pubsubctl.render.worker import log_to_stderr
+log_to_stderr(verbose=sys.argv[1] == "verbose")
+def fails(error):
+    def send(_): raise error
+    items = queue.Queue()
+    for item in ("ack", STOP): items.put(item)
+    QueueCallbackWorker(items, send)()
+fails(RetryError("Timeout of 60.0s exceeded", ValueError("503")))
+fails(KeyError("a fault"))
+"""
+
+
+def test_acks_that_could_not_be_sent_are_no_traceback_and_a_fault_of_the_client_is():
+    lines = told(TRIED_IN_VAIN, "plain")
+    assert [line[9:] for line in lines if "ERROR" in line] == ["ERROR   Error in queue callback worker: 'a fault'"]
+    assert sum(line.startswith("Traceback") for line in lines) == 1
+    assert sum("ERROR" in line for line in told(TRIED_IN_VAIN, "verbose")) == 2
+
+
 ABOUT_JOBS = """
 import logging
 from pubsubctl.render.worker import log_to_stderr
