@@ -143,7 +143,7 @@ class Execution:
         self._recorder.record(outcome, self._spans.until_recorded(outcome, recorded))
 
     def interrupted(self, task: Task) -> None:
-        """A job had begun and was stopped for no fault of its own: it is asked for once more, if it may be."""
+        """A job was stopped for no fault of its own: it is asked for once more, if it may be."""
         self._stopped([task], "its process was stopped because of another job")
 
     def stopped(self, task: Task) -> None:
@@ -244,12 +244,12 @@ class Execution:
         self._pump()
 
     def _stopped(self, tasks: Iterable[Task], why: str) -> None:
-        """Attempts that had begun were stopped by us: released, unless nothing may begin a second time."""
-        if self._terms.retry_on.crash:
-            self._give_back(tasks)
-            return
+        """Attempts were stopped by us: released, unless they had begun where nothing may begin a second time."""
         for task in tasks:
-            self.ended(task, Died(why, task.log))
+            if self._terms.retry_on.crash or task.began_at is None:
+                self._give_back([task])
+            else:
+                self.ended(task, Died(why, task.log))
 
     def _finish_running(self, pool: Pool, timeout_s: float) -> None:
         """Wait for what runs; stop and give back what does not end in time."""

@@ -4,6 +4,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from project import wait_for
 
 from pubsubctl import wire
-from pubsubctl.exchange import Request
+from pubsubctl.exchange import Request, RetryOn
 from pubsubctl.job import JobState, NewJob, Reason
 from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome, Store
 from pubsubctl.store.opening import open_store
@@ -20,6 +21,7 @@ from pubsubctl.worker.delivery import Terms
 from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.recorder import Recorder
+from pubsubctl.worker.task import Task
 
 HERE = Path(__file__).parent
 
@@ -299,6 +301,16 @@ def test_an_attempt_that_was_interrupted_is_made_again_and_counts_as_none(rig, t
     job = rig.store.get(["a"])[0]
     assert job is not None
     assert (job.state, job.attempt, job.failures, job.crashes) == (JobState.SUCCEEDED, 2, 0, 0)
+
+
+@pytest.mark.parametrize(("began_at", "state"), [(None, JobState.QUEUED), (1.0, JobState.FAILED)])
+def test_where_nothing_is_begun_twice_what_was_stopped_before_it_began_is_given_back(rig, began_at, state):
+    # As what is claimed beyond what --max-jobs allows.
+    rig.execution._terms = replace(rig.execution._terms, retry_on=RetryOn.of("none"))
+    task = Task(rig.claimed_elsewhere("a", "m1"), Request.of("GET", "/noop"), began_at=began_at)
+    rig.execution.interrupted(task)
+    wait_for(lambda: rig.state("a") is not JobState.RUNNING, what="that is written")
+    assert rig.state("a") is state
 
 
 def test_a_message_older_than_results_are_kept_is_a_dead_letter_and_not_run(rig):
