@@ -238,6 +238,7 @@ class Assembly:
             self._execution,
             self._pool,
             self._recorder,
+            self._puller,
             self._meters,
         )
 
@@ -264,6 +265,7 @@ class _Work:
     execution: Execution
     pool: Pool
     recorder: Recorder
+    puller: Puller
     meters: Meters
 
     def idle(self) -> bool:
@@ -281,3 +283,6 @@ class _Work:
 
     def broker_answers(self) -> bool:
         return answers(self.connection.address)
+
+    def listens(self) -> bool:
+        return self.puller.listens

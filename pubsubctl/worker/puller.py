@@ -21,7 +21,7 @@ from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
 from pubsubctl.worker.scheduler import DirectScheduler
 from pubsubctl.worker.stream import Stream, connect, flow_control
-from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog
+from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, is_open
 
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
 _LASTING_S = 30.0
@@ -107,6 +107,12 @@ class Puller:
         """How many of these are not of jobs that run: nobody else is sent them while they wait here."""
         stream = self._stream
         return 0 if stream is None else max(0, self.held - self._sink.running_of(stream.scheduler))
+
+    @property
+    def listens(self) -> bool:
+        """Whether a stream is open at this moment."""
+        stream = self._stream
+        return stream is not None and is_open(stream.manager)
 
     def start(self) -> None:
         """Begin pulling."""
@@ -223,7 +229,7 @@ class Puller:
         lost = watchdog.look(answers=answering)
         if isinstance(lost, StreamSilent):
             self._silent_s = min(2 * self._silent_s, self._patience.most_silent_s)
-        elif lost is None and answering and watchdog.is_open() and stream.age_s >= self._patience.look_s:
+        elif lost is None and answering and is_open(stream.manager) and stream.age_s >= self._patience.look_s:
             self._proved = True
             self._reach.found()
         return lost

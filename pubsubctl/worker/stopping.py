@@ -15,6 +15,8 @@ _log = logging.getLogger("pubsubctl.worker")
 _TICK_S = 0.1
 _ASK_S = 1.0
 """How often the store is asked what is left, and how long nothing must have happened before."""
+_LISTEN_S = 2.5
+"""How long a stream must have been open: a broker needs a moment for its first messages, and no store may know them."""
 _SOON_S = 60.0
 """Jobs that are due later are left to the next run."""
 _EVER_S = 3660 * 86400.0
@@ -65,6 +67,9 @@ class Work(Protocol):
     def broker_answers(self) -> bool:
         """Whether the broker is there: what it has is not known otherwise."""
 
+    def listens(self) -> bool:
+        """Whether a stream from the broker is open."""
+
 
 class StopConditions:
     """A thread that looks whether a limit is reached.
@@ -83,6 +88,7 @@ class StopConditions:
         self._clock = clock
         self._answered = -1
         self._idle_since = math.inf
+        self._deaf_at: float | None = None
         self._asked_at = -math.inf
         self._waits_for_broker = False
         self._closed = threading.Event()
@@ -112,10 +118,18 @@ class StopConditions:
         idle_s = self._idle_s(now)
         if limits.max_idle_s is not None and idle_s >= limits.max_idle_s:
             return f"--max-idle-time: no job for {limits.max_idle_s:g} s"
-        if limits.burst and idle_s >= _ASK_S and now - self._asked_at >= _ASK_S:
-            self._asked_at = now
-            return self._burst_over()
+        if limits.burst:
+            listened_s = self._listened_s(now)
+            if idle_s >= _ASK_S and now - self._asked_at >= _ASK_S:
+                self._asked_at = now
+                return self._burst_over(listened_s)
         return None
+
+    def _listened_s(self, now: float) -> float:
+        """How long a stream has been open."""
+        if self._deaf_at is None or not self._work.listens():
+            self._deaf_at = now
+        return now - self._deaf_at
 
     def _idle_s(self, now: float) -> float:
         """How long nothing has happened."""
@@ -124,9 +138,9 @@ class StopConditions:
             self._answered, self._idle_since = answered, now
         return now - self._idle_since
 
-    def _burst_over(self) -> str | None:
+    def _burst_over(self, listened_s: float) -> str | None:
         try:
-            if self._work.pending(_SOON_S) or not self._has_broker():
+            if self._work.pending(_SOON_S) or not self._has_broker() or listened_s < _LISTEN_S:
                 return None
             left = self._work.pending(_EVER_S)
         except PubsubctlError:

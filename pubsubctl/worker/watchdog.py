@@ -60,6 +60,12 @@ class Patience:
     tries_s: float = 60.0
 
 
+def is_open(manager: Any) -> bool:
+    """Whether a stream's manager listens to the broker at this moment."""
+    call = getattr(getattr(manager, "_rpc", None), "call", None)
+    return call is not None and bool(call.is_active())
+
+
 class Watchdog:
     """Looks at one stream. Belongs to one thread.
 
@@ -93,11 +99,6 @@ class Watchdog:
         self._closed_since: float | None = None
         self._asked_at = scheduler.heard_at
 
-    def is_open(self) -> bool:
-        """Whether the broker is being listened to at this moment."""
-        call = getattr(getattr(self._manager, "_rpc", None), "call", None)
-        return call is not None and bool(call.is_active())
-
     @property
     def suspects(self) -> bool:
         """Whether the next look should be soon."""
@@ -125,7 +126,7 @@ class Watchdog:
         now = self._clock()
         if not answers:
             self._was_away, self._closed_since = True, None
-        elif self.is_open():
+        elif is_open(self._manager):
             self._was_away, self._closed_since = False, None
         elif self._closed_since is None:
             self._closed_since = now
@@ -135,7 +136,7 @@ class Watchdog:
 
     def _silence(self, *, answers: bool) -> StreamLost | None:
         now = self._clock()
-        if not answers or not self.is_open() or self._is_full():
+        if not answers or not is_open(self._manager) or self._is_full():
             self._asked_at = now
             return None
         quiet_since = max(self._scheduler.heard_at, self._asked_at)

@@ -6,6 +6,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 
 import pytest
+from breaking import chaos
 from project import Project, wait_for
 from test_worker import ended, publish, until_running
 
@@ -27,6 +28,7 @@ class Given:
     later: int = 0
     store: bool = True
     broker: bool = True
+    open: bool = True
     now: float = 100.0
 
     def idle(self) -> bool:
@@ -46,6 +48,9 @@ class Given:
     def broker_answers(self) -> bool:
         return self.broker
 
+    def listens(self) -> bool:
+        return self.broker and self.open
+
 
 BURST = Limits(burst=True)
 
@@ -62,24 +67,27 @@ def after(given: Given, limits: Limits, *later: dict[str, object]) -> str | None
 
 
 def test_a_burst_ends_when_no_job_is_left():
-    assert after(Given(), BURST) == "--burst: no job is left"
+    assert after(Given(), BURST, {}) == "--burst: no job is left"
 
 
 def test_the_end_of_a_burst_tells_what_is_left_to_the_next_run():
-    assert after(Given(later=3), BURST) == "--burst: no job is left but 3 due in a minute or later"
+    assert after(Given(later=3), BURST, {}) == "--burst: no job is left but 3 due in a minute or later"
 
 
 @pytest.mark.parametrize(
     "given",
-    [Given(busy=True), Given(soon=1), Given(store=False), Given(broker=False)],
-    ids=["a job runs", "a job is due soon", "the store is away", "the broker is away"],
+    [Given(busy=True), Given(soon=1), Given(store=False), Given(broker=False), Given(open=False)],
+    ids=["a job runs", "a job is due soon", "the store is away", "the broker is away", "no stream is open"],
 )
 def test_a_burst_goes_on_while(given):
     assert after(replace(given), BURST, {}, {}) is None
 
 
 def test_a_burst_that_waited_for_the_broker_ends_when_that_is_back(caplog):
-    assert after(Given(broker=False), BURST, {}, {}, {"broker": True}) == "--burst: no job is left"
+    back = {"broker": True}
+    assert after(Given(broker=False), BURST, {}, {}, back) is None, "it has not had the time to send what it has"
+    caplog.clear()
+    assert after(Given(broker=False), BURST, {}, {}, back, {}, {}) == "--burst: no job is left"
     assert caplog.text.count("waited for") == 1
 
 
@@ -91,7 +99,7 @@ def test_no_time_without_a_job_is_counted_before_the_last_one_has_ended():
 
 def test_whichever_limit_is_reached_first_ends_the_worker():
     limits = Limits(burst=True, max_jobs=2, max_idle_s=60)
-    assert after(Given(), limits) == "--burst: no job is left"
+    assert after(Given(), limits, {}) == "--burst: no job is left"
     assert after(Given(soon=5), limits, {"ration_used": True}) == "--max-jobs: 2 done"
     assert after(Given(soon=5), limits, *[{}] * 40) == "--max-idle-time: no job for 60 s"
 
@@ -142,6 +150,13 @@ def test_a_burst_runs_messages_that_no_store_knows(project):
     project.setup()
     publish(project, *[Outgoing(b"", {"path": f"/noop?n={n}"}) for n in range(5)])
     assert project.worker("--burst", ready=False).wait(30) == 0
+    assert len(project.runs) == 5
+
+
+def test_a_burst_runs_them_where_the_broker_takes_its_time_too(project):
+    publish(project, *[Outgoing(b"", {"path": f"/noop?n={n}"}) for n in range(5)])
+    with chaos(project, "delay=1500ms"):
+        assert project.worker("--burst", "-p", "1", ready=False).wait(40) == 0
     assert len(project.runs) == 5
 
 
