@@ -94,9 +94,9 @@ class LongPoll:
             return self._call
 
     def _stub(self) -> Any:
-        """The call itself: the generated method cannot be cancelled, and its own stub waits where it is to be logged."""
-        channel: Any = self._connection.subscriber.transport.grpc_channel
-        return channel.unary_unary(
+        """The call itself: the generated method cannot be cancelled, and its own stub waits where it logs."""
+        transport: Any = self._connection.subscriber.transport
+        return transport.grpc_channel.unary_unary(
             "/google.pubsub.v1.Subscriber/Pull",
             request_serializer=types.PullRequest.serialize,
             response_deserializer=types.PullResponse.deserialize,

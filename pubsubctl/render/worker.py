@@ -57,7 +57,7 @@ def log_to_stderr(*, verbose: bool, log_format: str = "text", project: str | Non
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether it is more than acks that could not be sent: those end the stream, which the worker tells, in one line."""
+    """Whether it is more than acks that could not be sent: those end the stream, which the worker tells itself."""
     return record.exc_info is None or type(record.exc_info[1]).__name__ != "RetryError"
 
 

@@ -18,7 +18,8 @@ An application may put others in the place of Python's threads and locks (as ``g
 with it: who waited for those here would wait for ever. So what is needed of them was taken before it is loaded.
 
 What the application prints goes to the parent by a pipe, as standard output and error; with ``--marks`` each piece of
-it says whose it is. When the pipe of tickets is closed the child ends as a Python process does; when the socket is, it ends at once.
+it says whose it is. When the pipe of tickets is closed the child ends as a Python process does; when the socket is, it
+ends at once.
 
 Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is the application's.
 """

@@ -25,7 +25,7 @@ from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
 from pubsubctl.store.base import WorkerInfo
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.scheduler import DirectScheduler, EagerQueue
-from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog, jobs_wait
+from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, jobs_wait
 
 HASTY = Patience(look_s=0.1, trouble_look_s=0.1, open_s=0.5, return_s=0.5, silent_s=0.5, most_silent_s=2.0, end_s=1.0)
 
@@ -104,25 +104,27 @@ def test_a_stream_that_may_not_bring_more_is_not_silent(rig):
 
 
 def test_time_without_a_broker_is_no_silence():
-    now, is_open = 0.0, True
+    given = SimpleNamespace(now=0.0, is_open=True)
     scheduler = DirectScheduler(lambda _: None)
-    scheduler.heard_at = now
+    scheduler.heard_at = given.now
     manager = SimpleNamespace(
-        _rpc=SimpleNamespace(call=SimpleNamespace(is_active=lambda: is_open)),
+        _rpc=SimpleNamespace(call=SimpleNamespace(is_active=lambda: given.is_open)),
         _consumer=SimpleNamespace(is_paused=False),
     )
     watchdog = Watchdog(
-        manager, scheduler, patience=Patience(), silent_s=60.0, waiting=jobs_always_wait, clock=lambda: now
+        manager, scheduler, patience=Patience(), silent_s=60.0, waiting=jobs_always_wait, clock=lambda: given.now
     )
+
+    def look(now: float, *, answers: bool, is_open: bool) -> StreamLost | None:
+        given.now, given.is_open = now, is_open
+        return watchdog.look(answers=answers)
+
     for now in range(5, 300, 5):
-        is_open = False
-        assert watchdog.look(answers=False) is None
-    assert watchdog.look(answers=True) is None, "it has to be opened again first"
-    is_open = True
-    for now in range(300, 350, 5):
-        assert watchdog.look(answers=True) is None
-    now = 360
-    assert isinstance(watchdog.look(answers=True), StreamSilent)
+        assert look(now, answers=False, is_open=False) is None
+    assert look(300, answers=True, is_open=False) is None, "it has to be opened again first"
+    for now in range(301, 360, 5):
+        assert look(now, answers=True, is_open=True) is None
+    assert isinstance(look(361, answers=True, is_open=True), StreamSilent)
 
 
 def test_a_stream_is_opened_anew_more_and_more_seldom_while_nothing_comes(rig):
