@@ -18,6 +18,7 @@ from pubsubctl.worker.scheduler import DirectScheduler
 _MOST_BYTES = 256 * 1024 * 1024
 _CONNECT_S, _LOOK_S = 10.0, 0.2
 _CLOSE_S = 0.5
+_FAREWELL_S, _WAIT_S = 0.3, 0.005
 _UNARY = ("acknowledge", "modify_ack_deadline")
 _TRY_S = 10.0
 _LONGEST_PAUSE_S = 2.0
@@ -105,6 +106,8 @@ class Stream:
             # Only handed on to our scheduler, whose shutdown blocks whenever the sink has to drain.
             await_callbacks_on_shutdown=True,
         )
+        rpc = self.manager._rpc  # noqa: SLF001 - see ``manager``
+        rpc.close = partial(_part, rpc, rpc.close)
 
     @property
     def age_s(self) -> float:
@@ -131,6 +134,24 @@ class Stream:
         closing.start()
         closing.join(_CLOSE_S)
         self.scheduler.queue.die()
+
+
+def _part(rpc: Any, close: Callable[[], None]) -> None:
+    """Close a stream from our side first, so that the broker sends nothing more by it, and cancel it only then.
+
+    Google's emulator does not notice a cancellation: it goes on sending to that stream, which nobody reads, and what
+    was nacked since may never be seen again.
+
+    Args:
+        rpc: the client's ``ResumableBidiRpc``.
+        close: its own way, which only cancels.
+    """
+    rpc._finalize(None)  # noqa: SLF001 - as ``close`` does; however the call ends now, it is not to be made again
+    rpc._request_queue.put(None)  # noqa: SLF001 - the end of what we send
+    deadline = time.monotonic() + _FAREWELL_S
+    while rpc.call is not None and rpc.call.is_active() and time.monotonic() < deadline:
+        time.sleep(_WAIT_S)
+    close()
 
 
 class _Brisk:

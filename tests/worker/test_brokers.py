@@ -61,6 +61,18 @@ def test_a_worker_that_is_told_to_stop_ends_what_runs_and_gives_the_rest_back(pr
         assert client.get(running.id).attempt == 1
 
 
+def test_what_a_worker_gave_back_before_it_ended_is_run_by_the_next_one(project: Project) -> None:
+    first = project.worker("--processes", "1", "--prefetch", "200")
+    with project.client() as client:
+        jobs = list(client.submit_many({"path": f"/sleep/0.02?n={number}"} for number in range(200)))
+        wait_for(lambda: len(project.runs) > 10, what="some of them have run")
+        assert project.stop(first) == 0
+        assert sum(not job.done() for job in jobs) > 100, "much was given back"
+        assert project.worker("--burst", ready=False).wait(60) == 0
+        assert all(job.refresh().state is JobState.SUCCEEDED for job in jobs)
+    assert sorted(project.runs) == sorted((job.id, job.refresh().attempt) for job in jobs)
+
+
 def test_what_a_killed_worker_held_is_run_by_another(project: Project) -> None:
     first = project.worker("--processes", "1")
     with project.client() as client:
