@@ -113,6 +113,11 @@ class Execution:
         if self._pool is not None:
             self._finish_running(self._pool, timeout_s)
 
+    def is_hungry(self) -> bool:
+        """Whether children have room, and nothing waits to be claimed."""
+        free = self._pool is not None and self._recorder.available and self._pool.room() > 0
+        return free and not self._hand.has_unclaimed
+
     def hurry(self) -> None:
         """Let a drain wait no longer for what runs."""
         self._hand.hurry()

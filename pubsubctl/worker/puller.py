@@ -16,6 +16,7 @@ from typing import Protocol
 
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.worker.delivery import Message
+from pubsubctl.worker.followers import Crowd
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
@@ -42,6 +43,9 @@ class Sink(Protocol):
 
     def running_of(self, stream: object) -> int:
         """How many jobs run whose messages came by a stream."""
+
+    def is_hungry(self) -> bool:
+        """Whether it could run more than it was given."""
 
 
 class Puller:
@@ -75,6 +79,7 @@ class Puller:
         self._connection = connection
         self._subscription = subscription
         self._sink = sink
+        self._hold = hold
         self._flow = flow_control(hold=hold, lease_s=lease_s)
         self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
@@ -199,16 +204,20 @@ class Puller:
             silent_s=self._silent_s,
             waiting=self._waiting,
         )
-        while not self._has_ended(stream, self._look_s(watchdog)):
+        crowd = Crowd(stream.manager, self._hold)
+        while not self._has_ended(stream, self._look_s(watchdog, crowd)):
             if stream.scheduler.ended_at is not None:
                 self._let_end(stream, StreamLost("the client gives it up"))
+            if crowd.is_stuck() and self._sink.is_hungry():
+                crowd.disperse()
             lost = self._look(stream, watchdog)
             if lost is not None and not self._stop.is_set():
                 stream.end(lost)
                 self._let_end(stream, lost)
 
-    def _look_s(self, watchdog: Watchdog) -> float:
-        return self._patience.trouble_look_s if self.trouble or watchdog.suspects else self._patience.look_s
+    def _look_s(self, watchdog: Watchdog, crowd: Crowd) -> float:
+        soon = self.trouble or watchdog.suspects or crowd.is_there()
+        return self._patience.trouble_look_s if soon else self._patience.look_s
 
     def _has_ended(self, stream: Stream, within_s: float) -> bool:
         try:

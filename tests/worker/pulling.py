@@ -45,6 +45,9 @@ class Sink:
     def drain(self, timeout_s: float) -> None:
         self.on_drain()
 
+    def is_hungry(self) -> bool:
+        return False
+
     def next(self, timeout_s: float = 20.0) -> Message:
         return self.messages.get(timeout=timeout_s)
 

@@ -72,6 +72,19 @@ def test_jobs_of_a_key_wait_for_each_other_and_for_no_others(ordered):
 
 
 @pytest.mark.on_every_broker
+def test_a_long_line_behind_a_job_leaves_room_for_other_keys(ordered):
+    with ordered.client() as client:
+        lines = submit(client, {"a": [f"/until{ordered.folder}/end", *["/noop"] * 20]})
+        others = submit(client, {"b": ["/noop"], "": ["/noop"]})  # and the broker has them after all of those
+        ordered.worker("-p", "2", "--prefetch", "2")
+        assert set(wait_for_all(others, 30)) == {JobState.SUCCEEDED}
+        assert lines["a"][0].state is JobState.RUNNING
+        (ordered.folder / "end").touch()
+        assert set(wait_for_all(lines)) == {JobState.SUCCEEDED}
+        check_order(ordered, client, lines)
+
+
+@pytest.mark.on_every_broker
 def test_whatever_becomes_of_a_job_the_next_of_its_key_begins_only_then(ordered):
     ordered.worker("-p", "2")
     kinds = ["/fails-until/2", "/dies/SIGKILL", "/status/400", "/status/503", "/noop"]
