@@ -1,8 +1,9 @@
-"""Break workers, children and the emulator again and again while jobs run; then balance the books.
+"""Break workers, children, the emulator, submitter and store again and again while jobs run; then balance the books.
 
-At the end each job has exactly one result, the one that was meant for it; submitted = succeeded + failed + cancelled,
-and the dead letters are those that were exhausted. A seed says which jobs there are and what is broken when; only the
-moment at which a process is in its work differs from run to run.
+At the end each job has exactly one result, the one that was meant for it; submitted = succeeded + failed + cancelled;
+the dead letters are those that were exhausted; no job of an ordering key began before the one before it had ended. A
+seed says which jobs there are and what is broken when; only the moment at which a process is in its work differs from
+run to run.
 
 Exit status 0: the books balance. 1: they do not; the folder, with the logs, is kept then.
 """
@@ -38,7 +39,15 @@ def _run(given: argparse.Namespace, seed: int) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
     terms = Terms(
-        seed, given.jobs, given.workers, given.minutes * 60, given.every, given.lease, given.settle, given.chaos
+        seed,
+        given.jobs,
+        given.workers,
+        given.minutes * 60,
+        given.every,
+        given.lease,
+        given.settle,
+        given.chaos,
+        given.exactly_once,
     )
     rampage = Rampage(
         terms, folder, lambda text: print(f"{time.monotonic() - begun:6.0f} s  {text}", file=sys.stderr, flush=True)
@@ -65,6 +74,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--lease", type=int, default=10, metavar="S", help="lease of a job, 10 to 600 (default 10)")
     parser.add_argument("--settle", type=float, default=300, metavar="S", help="seconds to end in (default 300)")
     parser.add_argument("--chaos", default=FAULTS, metavar="FAULTS", help=f"the emulator's faults (default {FAULTS})")
+    parser.add_argument("--exactly-once", action="store_true", help="of a subscription with exactly-once delivery")
     parser.add_argument("--seed", type=int, default=1, help="of the jobs and the mishaps (default 1)")
     parser.add_argument("--repeat", type=int, default=1, help="how many runs, each with the next seed (default 1)")
     parser.add_argument("--data", type=Path, help="the project's folder; a temporary one unless given")

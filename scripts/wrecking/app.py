@@ -19,10 +19,13 @@ def note_the_run() -> None:
     os.write(_runs, f"{job_id} {attempt} {time.time():.3f}\n".encode())
 
 
-def _answer() -> Response:
-    attempt = request.environ["pubsubctl.attempt"]
-    headers = {"X-Job": request.environ["pubsubctl.job_id"], "X-Attempt": str(attempt)}
-    return Response(request.get_data(), headers=headers, content_type="application/octet-stream")
+def _answer(status: int = 200, **headers: str) -> Response:
+    told = {"X-Job": request.environ["pubsubctl.job_id"], "X-Attempt": str(request.environ["pubsubctl.attempt"])}
+    return Response(request.get_data(), status, told | headers, content_type="application/octet-stream")
+
+
+def _unless_attempt_is_over(times: int, status: int, **headers: str) -> Response:
+    return _answer() if request.environ["pubsubctl.attempt"] > times else _answer(status, **headers)
 
 
 @app.post("/work/<float:seconds>")
@@ -42,7 +45,13 @@ def gil(seconds: int) -> Response:
 @app.post("/flaky/<int:times>")
 def flaky(times: int) -> Response:
     """Fail at first."""
-    return _answer() if request.environ["pubsubctl.attempt"] > times else Response("not yet", 503)
+    return _unless_attempt_is_over(times, 503)
+
+
+@app.post("/later/<seconds>")
+def later(seconds: str) -> Response:
+    """Ask at first to be asked again later."""
+    return _unless_attempt_is_over(1, 503, **{"Retry-After": seconds})
 
 
 @app.post("/dies/<name>")
@@ -57,10 +66,16 @@ def dies(name: str) -> Response:
 @app.post("/hopeless")
 def hopeless() -> Response:
     """Fail always."""
-    return Response("never", 500)
+    return _answer(500)
 
 
 @app.post("/refused")
 def refused() -> Response:
     """Answer that the request is no good."""
-    return Response("no", 422)
+    return _answer(422)
+
+
+@app.post("/refused-at-first")
+def refused_at_first() -> Response:
+    """The same, until somebody asks again."""
+    return _unless_attempt_is_over(1, 422)

@@ -5,11 +5,13 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
+from wrecking.desk import Desk
 from wrecking.scene import Emulator, Seat
+from wrecking.shelf import Shelf
 
 _NO_ECHO_S = 0.6
 """A worker takes a signal that follows sooner for an echo of the first."""
@@ -24,34 +26,36 @@ class Mishap:
     Attributes:
         name: what happens, for people.
         at_s: when, seconds after the start.
-        victim: which seat, or None for the emulator.
+        victim: what is broken, by its name.
         lasts_s: how long until it is mended.
     """
 
     name: str
     at_s: float
-    victim: int | None
+    victim: str
     lasts_s: float
 
 
-def plan(duration_s: float, every_s: float, seats: int, lease_s: float, chance: random.Random) -> list[Mishap]:
+def plan(
+    duration_s: float, every_s: float, workers: Sequence[str], lease_s: float, chance: random.Random
+) -> list[Mishap]:
     """What goes wrong when: one thing every few seconds, the same for the same random numbers."""
     mishaps: list[Mishap] = []
     at_s = chance.uniform(0.5, 1.5) * every_s
-    names, weights = zip(*((name, weight) for name, (weight, _) in _MISHAPS.items()), strict=True)
+    names, weights = zip(*((name, weight) for name, (weight, _, _) in _MISHAPS.items()), strict=True)
     while at_s < duration_s:
         name = chance.choices(names, weights)[0]
-        victim = None if name in _OF_EMULATOR else chance.randrange(seats)
-        shortest, longest = (1.5 * lease_s, 2.5 * lease_s) if "past its lease" in name else (0.1, 3.0)
+        victim = _MISHAPS[name][1] or chance.choice(workers)
+        shortest, longest = (1.5 * lease_s, 2.5 * lease_s) if "past" in name else (0.1, 3.0)
         mishaps.append(Mishap(name, at_s, victim, chance.uniform(shortest, longest)))
         at_s += chance.uniform(0.5, 1.5) * every_s
     return mishaps
 
 
-def happen(mishap: Mishap, seats: list[Seat], emulator: Emulator, over: Event) -> None:
+def happen(mishap: Mishap, victim: object, over: Event) -> None:
     """Break it, and mend it after its time, or as soon as all is over."""
-    _, act = _MISHAPS[mishap.name]
-    act(seats[mishap.victim] if mishap.victim is not None else emulator, lambda: over.wait(mishap.lasts_s))
+    _, _, act = _MISHAPS[mishap.name]
+    act(victim, lambda: over.wait(mishap.lasts_s))
 
 
 def _kill_worker(seat: Seat, pause: Pause) -> None:
@@ -119,16 +123,30 @@ def _disconnect(emulator: Emulator, pause: Pause) -> None:
     emulator.restore()
 
 
-_MISHAPS: dict[str, tuple[int, Callable[..., None]]] = {
-    "kill a worker": (4, _kill_worker),
-    "drain a worker": (2, _drain_worker),
-    "interrupt a worker twice": (1, _interrupt_twice),
-    "freeze a worker for a moment": (1, _freeze_worker),
-    "freeze a worker past its lease": (2, _freeze_worker),
-    "kill a child": (3, _kill_child),
-    "freeze a child": (2, _freeze_child),
-    "kill the emulator": (3, _kill_emulator),
-    "freeze the emulator": (1, _freeze_emulator),
-    "disconnect everybody": (2, _disconnect),
+def _kill_submitter(seat: Desk, pause: Pause) -> None:
+    seat.kill()
+    pause()
+    seat.start()
+
+
+def _lock_store(shelf: Shelf, pause: Pause) -> None:
+    with shelf.locked():
+        pause()
+
+
+_MISHAPS: dict[str, tuple[int, str | None, Callable[..., None]]] = {
+    "kill a worker": (4, None, _kill_worker),
+    "drain a worker": (2, None, _drain_worker),
+    "interrupt a worker twice": (1, None, _interrupt_twice),
+    "freeze a worker for a moment": (1, None, _freeze_worker),
+    "freeze a worker past its lease": (2, None, _freeze_worker),
+    "kill a child": (3, None, _kill_child),
+    "freeze a child": (2, None, _freeze_child),
+    "kill the emulator": (3, "emulator", _kill_emulator),
+    "freeze the emulator": (1, "emulator", _freeze_emulator),
+    "disconnect everybody": (2, "emulator", _disconnect),
+    "kill the submitter": (2, "submitter", _kill_submitter),
+    "lock the store": (2, "store", _lock_store),
+    "lock the store past a lease": (1, "store", _lock_store),
 }
-_OF_EMULATOR = frozenset({"kill the emulator", "freeze the emulator", "disconnect everybody"})
+"""By name: how often compared to others, what is broken (None: one of the workers), and how."""

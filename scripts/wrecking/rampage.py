@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.provision import Wanted
 from pubsubctl.job import FINISHED
 from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
 from wrecking.books import Books
+from wrecking.desk import Desk
 from wrecking.errands import errands
 from wrecking.mishaps import Mishap, happen, plan
 from wrecking.scene import START_S, Emulator, Scene, Seat, until
-from wrecking.submitting import Submitter
+from wrecking.shelf import Shelf
+from wrecking.stories import Run, Story
 
 _PULL_S = 5.0
 _LAST_S = 120.0
@@ -32,6 +35,7 @@ class Terms:
         lease_s: see the setting.
         settle_s: how long everything may take to end afterwards.
         faults: what the emulator does wrong by itself.
+        exactly_once: whether the subscription delivers exactly once.
     """
 
     seed: int
@@ -42,6 +46,7 @@ class Terms:
     lease_s: int
     settle_s: float
     faults: str
+    exactly_once: bool = False
 
 
 class Rampage:
@@ -64,12 +69,15 @@ class Rampage:
         self.settled_s = 0.0
         self._say = say
         self._errands = errands(terms.jobs, chance)
-        self._plan = plan(terms.duration_s, terms.every_s, terms.workers, terms.lease_s, chance)
-        self._scene = Scene(folder, f"{terms.faults},seed={terms.seed}", terms.lease_s)
+        wanted = Wanted(enable_message_ordering=True, enable_exactly_once_delivery=terms.exactly_once)
+        self._scene = Scene(folder, f"{terms.faults},seed={terms.seed}", terms.lease_s, wanted)
         self._emulator = Emulator(self._scene)
-        self._emulator_busy = threading.Lock()
         self._seats = [Seat(self._scene, number) for number in range(terms.workers)]
-        self.submitter = Submitter(self._scene.settings, self._errands, terms.duration_s)
+        self.submitter = Desk(self._scene, terms.seed, terms.jobs, last_s=terms.duration_s)
+        things = (*self._seats, self._emulator, self.submitter, Shelf(self._scene.state.jobs_db))
+        self._things = {thing.name: thing for thing in things}
+        workers = [seat.name for seat in self._seats]
+        self._plan = plan(terms.duration_s, terms.every_s, workers, terms.lease_s, chance)
 
     def run(self) -> Books:
         """Break, mend, count."""
@@ -91,38 +99,37 @@ class Rampage:
         threads = []
         for mishap in self._plan:
             time.sleep(max(0.0, began + mishap.at_s - time.monotonic()))
-            busy = self._emulator_busy if mishap.victim is None else self._seats[mishap.victim].busy
-            if not busy.acquire(blocking=False):
+            if not self._things[mishap.victim].busy.acquire(blocking=False):
                 self.skipped += 1  # it is broken already
                 continue
-            threads.append(threading.Thread(target=self._happen, args=(mishap, busy, over), daemon=True))
+            threads.append(threading.Thread(target=self._happen, args=(mishap, over), daemon=True))
             threads[-1].start()
         time.sleep(max(0.0, began + self.terms.duration_s - time.monotonic()))
         over.set()
         for thread in threads:
             thread.join()
 
-    def _happen(self, mishap: Mishap, busy: threading.Lock, over: threading.Event) -> None:
-        where = "" if mishap.victim is None else f" ({self._seats[mishap.victim].name})"
-        self._say(f"{mishap.name}{where} for {mishap.lasts_s:.1f} s")
+    def _happen(self, mishap: Mishap, over: threading.Event) -> None:
+        victim = self._things[mishap.victim]
+        self._say(f"{mishap.name} ({victim.name}) for {mishap.lasts_s:.1f} s")
         try:
-            happen(mishap, self._seats, self._emulator, over)
+            happen(mishap, victim, over)
             self.happened.append(mishap)
         except Exception as error:  # noqa: BLE001 - a mishap that could not be mended is a finding
-            self._say(f"{mishap.name}{where} could not be mended: {error!r}")
-            self.broken.append(f"{mishap.name}{where}: {error!r}")
+            self._say(f"{mishap.name} ({victim.name}) could not be mended: {error!r}")
+            self.broken.append(f"{mishap.name} ({victim.name}): {error!r}")
         finally:
-            busy.release()
+            victim.busy.release()
 
     def _settle(self, store: Store) -> list[str]:
         """Wait until everything that was submitted has ended; faults, if it does not."""
         began = time.monotonic()
         self._say("no more is broken; waiting for every job to end")
         faults = list(self.broken)
-        if not until(lambda: self.submitter.done, self.terms.settle_s):
+        if not until(self.submitter.has_ended, self.terms.settle_s):
             faults.append("not everything could be submitted")
-        if self.submitter.failure is not None:
-            faults.append(f"the submitter has failed: {self.submitter.failure!r}")
+        elif (failure := self.submitter.failure()) is not None:
+            faults.append(f"the submitter has failed: {failure}")
         if not until(lambda: _unfinished(store) == 0, self.terms.settle_s):
             faults.append(f"{_unfinished(store)} jobs have not ended in {self.terms.settle_s:g} s")
         self.settled_s = time.monotonic() - began
@@ -138,14 +145,17 @@ class Rampage:
         if last.wait(_LAST_S):
             faults.append("a last worker, with --burst, did not end as it should")
         runs = _runs(self._scene)
-        found = {key: store.get([job_id])[0] for key, job_id in self.submitter.jobs.items()}
+        found = {key: store.get([job_id])[0] for key, job_id in self.submitter.known().jobs.items()}
+        stories = {job.id: Story(job.id, store.history(job.id)) for job in found.values() if job}
         responses = {job.id: answer for job in found.values() if job and (answer := store.response(job.id))}
         mirrored = _dead_letters(self._scene)
-        return Books(self._errands, found, responses, store.counts(), runs, mirrored, len(runs) - before, faults)
+        late = len(runs) - before
+        return Books(self._errands, found, responses, stories, store.counts(), runs, mirrored, late, faults)
 
     def _end(self) -> None:
         for seat in self._seats:
             seat.end()
+        self.submitter.kill()
         self._emulator.stop()
 
     def logs(self) -> str:
@@ -157,9 +167,9 @@ def _unfinished(store: Store) -> int:
     return sum(count for state, count in store.counts().items() if state not in FINISHED)
 
 
-def _runs(scene: Scene) -> list[tuple[str, int]]:
+def _runs(scene: Scene) -> list[Run]:
     lines = scene.runs.read_text().splitlines() if scene.runs.exists() else []
-    return [(line.split()[0], int(line.split()[1])) for line in lines]
+    return [Run(job_id, int(attempt), float(at)) for job_id, attempt, at in map(str.split, lines)]
 
 
 def _dead_letters(scene: Scene) -> dict[str, int]:

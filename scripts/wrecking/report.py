@@ -18,10 +18,12 @@ def report(rampage: Rampage, books: Books, faults: list[str]) -> str:
     told = {
         "submitted": f"{len(books.errands):,} = {succeeded:,} succeeded + {failed:,} failed + {cancelled:,} cancelled",
         "dead letters": f"{len(books.mirrored):,} = {len(books.exhausted()):,} exhausted ({messages:,} messages)",
-        "runs": f"{len(books.runs):,} of the application; {_again(books):,} jobs ran more than once",
+        "runs": f"{len(books.runs):,} of the application; {_again(books):,} jobs ran more than once, "
+        f"{len(books.overtaken):,} began when another attempt had taken over",
+        "in order": f"{_keyed(books):,} jobs of {len(_keys(books)):,} ordering keys",
         "mishaps": f"{mishaps.total()}: " + ", ".join(f"{count} x {name}" for name, count in mishaps.items()),
         "refused": f"{log.count('came too late')} results came too late, {log.count('is ours no more')} stopped",
-        "settled": f"in {rampage.settled_s:.0f} s; {rampage.submitter.unanswered} submits were asked again",
+        "settled": f"in {rampage.settled_s:.0f} s; {rampage.submitter.known().unanswered} submits were asked again",
     }
     lines = [f"seed {rampage.terms.seed}: {verdict}", *(f"  {name:<13} {text}" for name, text in told.items())]
     if faults:
@@ -32,4 +34,12 @@ def report(rampage: Rampage, books: Books, faults: list[str]) -> str:
 
 
 def _again(books: Books) -> int:
-    return sum(1 for times in Counter(job_id for job_id, _ in books.runs).values() if times > 1)
+    return sum(1 for times in Counter(run.job_id for run in books.runs).values() if times > 1)
+
+
+def _keys(books: Books) -> set[str]:
+    return {errand.ordering_key for errand in books.errands} - {""}
+
+
+def _keyed(books: Books) -> int:
+    return sum(1 for errand in books.errands if errand.ordering_key)

@@ -32,34 +32,41 @@ class Scene:
         folder: where everything goes.
         faults: what the emulator does wrong by itself.
         lease_s: for how long a worker that gives no sign keeps its jobs.
-        flags: more arguments of ``worker start``.
+        wanted: how the subscription is to be.
     """
 
-    def __init__(self, folder: Path, faults: str, lease_s: int, flags: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, faults: str, lease_s: int, wanted: Wanted) -> None:
         self.folder = folder
+        self._wanted = wanted
         self.faults = faults
         self.runs = folder / "runs"
         self.state = State(folder / ".pubsubctl")
         self.state.create()
         self.environment = {"PUBSUBCTL_LEASE": str(lease_s), "WRECKING_RUNS": str(self.runs)}
         self.settings = Settings.load({}, environ=self.environment, start=folder)
-        self.flags = list(flags)
 
     def set_up(self) -> None:
         """Start the emulator and create topics, subscriptions and store."""
         daemon.start(self.state, options={"chaos": self.faults})
         with Connection(self.settings) as connection:
-            provisioner = Provisioner(connection, self.settings, Wanted())
+            provisioner = Provisioner(connection, self.settings, self._wanted)
             for _ in provisioner.apply(provisioner.plan()):
                 pass
         open_store(self.settings.store_url).close()
 
 
 class Emulator:
-    """The emulator's process."""
+    """The emulator's process.
+
+    Attributes:
+        name: what people call it.
+        busy: see ``Seat``.
+    """
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
+        self.name = "emulator"
+        self.busy = threading.Lock()
 
     def kill(self) -> None:
         """SIGKILL; it is gone when this returns."""
@@ -139,7 +146,7 @@ class Seat:
         command = [sys.executable, "-m", "pubsubctl", "worker", "start", str(HERE / "app.py"), "--processes", "2"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *self._scene.flags, *flags],
+                [*command, *flags],
                 cwd=self._scene.folder,
                 env=os.environ | self._scene.environment,
                 stdin=subprocess.DEVNULL,

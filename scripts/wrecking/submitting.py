@@ -1,91 +1,119 @@
-"""Hands in the jobs over the time that there is, and cancels those that are meant to be."""
+"""Hands in the jobs over the time that there is, cancels those that are meant to be, asks for some of them again.
 
-import threading
+A process of its own, which may be killed at any moment: what it knows is in a file, with which the next one goes on.
+"""
+
+import contextlib
+import os
+import random
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from pubsubctl import Client
 from pubsubctl.errors import PubsubctlError, Unreachable
+from pubsubctl.job import JobState
 from pubsubctl.settings import Settings
 from pubsubctl.submission import Submission, build
-from wrecking.errands import Errand
+from wrecking.errands import Errand, errands
+from wrecking.journal import Journal
 
 _AT_ONCE = 10
-_AGAIN_S = 0.5
+_AGAIN_S, _LOOK_S = 0.5, 0.5
+_REPEATED_RATE = 0.1
 
 
 class Submitter:
-    """A thread. What it is not told of an answer it asks again: the idempotency key makes that harmless.
+    """What it is not told of an answer it asks again: the idempotency key makes that harmless.
 
-    Attributes:
-        jobs: the ids of the jobs, by the key of their errand.
-        unanswered: submits and cancellations that had to be asked again.
-        failure: what ended it early.
+    Args:
+        began_at: by ``time.monotonic``, when the first of all submitters began.
     """
 
-    def __init__(self, settings: Settings, errands: list[Errand], duration_s: float) -> None:
-        self._settings = settings
-        self._errands = errands
-        self._duration_s = duration_s
-        self.jobs: dict[str, str] = {}
-        self.unanswered = 0
-        self.failure: Exception | None = None
-        self._cancellations: list[tuple[float, str]] = []
-        self._thread = threading.Thread(target=self._run, name="submitter", daemon=True)
+    def __init__(self, client: Client, journal: Journal, wanted: Sequence[Errand], began_at: float, last_s: float):
+        self._client = client
+        self._journal = journal
+        self._errands = wanted
+        self._began_at = began_at
+        self._last_s = last_s
+        self._known = journal.read()
+        self._looked_at = 0.0
+        self._chance = random.Random(len(self._known.jobs))
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    @property
-    def done(self) -> bool:
-        """Whether everything is submitted and cancelled."""
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            with Client(self._settings) as client:
-                self._submit_all(client)
-        except Exception as error:  # noqa: BLE001 - whoever waits for us says it
-            self.failure = error
-
-    def _submit_all(self, client: Client) -> None:
-        began = time.monotonic()
+    def run(self) -> None:
+        """Until everything was submitted, cancelled and asked for again."""
         parts = [self._errands[start : start + _AT_ONCE] for start in range(0, len(self._errands), _AT_ONCE)]
         for number, part in enumerate(parts):
-            self._wait_until(began + self._duration_s * number / len(parts), client)
-            self._insist(lambda part=part: self._submit(client, part))  # type: ignore[misc]
-        while self._cancellations:
-            self._wait_until(min(self._cancellations)[0], client)
+            self._wait_until(self._began_at + self._last_s * number / len(parts))
+            if any(errand.key not in self._known.jobs for errand in part):
+                self._insist(lambda part=part: self._submit(part))  # type: ignore[misc]
+            if self._chance.random() < _REPEATED_RATE:
+                earlier = self._chance.choice(parts[: number + 1])
+                self._insist(lambda part=earlier: self._submit(part))  # type: ignore[misc]
+        while self._left_to_cancel() or self._left_to_mend():
+            self._wait_until(time.monotonic() + _LOOK_S)
+        self._journal.done()
 
-    def _submit(self, client: Client, part: list[Errand]) -> None:
-        for errand, job in zip(part, client.submit_many(map(_submission, part)), strict=True):
-            if errand.key not in self.jobs and errand.cancel_after_s is not None:
-                self._cancellations.append((time.monotonic() + errand.cancel_after_s, job.id))
-            self.jobs[errand.key] = job.id
+    def _submit(self, part: Sequence[Errand]) -> None:
+        for errand, job in zip(part, self._client.submit_many(map(_submission, part)), strict=True):
+            if self._known.jobs.setdefault(errand.key, job.id) != job.id:
+                raise AssertionError(f"{errand.key} is job {self._known.jobs[errand.key]}, and now {job.id}")
+            self._known.times.setdefault(errand.key, time.monotonic())
+            self._journal.submitted(errand.key, job.id)
 
-    def _wait_until(self, moment: float, client: Client) -> None:
-        """Cancel what is due meanwhile."""
+    def _wait_until(self, moment: float) -> None:
+        """Cancel, and ask again for, what is due meanwhile."""
         while True:
-            now = time.monotonic()
-            for due in [each for each in self._cancellations if each[0] <= now]:
-                self._insist(lambda job_id=due[1]: client.store.cancel([job_id]))  # type: ignore[misc]
-                self._cancellations.remove(due)
-            if now >= moment:
+            self._cancel_due()
+            if time.monotonic() - self._looked_at > _LOOK_S:
+                self._mend()
+                self._looked_at = time.monotonic()
+            if time.monotonic() >= moment:
                 return
-            time.sleep(min(0.05, moment - now))
+            time.sleep(max(0.0, min(0.05, moment - time.monotonic())))
+
+    def _left_to_cancel(self) -> list[Errand]:
+        return [errand for errand in self._errands if errand.cancel_after_s is not None and self._is_open(errand)]
+
+    def _left_to_mend(self) -> list[Errand]:
+        return [errand for errand in self._errands if errand.mended and self._is_open(errand)]
+
+    def _is_open(self, errand: Errand) -> bool:
+        return errand.key in self._known.jobs and errand.key not in self._known.closed
+
+    def _cancel_due(self) -> None:
+        for errand in self._left_to_cancel():
+            job_id = self._known.jobs[errand.key]
+            due_at = self._known.times[errand.key] + (errand.cancel_after_s or 0.0)
+            if time.monotonic() >= due_at:
+                self._insist(lambda job_id=job_id: self._client.store.cancel([job_id]))  # type: ignore[misc]
+                self._close(errand)
+
+    def _mend(self) -> None:
+        """Ask again for what has failed; there is no more to do once it has succeeded."""
+        for errand in self._left_to_mend():
+            job = self._client.job(self._known.jobs[errand.key])
+            if job.state is JobState.FAILED:
+                self._insist(job.retry)
+            elif job.done():
+                self._close(errand)
+
+    def _close(self, errand: Errand) -> None:
+        self._known.closed.add(errand.key)
+        self._journal.closed(errand.key)
 
     def _insist(self, ask: Callable[[], object]) -> None:
         while True:
             try:
                 ask()
             except Unreachable:
-                self.unanswered += 1
+                self._journal.unanswered()
             except PubsubctlError as error:
                 # What a broker that has just come back refuses for a moment is asked again like anything else.
                 if "UNAVAILABLE" not in str(error).upper():
                     raise
-                self.unanswered += 1
+                self._journal.unanswered()
             else:
                 return
             time.sleep(_AGAIN_S)
@@ -93,4 +121,22 @@ class Submitter:
 
 def _submission(errand: Errand) -> Submission:
     request = build("POST", errand.path, data=errand.body)
-    return Submission(request, idempotency_key=errand.key, max_attempts=errand.max_attempts)
+    return Submission(
+        request,
+        idempotency_key=errand.key,
+        ordering_key=errand.ordering_key,
+        delay_s=errand.delay_s,
+        max_attempts=errand.max_attempts,
+    )
+
+
+def main(folder: str, seed: str, jobs: str, began_at: str, last_s: str) -> None:
+    """Submit what a seed says."""
+    wanted = errands(int(jobs), random.Random(int(seed)))
+    settings = Settings.load({}, environ=os.environ, start=Path(folder))
+    with contextlib.closing(Journal(Path(folder))) as journal, Client(settings) as client:
+        Submitter(client, journal, wanted, float(began_at), float(last_s)).run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
