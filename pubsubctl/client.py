@@ -344,6 +344,7 @@ class Client:
                 continue
             again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
             fresh.append((answer, _message(replace(job, id=answer.job_id), store_id) if again else message))
+        fresh.sort(key=lambda each: each[1].ordering_key)  # a call has one key, and the order matters within it only
         self._publish(publisher, fresh)
         for submission, answer in zip(submissions, added, strict=True):
             if answer.existed and not answer.same_request:

@@ -107,7 +107,8 @@ class Sweeper:
             self._troubles.over(_BROKER)
         try:
             for kind in DueKind:
-                self._publish(kind, [item for item in due if item.kind is kind])
+                # A call has one ordering key, and the order matters within it only.
+                self._publish(kind, sorted((item for item in due if item.kind is kind), key=_ordering_key))
         except BrokerUnreachable:
             return 0
         return len(due)
@@ -211,6 +212,10 @@ class Sweeper:
             pass
         self._purge()
         self._troubles.over(_STORE)
+
+
+def _ordering_key(due: Due) -> str:
+    return due.job.ordering_key
 
 
 def _of(job: Job) -> dict[str, object]:

@@ -99,6 +99,19 @@ def test_of_several_calls_only_what_the_refused_one_and_those_after_it_carried_i
     assert rig.pulled(2) == sorted(job.id for job in jobs[:2])
 
 
+def test_jobs_of_a_few_ordering_keys_take_a_call_each_key_in_their_order(rig):
+    rig.setup()
+    rig.faults.answers.extend([None] * 3)  # as many calls, and the next one would be refused
+    rig.faults.answers.append(REFUSED)
+    submitted = list(rig.client.submit_many({"path": f"/{n}", "ordering_key": "abc"[n % 3]} for n in range(60)))
+    jobs = [job.refresh() for job in submitted]
+    assert [job.path for job in jobs] == [f"/{n}" for n in range(60)]
+    for first in range(3):
+        numbers = [int(job.message_id or 0) for job in jobs[first::3]]
+        assert numbers == sorted(numbers)
+    assert list(rig.faults.answers) == [REFUSED]
+
+
 def test_what_is_in_doubt_is_left_to_the_sweeper(rig):
     rig.setup()
     rig.faults.answers.extend([None, INTERNAL])

@@ -161,6 +161,21 @@ def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     return take
 
 
+def test_jobs_of_a_few_ordering_keys_take_a_call_each_key_in_their_order(rig):
+    for number in range(15):
+        key = "abc"[number % 3]
+        rig.store.add([NewJob(f"j{number:02}", Request.of("GET", "/p"), rig.topic, ordering_key=key)])
+    rig.now += PUBLISH_GRACE_S
+    rig.faults.answers.extend([None] * 3)
+    rig.faults.answers.append(REFUSED)
+    assert rig.sweeper.sweep() == 15
+    assert list(rig.faults.answers) == [REFUSED]
+    order = [attributes["job-id"] for attributes in rig.pulled(rig.topic, 15)]
+    assert [order[start : start + 5] for start in (0, 5, 10)] == [
+        [f"j{number:02}" for number in range(first, 15, 3)] for first in range(3)
+    ]
+
+
 def test_what_is_due_is_published_and_noted(rig):
     rig.add("a", "b")
     assert rig.sweeper.sweep() == 0
