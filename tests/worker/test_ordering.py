@@ -98,6 +98,7 @@ def test_whatever_becomes_of_a_job_the_next_of_its_key_begins_only_then(ordered)
         check_order(ordered, client, lines)
 
 
+@pytest.mark.on_every_broker
 def test_the_next_of_a_key_begins_when_a_job_is_cancelled_and_its_process_is_dead(ordered):
     ordered.worker("-p", "2")
     with ordered.client() as client:
@@ -151,6 +152,7 @@ def test_the_order_is_kept_where_messages_are_doubled_and_refused_and_acks_are_l
     assert len(ordered.runs) == len(set(ordered.runs)) == 4 * (len(kinds) + 2)
 
 
+@pytest.mark.on_every_broker
 def test_what_is_asked_for_again_or_delayed_comes_after_what_was_published_before(ordered):
     worker = ordered.worker("-p", "1")
     with ordered.client() as client:

@@ -64,6 +64,7 @@ def test_a_job_is_run_recorded_and_acknowledged(project):
     assert project.runs == [(job.id, 1)]
 
 
+@pytest.mark.on_every_broker
 def test_what_the_app_answers_for_good_is_a_failure_without_a_retry(project):
     project.worker()
     with project.client() as client:
@@ -84,6 +85,7 @@ def test_what_is_temporary_is_tried_again_until_it_succeeds(project):
     assert project.runs == [(job.id, 1), (job.id, 2), (job.id, 3)]
 
 
+@pytest.mark.on_every_broker
 def test_a_retry_is_not_before_what_the_app_asks_for(project):
     project.worker()
     with project.client() as client:
@@ -109,6 +111,7 @@ def test_a_job_that_has_used_its_attempts_is_given_up_with_its_last_answer_and_m
     assert letter.attributes["path"] == "/status/503"
 
 
+@pytest.mark.on_every_broker
 def test_a_job_whose_process_dies_is_tried_again_and_counts_no_failure(project):
     project.worker()
     with project.client() as client:
@@ -117,6 +120,7 @@ def test_a_job_whose_process_dies_is_tried_again_and_counts_no_failure(project):
     assert (record.state, record.attempt, record.failures, record.crashes) == (JobState.SUCCEEDED, 2, 0, 1)
 
 
+@pytest.mark.on_every_broker
 def test_an_attempt_that_takes_too_long_is_stopped(project):
     project.worker("--job-timeout", "1", "--max-attempts", "1")
     with project.client() as client:
@@ -129,6 +133,7 @@ def test_an_attempt_that_takes_too_long_is_stopped(project):
         assert client.submit("GET", "/noop").result(20).status == 200
 
 
+@pytest.mark.on_every_broker
 def test_a_job_may_have_a_timeout_of_its_own(project):
     project.worker("--max-attempts", "1")
     with project.client() as client:
@@ -166,6 +171,7 @@ def test_what_does_not_end_in_time_is_given_back_and_counted_nowhere(project):
     assert (record.attempt, record.failures, record.crashes) == (2, 0, 0)
 
 
+@pytest.mark.on_every_broker
 def test_a_second_signal_skips_the_waiting(project):
     worker = project.worker("-p", "1", "--drain-timeout", "600")
     with project.client() as client:
@@ -191,6 +197,7 @@ def test_a_running_job_that_is_cancelled_is_stopped(project):
         assert not job.cancel()
 
 
+@pytest.mark.on_every_broker
 def test_a_job_cancelled_while_it_waits_never_runs(project):
     with project.client() as client:
         job = client.submit("GET", "/noop")
@@ -200,6 +207,7 @@ def test_a_job_cancelled_while_it_waits_never_runs(project):
     assert job.id not in [run[0] for run in project.runs]
 
 
+@pytest.mark.on_every_broker
 def test_progress_is_seen_while_the_job_runs(project):
     project.worker()
     with project.client() as client:
@@ -210,6 +218,7 @@ def test_progress_is_seen_while_the_job_runs(project):
         assert ended(job).state is JobState.SUCCEEDED
 
 
+@pytest.mark.on_every_broker
 def test_a_delayed_job_runs_when_it_is_due(project):
     project.worker()
     with project.client() as client:
@@ -219,6 +228,7 @@ def test_a_delayed_job_runs_when_it_is_due(project):
     assert record.started_at - record.created_at >= 1.5
 
 
+@pytest.mark.on_every_broker
 def test_a_row_that_was_never_published_is_published_by_the_sweeper(project):
     with project.client() as client:
         job = client.submit("GET", "/noop", delay=3600)  # so that nothing is published now
@@ -229,6 +239,7 @@ def test_a_row_that_was_never_published_is_published_by_the_sweeper(project):
         assert ended(job).state is JobState.SUCCEEDED
 
 
+@pytest.mark.on_every_broker
 def test_a_plain_message_goes_to_the_route(project):
     project.worker("--route", "POST /echo")
     (message_id,) = publish(project, Outgoing(b'{"plain": true}'))
@@ -238,6 +249,7 @@ def test_a_plain_message_goes_to_the_route(project):
         assert client.result(job_id).json() == {"plain": True}
 
 
+@pytest.mark.on_every_broker
 def test_garbage_goes_to_the_dead_letters_and_the_worker_lives_on(project):
     worker = project.worker()
     garbage = [
@@ -264,6 +276,7 @@ def test_garbage_goes_to_the_dead_letters_and_the_worker_lives_on(project):
     assert project.runs[0][0] not in {f"msg-{message_id}" for message_id in message_ids}
 
 
+@pytest.mark.on_every_broker
 def test_a_message_of_another_store_is_refused_loudly_and_not_run(project):
     project.worker()
     publish(project, Outgoing(b"", {"path": "/noop", "job-id": "theirs", "store-id": "elsewhere"}))
