@@ -20,7 +20,8 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _TICK_S = 0.25
 _LOOK_S = 0.75
-"""How often jobs that have been running for a while are checked for a cancellation, all of them in one call."""
+"""How often jobs that have been here for a while are checked for a cancellation, all of them in one call: those that
+run, and those that wait for a slot behind a long one, which are to begin no more."""
 _A_WHILE_S = 0.25
 
 
@@ -108,7 +109,9 @@ class Keeper:
             self._failed = False
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
-            lasting = [task for task in tasks if task.progress or (task.began_at and now - task.began_at > _A_WHILE_S)]
+            lasting = [
+                task for task in tasks if task.progress or now - (task.began_at or task.granted_at) > _A_WHILE_S
+            ]
             if lasting:
                 self._write(lasting, tasks)
             self._looked_at = now

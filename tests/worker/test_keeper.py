@@ -149,7 +149,7 @@ def test_all_leases_are_renewed_in_good_time(rig):
 
 
 def test_leases_are_not_written_more_often_than_they_must(rig):
-    rig.running()
+    rig.running(granted_at=rig.now + LEASE_S)  # one that has been here for long is checked for a cancellation
     rig.keeper.start()
     rig.now += LEASE_S / 3 - 0.01
     rig.look()
@@ -300,16 +300,28 @@ def test_a_job_that_is_stopped_dies_in_time_while_the_store_takes_its_time(rig, 
     assert time.monotonic() - stopped_at < 4.0
 
 
-def test_all_long_jobs_are_looked_at_in_one_call(rig, slow):
+def test_a_cancelled_job_that_waits_behind_a_long_one_is_told_long_before_its_lease_is_renewed(rig):
+    rig.pool.start()
+    long = rig.running("long", path="/sleep/100")
+    wait_for(lambda: long.began_at is not None, what="it has begun")
+    waiting = rig.running("waiting")
+    rig.keeper.start()
+    rig.store.cancel(["waiting"])
+    rig.now += 1.0
+    assert rig.lost.get(timeout=20) == [waiting]
+
+
+def test_all_jobs_that_are_here_for_long_are_looked_at_in_one_call(rig, slow):
     rig.pool.start()
     tasks = [rig.running(f"j{n}", path="/sleep/100") for n in range(4)]
+    tasks.append(rig.running("new", granted_at=rig.now + 2.0))
     wait_for(lambda: tasks[0].began_at is not None, what="one has begun")
     rig.keeper.start()
     before = slow.calls
     rig.now += 1.0
     rig.look()
     assert slow.calls == before + 1
-    assert slow.leases == ("j0",), "what only waits need not be looked at"
+    assert sorted(slow.leases) == ["j0", "j1", "j2", "j3"], "what has just come need not be looked at"
     rig.now += RENEWED_S
     rig.look()
-    assert sorted(slow.leases) == ["j0", "j1", "j2", "j3"]
+    assert sorted(slow.leases) == ["j0", "j1", "j2", "j3", "new"]
