@@ -31,11 +31,11 @@ from pubsubctl.errors import (
 )
 from pubsubctl.exchange import Request, Response
 from pubsubctl.faults import point
-from pubsubctl.job import Job, JobState, NewJob
+from pubsubctl.job import Job, JobState, NewJob, difference
 from pubsubctl.settings import Settings
 from pubsubctl.store.base import Added, Event, Published, Store, Unpublished
 from pubsubctl.store.opening import open_store
-from pubsubctl.submission import Headers, Submission, Upload, build, difference, of_mapping
+from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
 
 _AT_ONCE = 1000

@@ -43,22 +43,6 @@ IDEMPOTENCY_KEY = "idempotency-key"
 
 # A string of RFC 8941 section 3.3.3, and parameters, which say nothing here.
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"(?: *;.*)?')
-# What tells how a request came, and not what it asks for.
-_OF_THE_WAY = frozenset(
-    {
-        IDEMPOTENCY_KEY,
-        "baggage",
-        "date",
-        "traceparent",
-        "tracestate",
-        "user-agent",
-        "x-amzn-trace-id",
-        "x-cloud-trace-context",
-        "x-correlation-id",
-        "x-request-id",
-    }
-)
-
 MAX_DELAY_S = 366 * 86400
 MAX_ORDERING_KEY_BYTES = 1024
 
@@ -211,19 +195,6 @@ def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (),
     if not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("content-type", guess_type(file)))
     return build(method or "POST", path, data=read_file(file), headers=pairs)
-
-
-def difference(first: Request, second: Request) -> str | None:
-    """What two requests of one idempotency key differ in, or None: which way they came makes no difference.
-
-    Returns:
-        Words for it: ``method``, ``path``, ``body``, ``'accept' header``.
-    """
-    for name in ("method", "path", "body"):
-        if getattr(first, name) != getattr(second, name):
-            return name
-    others = sorted({name for name, _ in set(first.headers) ^ set(second.headers)} - _OF_THE_WAY)
-    return f"{others[0]!r} header" if others else None
 
 
 def guess_type(path: Path) -> str:

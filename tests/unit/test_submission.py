@@ -13,8 +13,9 @@ from werkzeug.wrappers import Request as WerkzeugRequest
 
 from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Request
+from pubsubctl.job import difference
 from pubsubctl.submission import _KEYS as KEYS
-from pubsubctl.submission import Submission, Upload, build, difference, guess_type, of_file, of_line, of_mapping
+from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, of_mapping
 
 
 def body_and_type(request: Request) -> tuple[bytes, str | None]:
