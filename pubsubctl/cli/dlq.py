@@ -86,7 +86,8 @@ def replay(
     _check(jobs, chosen, every=every)
     with open_store(settings.store_url, create=False) as store:
         if jobs:
-            retrying.by_id(store, jobs, format, dry_run=dry_run)
+            refused = retrying.refusal_of_dead_letter
+            retrying.by_id(store, jobs, format, dry_run=dry_run, refused=refused)
         else:
             retrying.by_selection(store, chosen, format, yes=yes, dry_run=dry_run)
 

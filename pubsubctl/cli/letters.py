@@ -20,7 +20,12 @@ class Listing:
         self._cursor: str | None = None
 
     def show(self, form: Format) -> None:
-        """Show them on stdout."""
+        """Show them on stdout.
+
+        Raises:
+            JobNotFound: there is no such batch.
+        """
+        self._selection.check_batch(self._store)
         render.listed(self._jobs(), self._store.now(), form, lambda: self._cursor)
 
     def _jobs(self) -> Iterator[Job]:

@@ -1,11 +1,11 @@
 """The work of ``dlq purge``: delete dead letters for good, by id or by what they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.selecting import AT_ONCE, Selection
-from pubsubctl.cli.stepping import steps
+from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
 from pubsubctl.render import purged as render
@@ -48,40 +48,31 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         dry_run: whether only to show which they are.
 
     Raises:
+        typer.Exit: Ctrl-C was pressed.
+        JobNotFound: there is no such batch.
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
     total = selection.count(store)
+    if not total:
+        selection.check_batch(store)
     _ask(total, yes=yes or dry_run)
-    gone = _Count()
     act = partial(_purge, store, dry_run=dry_run)
-    found = gone.of(steps(store, selection, act, doing="purged", total=total, form=form))
-    if form is Format.TEXT and not dry_run:
-        for _ in found:
-            pass
-        line(f"{plural(gone.count, 'dead letter')} purged")
-    else:
-        render.show(found, form)
+    steps = Steps(store, selection, act, doing=None if dry_run else "purged", total=total, form=form)
+    with steps.taken() as found:
+        if form is Format.TEXT and not dry_run:
+            for _ in found:
+                pass
+            line(f"{plural(steps.count, 'dead letter')} purged")
+        else:
+            render.show(found, form)
     if not total:
         note("there is no such dead letter")
     elif dry_run:
-        note(f"{plural(gone.count, 'dead letter')} would be purged")
-    elif gone.count < total:
-        left = plural(total - gone.count, "is left as it was", "are left as they were")
+        note(f"{plural(steps.count, 'dead letter')} would be purged")
+    elif steps.count < total:
+        left = plural(total - steps.count, "is left as it was", "are left as they were")
         note(f"{left}: somebody asked for them again meanwhile, or deleted them")
-
-
-class _Count:
-    """Counts what goes by."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def of(self, found: Iterator[Purged]) -> Iterator[Purged]:
-        """The same, counted."""
-        for one in found:
-            self.count += 1
-            yield one
 
 
 def _ask(count: int, *, yes: bool) -> None:

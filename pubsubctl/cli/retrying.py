@@ -1,12 +1,12 @@
 """The work of ``retry`` and ``dlq replay``: queue jobs again, by id or by what they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.following import alive
 from pubsubctl.cli.selecting import AT_ONCE, Selection
-from pubsubctl.cli.stepping import steps
+from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job, JobState
 from pubsubctl.render import retried as render
@@ -18,23 +18,38 @@ from pubsubctl.store.base import Store
 RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
-def by_id(store: Store, job_ids: Sequence[str], form: Format, *, dry_run: bool) -> None:
+def by_id(
+    store: Store,
+    job_ids: Sequence[str],
+    form: Format,
+    *,
+    dry_run: bool,
+    refused: Callable[[Job], str | None] | None = None,
+) -> None:
     """Queue these jobs again.
+
+    Args:
+        store: where they are.
+        job_ids: which.
+        form: how to show it.
+        dry_run: whether only to show which they are.
+        refused: why a job is not to be retried; ``refusal`` unless given.
 
     Raises:
         JobNotFound: some are not there.
         PubsubctlError: some are not to be retried. All others are.
     """
+    why_not = refused or refusal
     wanted = list(dict.fromkeys(job_ids))
     known = dict(zip(wanted, store.get(wanted), strict=True))
-    fit = [job for job in known.values() if job is not None and not refusal(job)]
+    fit = [job for job in known.values() if job is not None and not why_not(job)]
     parts = (fit[start : start + AT_ONCE] for start in range(0, len(fit), AT_ONCE))
     done = [one for part in parts for one in _retry(store, part, dry_run=dry_run)]
     render.show(done, form)
     if done and not dry_run:
         _say_who_publishes(store)
     unknown = [job_id for job_id, job in known.items() if job is None]
-    refusals = [refusal(job) for job in known.values() if job is not None]
+    refusals = [why_not(job) for job in known.values() if job is not None]
     if unknown:
         raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl status` lists the latest")
     if any(refusals):
@@ -52,43 +67,34 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         dry_run: whether only to show which they are.
 
     Raises:
+        typer.Exit: Ctrl-C was pressed.
+        JobNotFound: there is no such batch.
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
     total = selection.count(store)
+    if not total:
+        selection.check_batch(store)
     if total and not dry_run:
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
-    moved = _Count()
     act = partial(_retry, store, dry_run=dry_run)
-    found = moved.of(steps(store, selection, act, doing="queued again", total=total, form=form))
-    if form is Format.TEXT and not dry_run:
-        for _ in found:
-            pass
-        line(f"{plural(moved.count, 'job')} queued again")
-    else:
-        render.show(found, form)
+    steps = Steps(store, selection, act, doing=None if dry_run else "queued again", total=total, form=form)
+    with steps.taken() as found:
+        if form is Format.TEXT and not dry_run:
+            for _ in found:
+                pass
+            line(f"{plural(steps.count, 'job')} queued again")
+        else:
+            render.show(found, form)
     if not total:
         note("nothing matches")
-    elif moved.count and not dry_run:
+    elif steps.count and not dry_run:
         _say_who_publishes(store)
     if dry_run:
-        note(f"{plural(moved.count, 'job')} would be queued again")
-    elif moved.count < total:
-        left = plural(total - moved.count, "is left as it was", "are left as they were")
-        note(f"{left}: messages that are no jobs, or jobs that changed meanwhile")
-
-
-class _Count:
-    """Counts what goes by."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def of(self, found: Iterator[Retried]) -> Iterator[Retried]:
-        """The same, counted."""
-        for one in found:
-            self.count += 1
-            yield one
+        note(f"{plural(steps.count, 'job')} would be queued again")
+    elif steps.count < total:
+        left = plural(total - steps.count, "is left as it was", "are left as they were")
+        note(f"{left}: somebody asked for them again meanwhile, or deleted them")
 
 
 def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retried]:
@@ -104,15 +110,18 @@ def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retr
 
 def refusal(job: Job) -> str | None:
     """Why a job is not to be retried, in a line."""
-    if not job.method:
-        return (
-            f"{job.id} is a message that is no job, which running again does not change: "
-            f"`pubsubctl dlq show {job.id}` shows it, `pubsubctl submit` sends its request anew"
-        )
     if job.state in RETRIABLE:
         return None
     what = "has succeeded" if job.finished else f"has not ended ({job.state})"
     return f"job {job.id} {what}; only a failed or cancelled job can be retried"
+
+
+def refusal_of_dead_letter(job: Job) -> str | None:
+    """Why a job is not to be replayed, in a line: what was not given up on is none of the dead letters."""
+    if job.dead_letter or job.state not in RETRIABLE:
+        return refusal(job)
+    how = f"{job.state}, {job.reason}" if job.reason else job.state
+    return f"job {job.id} is no dead letter ({how}); `pubsubctl retry {job.id}` queues it again"
 
 
 def _say_who_publishes(store: Store) -> None:

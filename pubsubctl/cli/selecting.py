@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pubsubctl.errors import UsageError
+from pubsubctl.errors import JobNotFound, UsageError
 from pubsubctl.job import DEAD, Job, JobState, Reason
 from pubsubctl.store.base import Page, Store
 
@@ -57,6 +57,15 @@ class Selection:
     def count(self, store: Store) -> int:
         """How many there are."""
         return sum(len(page.jobs) for page in self.pages(store))
+
+    def check_batch(self, store: Store) -> None:
+        """See that the batch is one: nothing is found of a mistyped one either.
+
+        Raises:
+            JobNotFound: no job belongs to it.
+        """
+        if self.batch_id is not None and not any(store.counts(self.batch_id).values()):
+            raise JobNotFound(f"no batch {self.batch_id!r} in the store; `pubsubctl status` lists the latest jobs")
 
     @property
     def everything(self) -> bool:

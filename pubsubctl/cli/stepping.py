@@ -1,44 +1,84 @@
 """Doing something to many jobs, in steps, each of which stands by itself, and showing how far it has come."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from typing import Generic, TypeVar
 
+import typer
+
+from pubsubctl.cli.codes import Code
 from pubsubctl.cli.selecting import Selection
 from pubsubctl.job import Job
 from pubsubctl.render.display import Display
 from pubsubctl.render.drawing import is_terminal
+from pubsubctl.render.figures import plural
 from pubsubctl.render.going import Going
-from pubsubctl.render.output import Format
+from pubsubctl.render.output import Format, flush, note
 from pubsubctl.store.base import Store
 
 Found = TypeVar("Found")
 
 
-def steps(
-    store: Store,
-    selection: Selection,
-    act: Callable[[Sequence[Job]], Iterable[Found]],
-    *,
-    doing: str,
-    total: int,
-    form: Format,
-) -> Iterator[Found]:
-    """What ``act`` gives for every page of the jobs selected.
+class Steps(Generic[Found]):
+    """A page of jobs after another.
 
     Args:
         store: where they are.
         selection: which.
         act: what to do with a page of them; what it did stands, whatever becomes of the rest.
-        doing: what is done to them, for people: ``queued again``.
+        doing: what is done to them, for people: ``queued again``; None where nothing is.
         total: how many there are, as far as is known.
         form: how the results are shown; the progress keeps out of their way.
+
+    Attributes:
+        count: to how many it was done.
     """
-    mixed = form is not Format.TEXT and is_terminal(sys.stdout)
-    count = 0
-    with Display(sys.stderr, quiet=mixed) as display:
-        for page in selection.pages(store):
-            yield from act(page.jobs)
-            count += len(page.jobs)
-            display.show(Going(doing, count, total))
-        display.clear()
+
+    def __init__(
+        self,
+        store: Store,
+        selection: Selection,
+        act: Callable[[Sequence[Job]], Iterable[Found]],
+        *,
+        doing: str | None,
+        total: int,
+        form: Format,
+    ) -> None:
+        self._store = store
+        self._selection = selection
+        self._act = act
+        self._doing = doing
+        self._total = total
+        self._form = form
+        self.count = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[Iterator[Found]]:
+        """What ``act`` gives, one by one.
+
+        Raises:
+            typer.Exit: Ctrl-C was pressed; what was done until then is told, since it stays.
+        """
+        try:
+            with closing(self._take()) as found:
+                yield found
+        except KeyboardInterrupt:
+            if self._doing is None:
+                raise
+            flush()
+            done = plural(self.count, f"job was {self._doing}", f"jobs were {self._doing}")
+            note(f"pubsubctl: interrupted; {done} and the rest is as it was; the same command goes on")
+            raise typer.Exit(Code.INTERRUPTED) from None
+
+    def _take(self) -> Generator[Found, None, None]:
+        mixed = self._form is not Format.TEXT and is_terminal(sys.stdout)
+        seen = 0
+        with Display(sys.stderr, quiet=mixed) as display:
+            for page in self._selection.pages(self._store):
+                found = list(self._act(page.jobs))
+                self.count += len(found)
+                yield from found
+                seen += len(page.jobs)
+                display.show(Going(self._doing or "looked at", seen, self._total))
+            display.clear()

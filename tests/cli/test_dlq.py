@@ -12,7 +12,6 @@ from cli_project import only_line, wait_for
 from terminal import Terminal
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Burial
 
 MANY = 12_000
 
@@ -108,10 +107,9 @@ def test_replayed_it_runs_again_with_its_history(served):
     assert served.stop_worker(worker) == 0
 
 
-def test_replaying_by_filter_asks_leaves_the_rest_and_keeps_what_is_no_job(served):
+def test_replaying_by_filter_asks_and_leaves_the_rest(served):
     store = served.store
     slow, crashed = lives.dead(store, "/a"), lives.dead(store, "/a", Reason.CRASHED)
-    store.bury([Burial("msg-1", "1", lives.TOPIC, "no path", (("a", "b"),), b"")])
     asked = served.run("dlq", "replay", "--path", "/a")
     assert asked.returncode == 2
     assert "add --yes to retry" in only_line(asked.stderr)
@@ -121,11 +119,33 @@ def test_replaying_by_filter_asks_leaves_the_rest_and_keeps_what_is_no_job(serve
         "1 job would be queued again\n",
     )
     assert served.run("dlq", "replay", "--reason", "timeout", "--yes").stdout == "1 job queued again\n"
-    assert set(ids(served)) == {crashed, "msg-1"}
-    done = served.run("dlq", "replay", "--all", "--yes")
-    assert done.stdout == "1 job queued again\n"
-    assert "1 is left as it was: messages that are no jobs" in done.stderr
-    assert ids(served) == ["msg-1"]
+    assert ids(served) == [crashed]
+
+
+def test_a_message_that_was_no_job_runs_when_it_is_replayed_to_a_worker_that_knows_its_route(served):
+    worker = served.start_worker("-p", "1")
+    published = ["topics", "publish", "pubsubctl-requests", "--message", "body", "--attribute", "any=thing"]
+    job_id = f"msg-{served.run(*published).stdout.strip()}"
+    wait_for(lambda: ids(served) == [job_id], "it to be kept")
+    assert served.run("dlq", "show", job_id).stdout.endswith(f"\npubsubctl dlq replay {job_id}\n")
+    assert served.stop_worker(worker) == 0
+    worker = served.start_worker("-p", "1", "--route", "POST /echo")
+    assert served.run("dlq", "replay", "--reason", "malformed", "--yes").stdout == "1 job queued again\n"
+    wait_for(lambda: served.store.get([job_id])[0].state is JobState.SUCCEEDED, "it to run")
+    assert served.run("result", job_id).stdout == "body"
+    assert served.stop_worker(worker) == 0
+
+
+def test_what_is_no_dead_letter_is_not_replayed(idle):
+    answered, gone, dead = lives.added(idle.store), lives.added(idle.store), lives.dead(idle.store)
+    lives.failed(idle.store, answered, Reason.STATUS, status=404)
+    idle.store.cancel([gone])
+    done = idle.run("dlq", "replay", answered, gone, dead)
+    assert (done.returncode, done.stdout) == (1, f"{dead} queued again (it was failed)\n")
+    told = done.stderr.splitlines()[-1]
+    assert f"job {answered} is no dead letter (failed, status); `pubsubctl retry {answered}` queues it again" in told
+    assert f"job {gone} is no dead letter (cancelled); `pubsubctl retry {gone}` queues it again" in told
+    assert [str(job.state) for job in idle.store.get([answered, gone])] == ["failed", "cancelled"]
 
 
 def test_purging_by_filter_asks_says_how_many_and_leaves_the_rest(idle):

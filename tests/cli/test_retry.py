@@ -1,6 +1,8 @@
 """retry: what is queued again, what is refused, and what is asked first."""
 
 import json
+import signal
+import subprocess
 
 import lives
 import pytest
@@ -9,6 +11,8 @@ from terminal import Terminal
 
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import EventKind
+
+MANY = 5000
 
 
 def states(project, *job_ids):
@@ -70,15 +74,6 @@ def test_a_job_that_succeeded_is_refused(project):
     assert only_line(done.stderr).endswith(f"job {job_id} has succeeded; only a failed or cancelled job can be retried")
 
 
-def test_a_message_that_is_no_job_is_refused_and_says_what_to_do(idle):
-    from pubsubctl.store.base import Burial
-
-    idle.store.bury([Burial("msg-1", "1", lives.TOPIC, "no path", (("a", "b"),), b"")])
-    done = idle.run("retry", "msg-1")
-    assert done.returncode == 1
-    assert "`pubsubctl dlq show msg-1` shows it" in only_line(done.stderr)
-
-
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -138,3 +133,49 @@ def test_a_retry_of_what_another_has_retried_meanwhile_changes_nothing(idle):
     done = idle.run("retry", job_id)
     assert done.returncode == 1
     assert idle.store.get([job_id])[0].state is JobState.QUEUED
+
+
+def test_of_an_unknown_batch(idle):
+    for command in (["retry"], ["retry", "--failed"], ["dlq", "list"], ["dlq", "replay"], ["dlq", "purge"]):
+        done = idle.run(*command, "--batch", "batch-nope")
+        assert (done.returncode, done.stdout) == (1, ""), command
+        assert "no batch 'batch-nope' in the store" in only_line(done.stderr)
+
+
+def interrupted(project, *arguments):
+    """What a command writes, whose first line is read before Ctrl-C is pressed."""
+    command = subprocess.Popen(
+        project.command(*arguments, "--format", "jsonl"),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    command.stdout.readline()
+    command.send_signal(signal.SIGINT)
+    _, told = command.communicate(timeout=30)
+    return command.returncode, told
+
+
+@pytest.mark.parametrize(
+    ("command", "doing"),
+    [(["retry", "--failed", "--yes"], "queued again"), (["dlq", "purge", "--all", "--yes"], "purged")],
+    ids=["retry", "purge"],
+)
+def test_after_ctrl_c_it_says_what_was_done_until_then(served, command, doing):
+    lives.many_dead(served.store, MANY)
+    code, told = interrupted(served, *command)
+    left = served.store.counts()[JobState.FAILED]
+    assert 0 < left < MANY
+    assert code == 130
+    assert f"pubsubctl: interrupted; {MANY - left:,} jobs were {doing} and the rest is as it was" in only_line(told)
+    assert served.run(*command).stdout.startswith(f"{left:,} ")
+
+
+def test_a_dry_run_that_is_interrupted_tells_of_nothing_done(served):
+    lives.many_dead(served.store, MANY)
+    code, told = interrupted(served, "retry", "--failed", "--dry-run")
+    assert (code, only_line(told)) == (130, "pubsubctl: interrupted")
+    assert served.store.counts()[JobState.FAILED] == MANY
