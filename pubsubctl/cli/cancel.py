@@ -11,6 +11,9 @@ from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, document, line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pubsubctl.job import Job
     from pubsubctl.settings import Settings
     from pubsubctl.store.base import Cancelled, Store
 
@@ -23,7 +26,6 @@ _Jobs = Annotated[
 _Batches = Annotated[
     list[str] | None, typer.Option("--batch", metavar="BATCH", help="All jobs of one submit; repeatable.")
 ]
-_AT_ONCE = 1000
 
 
 @app.command(epilog="Example: pubsubctl cancel 0193d0c5a1f2b3c4d5e6f7a8b9c0")
@@ -45,33 +47,36 @@ def cancel(
         others = dict.fromkeys([*(one.job_id for one in found if one.state is None), *(batch or [])])
         batches = {name: _cancel_batch(store, name) for name in others if any(store.counts(name).values())}
     known = [one for one in found if one.state is not None]
-    content = [*map(_content, known), *({"batch_id": name, "cancelled_jobs": many} for name, many in batches.items())]
     if format is Format.TEXT:
-        for text in [
-            *map(_line, known),
-            *(f"{name}: {plural(many, 'job')} cancelled" for name, many in batches.items()),
-        ]:
+        for text in [*map(_line, known), *(_batch_line(name, *counts) for name, counts in batches.items())]:
             line(text)
     else:
+        content = [*map(_content, known), *(_batch_content(name, *counts) for name, counts in batches.items())]
         for one in [content] if format is Format.JSON else content:
             document(one, format)
     unknown = [name for name in others if name not in batches]
     if unknown:
-        raise JobNotFound(f"no job or batch {' or '.join(map(repr, unknown))} in {settings.store_url}")
+        names = " or ".join(map(repr, unknown))
+        raise JobNotFound(f"no job or batch {names} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
 
 
-def _cancel_batch(store: "Store", batch_id: str) -> int:
-    """How many jobs of a batch were cancelled."""
+def _cancel_batch(store: "Store", batch_id: str) -> tuple[int, int]:
+    """How many jobs of a batch were cancelled, and how many had ended already."""
+    from pubsubctl.cli.selecting import Selection
+    from pubsubctl.cli.stepping import Steps
     from pubsubctl.job import FINISHED, JobState
 
+    def cancelled(jobs: "Sequence[Job]") -> "list[Cancelled]":
+        return [one for one in store.cancel([job.id for job in jobs]) if _is_cancelled(one)]
+
     unfinished = [state for state in JobState if state not in FINISHED]
-    count, cursor = 0, None
-    while True:
-        page = store.find(states=unfinished, batch_id=batch_id, limit=_AT_ONCE, cursor=cursor)
-        count += sum(_is_cancelled(one) for one in store.cancel([job.id for job in page.jobs]))
-        cursor = page.next_cursor
-        if cursor is None:
-            return count
+    total = sum(store.counts(batch_id)[state] for state in unfinished)
+    selection = Selection(unfinished, batch_id=batch_id)
+    steps = Steps(store, selection, cancelled, doing="cancelled", total=total, form=Format.TEXT)
+    with steps.taken() as found:
+        for _ in found:
+            pass
+    return steps.count, sum(store.counts(batch_id).values()) - steps.count
 
 
 def _is_cancelled(found: "Cancelled") -> bool:
@@ -82,6 +87,15 @@ def _is_cancelled(found: "Cancelled") -> bool:
 
 def _content(found: "Cancelled") -> dict[str, object]:
     return {"id": found.job_id, "cancelled": _is_cancelled(found), "state_before": found.state}
+
+
+def _batch_content(batch_id: str, cancelled: int, ended: int) -> dict[str, object]:
+    return {"batch_id": batch_id, "cancelled_jobs": cancelled, "ended_jobs": ended}
+
+
+def _batch_line(batch_id: str, cancelled: int, ended: int) -> str:
+    told = f"{batch_id}: {plural(cancelled, 'job')} cancelled"
+    return f"{told}, {ended:,} had ended already" if ended else told
 
 
 def _line(found: "Cancelled") -> str:

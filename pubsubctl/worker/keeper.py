@@ -109,9 +109,7 @@ class Keeper:
             self._failed = False
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
-            lasting = [
-                task for task in tasks if task.progress or now - (task.began_at or task.granted_at) > _A_WHILE_S
-            ]
+            lasting = [task for task in tasks if task.progress or now - (task.began_at or task.granted_at) > _A_WHILE_S]
             if lasting:
                 self._write(lasting, tasks)
             self._looked_at = now

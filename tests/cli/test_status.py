@@ -138,9 +138,12 @@ def test_cancelling_a_batch(idle):
     idle.run("cancel", first)
     other = idle.run("submit", "/").stdout.strip()
     done = idle.run("cancel", batch_id, other)
-    assert (done.returncode, done.stdout) == (0, f"{other} cancelled (it was queued)\n{batch_id}: 2 jobs cancelled\n")
+    assert (done.returncode, done.stdout) == (
+        0,
+        f"{other} cancelled (it was queued)\n{batch_id}: 2 jobs cancelled, 1 had ended already\n",
+    )
     assert idle.store.counts(batch_id)[JobState.CANCELLED] == 3
-    assert idle.json("cancel", batch_id) == [{"batch_id": batch_id, "cancelled_jobs": 0}]
+    assert idle.json("cancel", batch_id) == [{"batch_id": batch_id, "cancelled_jobs": 0, "ended_jobs": 3}]
 
 
 def test_cancelling_a_batch_by_option(idle):
@@ -149,12 +152,12 @@ def test_cancelling_a_batch_by_option(idle):
     done = idle.run("cancel", "--batch", batch_id)
     assert (done.returncode, done.stdout) == (0, f"{batch_id}: 2 jobs cancelled\n")
     again = idle.run("cancel", "--batch", batch_id)
-    assert (again.returncode, again.stdout) == (0, f"{batch_id}: 0 jobs cancelled\n"), "it says so"
+    assert (again.returncode, again.stdout) == (0, f"{batch_id}: 0 jobs cancelled, 2 had ended already\n")
     both = idle.run("cancel", found["ids"][0], "--batch", batch_id, "--batch", "nope")
     assert both.returncode == 1
     assert both.stdout.splitlines() == [
         f"{found['ids'][0]} had ended already: cancelled",
-        f"{batch_id}: 0 jobs cancelled",
+        f"{batch_id}: 0 jobs cancelled, 2 had ended already",
     ]
     assert "no job or batch 'nope'" in only_line(both.stderr)
 
