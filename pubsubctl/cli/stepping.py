@@ -72,7 +72,8 @@ class Steps(Generic[Found]):
             raise typer.Exit(Code.INTERRUPTED) from None
 
     def _take(self) -> Generator[Found, None, None]:
-        mixed = self._form is not Format.TEXT and is_terminal(sys.stdout)
+        lines = self._form is not Format.TEXT or self._doing is None
+        mixed = lines and is_terminal(sys.stdout)  # where a line is shown for each, the progress would paint over them
         seen = 0
         with Display(sys.stderr, quiet=mixed) as display:
             for page in self._selection.pages(self._store):

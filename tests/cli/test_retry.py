@@ -9,6 +9,7 @@ import pytest
 from cli_project import only_line, wait_for
 from terminal import Terminal
 
+from pubsubctl.cli.selecting import Selection
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.base import EventKind
 
@@ -179,3 +180,17 @@ def test_a_dry_run_that_is_interrupted_tells_of_nothing_done(served):
     code, told = interrupted(served, "retry", "--failed", "--dry-run")
     assert (code, only_line(told)) == (130, "pubsubctl: interrupted")
     assert served.store.counts()[JobState.FAILED] == MANY
+
+
+@pytest.mark.parametrize("command", [["retry", "--failed"], ["dlq", "purge", "--all"]], ids=["retry", "purge"])
+def test_on_a_terminal_a_dry_run_shows_a_line_for_each_and_nothing_over_them(served, command):
+    lives.many_dead(served.store, 1300)
+    ids = {job.id for page in Selection().pages(served.store) for job in page.jobs}
+    terminal = Terminal(served.command(*command, "--dry-run"), served.folder, served.environment, columns=100)
+    try:
+        assert terminal.wait() == 0
+        *shown, last = terminal.screen.text.splitlines()
+    finally:
+        terminal.close()
+    assert {line.split()[0] for line in shown} == ids
+    assert last.startswith("1,300 ")
