@@ -141,6 +141,7 @@ class Refusal(StrEnum):
     HELD = "held"  # it runs under this very message, redelivered too early
     NOT_DUE = "not-due"  # its next attempt is later, and the sweeper will publish it then
     CRASHED = "crashed"  # too many attempts ended without a record: this claim has made it failed
+    SPENT = "spent"  # somebody has asked for the job again, and this message is one that had brought it before
     FORGOTTEN = "forgotten"  # unknown, and its message is older than results are kept
 
 
@@ -502,7 +503,8 @@ class Store(ABC):
         """Queue failed and cancelled jobs again; they are due at once, so that a sweeper publishes them.
 
         A job keeps its id, its history and its counts. It is allowed as many failures more as it was allowed at first,
-        and ``max_crashes`` crashes more: ``max_attempts`` is raised, the attempt number goes on. Its response goes.
+        and ``max_crashes`` crashes more: ``max_attempts`` is raised, the attempt number goes on. Its response goes. The
+        message that it had brings it no more (``SPENT``): it may come again, if its ack was lost, and too early.
         """
 
     @abstractmethod

@@ -22,6 +22,7 @@ _REFUSALS = {
     Refusal.BUSY: "the job runs under another message",
     Refusal.HELD: "the job runs under this message already",
     Refusal.NOT_DUE: "the job may not run for another {wait_s:.1f} s",
+    Refusal.SPENT: "the job has another message since somebody asked for it again",
     Refusal.CRASHED: "too many attempts ended without a record: the job is given up",
 }
 CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
@@ -43,6 +44,7 @@ class Standing:
     created_at: float = 0.0
     forgiven_failures: int = 0
     forgiven_crashes: int = 0
+    spent_message_id: str | None = None
     unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
 
     @property
@@ -56,6 +58,8 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
     if standing.state in FINISHED:
         cancelled = standing.state is JobState.CANCELLED
         return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
+    if claim.message_id == standing.spent_message_id:
+        return Refused(claim.job_id, Refusal.SPENT)
     if standing.state is JobState.RUNNING:
         refused = _while_running(standing, claim, now)
         if refused is not None:
@@ -111,6 +115,7 @@ _STANDINGS = Statement(
         jobs.c.created_at,
         jobs.c.forgiven_failures,
         jobs.c.forgiven_crashes,
+        jobs.c.spent_message_id,
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))

@@ -32,7 +32,10 @@ _TO_2 = (
     """,
 )
 
-_TO_3 = ("ALTER TABLE workers ADD COLUMN held INTEGER DEFAULT '0' NOT NULL",)
+_TO_3 = (
+    "ALTER TABLE jobs ADD COLUMN spent_message_id TEXT",
+    "ALTER TABLE workers ADD COLUMN held INTEGER DEFAULT '0' NOT NULL",
+)
 
 _STEPS = {1: _TO_2, 2: _TO_3}
 """What makes a store of each version one of the next."""

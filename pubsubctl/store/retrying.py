@@ -26,6 +26,8 @@ _RETRY = Statement(
         state=constant(JobState.QUEUED),
         forgiven_failures=jobs.c.failures,
         forgiven_crashes=jobs.c.crashes,
+        # Should its ack have been lost, it comes again, and out of the order of its key.
+        spent_message_id=jobs.c.message_id,
         **dict.fromkeys(
             [
                 *("reason", "error", "http_status", "result_bytes", "progress_fraction", "progress_note"),

@@ -25,8 +25,7 @@ class Errand:
         ordering_key: jobs of one key must run one after another.
         delay_s: it must not run earlier.
         pause_s: its application asks for so long a pause before the next attempt.
-        mended: it fails once, and is then asked for again. It has no ordering key: where the ack of its first message
-            was lost, it runs in the place of that one, which may be between two attempts of another job.
+        mended: it fails once, and is then asked for again.
     """
 
     key: str
@@ -48,9 +47,7 @@ def errands(count: int, chance: random.Random) -> list[Errand]:
     made = [kind(f"errand-{number}", _body(number, chance), chance) for number, kind in enumerate(kinds)]
     keys = max(1, round(count * _KEYED_RATE / _OF_A_KEY))
     return [
-        replace(errand, ordering_key=f"key-{chance.randrange(keys)}")
-        if chance.random() < _KEYED_RATE and not errand.mended
-        else errand
+        replace(errand, ordering_key=f"key-{chance.randrange(keys)}") if chance.random() < _KEYED_RATE else errand
         for errand in made
     ]
 

@@ -1,5 +1,6 @@
 """Jobs, claims and outcomes as tests need them: everything has a default, a test names what it is about."""
 
+import itertools
 from typing import Any
 
 from pubsubctl.exchange import Request, Response
@@ -12,6 +13,9 @@ RESPONSE = Response(200, (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")), b"\xffd
 LEASE_S = 30.0
 MAX_ATTEMPTS = 5
 MAX_CRASHES = 3
+
+
+_numbers = itertools.count()
 
 
 def a_job(job_id: str = "job-1", **changes: Any) -> NewJob:
@@ -32,6 +36,11 @@ def a_claim(job_id: str = "job-1", **changes: Any) -> Claim:
         "topic": TOPIC,
     }
     return Claim(**given | changes)
+
+
+def a_new_claim(job_id: str = "job-1", **changes: Any) -> Claim:
+    """By a message that nobody has seen yet."""
+    return a_claim(job_id, message_id=f"new-message-{next(_numbers)}", **changes)
 
 
 def an_outcome(job_id: str = "job-1", attempt: int = 1, **changes: Any) -> Outcome:

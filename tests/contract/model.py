@@ -22,6 +22,7 @@ class ModelJob:
     failures: int = 0
     crashes: int = 0
     message: str = ""
+    spent: str = ""
     lease: float = 0.0
     finished: float = 0.0
     keyed: bool = False
@@ -70,6 +71,8 @@ class Model:
         job = self.jobs.setdefault(job_id, ModelJob(None))
         if job.state in {SUCCEEDED, FAILED, CANCELLED}:
             return Refusal.CANCELLED if job.state is CANCELLED else Refusal.DONE
+        if message == job.spent:
+            return Refusal.SPENT
         if job.state is RUNNING:
             if job.lease > self.now:
                 return Refusal.HELD if job.message == message else Refusal.BUSY
@@ -126,7 +129,8 @@ class Model:
             return None
         found = job.state
         if found in {FAILED, CANCELLED}:
-            job.state, job.message, job.due, job.not_before, job.unpublished = QUEUED, "", self.now, 0.0, False
+            job.spent, job.message = job.message, ""
+            job.state, job.due, job.not_before, job.unpublished = QUEUED, self.now, 0.0, False
             job.allowed = job.failures + job.allowed - job.forgiven_failures if job.allowed else None
             job.forgiven_failures, job.forgiven_crashes = job.failures, job.crashes
         return found

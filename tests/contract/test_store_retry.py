@@ -7,6 +7,7 @@ from given import (
     a_claim,
     a_failure,
     a_job,
+    a_new_claim,
     a_retry,
     added,
     an_outcome,
@@ -40,16 +41,16 @@ def exhausted(store, *, attempts: int, first: int = 1) -> None:
     """Fails as often as it may, from the attempt that runs on."""
     for number in range(first, first + attempts - 1):
         assert store.record([a_retry(attempt=number, retry_in_s=0.0)]) == [True]
-        assert isinstance(store.claim([a_claim()])[0], Claimed)
+        assert isinstance(store.claim([a_new_claim()])[0], Claimed)
     assert store.record([a_failure(attempt=first + attempts - 1, reason=Reason.EXHAUSTED, dead_letter=True)]) == [True]
 
 
 def crashed(store, backend) -> None:
     """Loses leases until it is given up."""
     for _ in range(MAX_CRASHES):
-        assert isinstance(store.claim([a_claim()])[0], Claimed)
+        assert isinstance(store.claim([a_new_claim()])[0], Claimed)
         backend.advance(LEASE_S)
-    assert store.claim([a_claim()]) == [Refused("job-1", Refusal.CRASHED)]
+    assert store.claim([a_new_claim()]) == [Refused("job-1", Refusal.CRASHED)]
 
 
 def test_a_failed_job_is_queued_again_and_due_at_once(store):
@@ -73,7 +74,22 @@ def test_a_cancelled_job_is_queued_again(store):
     store.cancel(["ran", "waited"])
     assert store.retry(["ran", "waited"]) == [Retried("ran", CANCELLED), Retried("waited", CANCELLED)]
     assert sorted(due(store)) == ["ran", "waited"]
-    assert [type(each) for each in store.claim([a_claim("ran"), a_claim("waited")])] == [Claimed, Claimed]
+    assert [type(each) for each in store.claim([a_new_claim("ran"), a_new_claim("waited")])] == [Claimed, Claimed]
+
+
+def test_the_message_that_a_job_had_before_brings_it_no_more(store):
+    running(store, "failed", "cancelled")
+    store.record([a_failure("failed")])
+    store.cancel(["cancelled"])
+    store.retry(["failed", "cancelled"])
+    spent = [a_claim("failed"), a_claim("cancelled")]
+    refused = [Refused("failed", Refusal.SPENT), Refused("cancelled", Refusal.SPENT)]
+    assert store.claim(spent) == refused, "their acks may have been lost"
+    assert [type(each) for each in store.claim([a_new_claim("failed"), a_new_claim("cancelled")])] == [Claimed, Claimed]
+    assert store.claim(spent) == refused
+    assert [event.text for event in store.history("failed") if event.kind is EventKind.REFUSED] == [
+        "the job has another message since somebody asked for it again"
+    ] * 2
 
 
 def test_a_job_that_waits_runs_or_has_succeeded_is_left_as_it_is(store):
@@ -101,14 +117,14 @@ def test_as_many_failures_more_are_allowed_as_at_first_however_often(store):
     for life in range(3):
         exhausted(store, attempts=2, first=2 * life + 1)
         store.retry(["job-1"])
-        (claimed,) = store.claim([a_claim()])
+        (claimed,) = store.claim([a_new_claim()])
         assert (claimed.attempt, claimed.failures, claimed.max_attempts) == (2 * life + 3, 2 * life + 2, 2 * life + 4)
 
 
 def test_failures_that_were_left_over_are_not_added_up(store):
     store.add([a_job(max_attempts=3)])
     for number in range(1, 5):
-        (claimed,) = store.claim([a_claim()])
+        (claimed,) = store.claim([a_new_claim()])
         assert (claimed.attempt, claimed.failures, claimed.max_attempts) == (number, number - 1, number + 2)
         store.record([a_failure(attempt=number, reason=Reason.STATUS)])
         store.retry(["job-1"])
@@ -128,12 +144,12 @@ def test_as_many_crashes_more_are_allowed_as_at_first(store, backend, by_sweep):
         crashed(store, backend)
         assert the_job(store).crashes == life * MAX_CRASHES
         store.retry(["job-1"])
-    assert store.claim([a_claim()]) == [Claimed("job-1", 3 * MAX_CRASHES + 1, 0, 5, None, 0)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", 3 * MAX_CRASHES + 1, 0, 5, None, 0)]
     backend.advance(LEASE_S + LEASE_GRACE_S)
     if by_sweep:
         (found,) = store.sweep(TOPIC, limit=10, max_crashes=MAX_CRASHES)
         assert (found.job.state, found.job.crashes) == (JobState.RETRYING, 3 * MAX_CRASHES + 1)
-    assert store.claim([a_claim()]) == [Claimed("job-1", 3 * MAX_CRASHES + 2, 0, 5, None, 1)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", 3 * MAX_CRASHES + 2, 0, 5, None, 1)]
 
 
 def test_a_worker_that_still_runs_what_was_cancelled_and_retried_has_lost_it(store):
@@ -206,10 +222,10 @@ def test_a_key_used_again_after_such_a_failure_gives_its_limits_anew(store, back
     attempt = the_job(store).attempt
     store.unpublished([Unpublished("job-1", "refused", attempt)])
     assert store.add([a_job("other", max_attempts=3, idempotency_key="k")]) == [Added("job-1", attempt=attempt)]
-    assert store.claim([a_claim()]) == [Claimed("job-1", attempt + 1, 2, 5)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", attempt + 1, 2, 5)]
     store.record([a_failure(attempt=attempt + 1)])
     store.retry(["job-1"])
-    assert store.claim([a_claim()]) == [Claimed("job-1", attempt + 2, 3, 6)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", attempt + 2, 3, 6)]
 
 
 def test_a_key_used_again_without_limits_leaves_them_to_the_worker(store):
@@ -219,7 +235,7 @@ def test_a_key_used_again_without_limits_leaves_them_to_the_worker(store):
     store.retry(["job-1"])
     store.unpublished([Unpublished("job-1", "refused", 2)])
     store.add([a_job("other", idempotency_key="k")])
-    assert store.claim([a_claim(max_attempts=4)]) == [Claimed("job-1", 3, 2, 6)]
+    assert store.claim([a_new_claim(max_attempts=4)]) == [Claimed("job-1", 3, 2, 6)]
 
 
 def test_what_went_wrong_before_a_job_could_not_be_published_uses_up_none_of_its_new_limits(store):
@@ -228,10 +244,10 @@ def test_what_went_wrong_before_a_job_could_not_be_published_uses_up_none_of_its
     store.record([a_retry(attempt=2, retry_in_s=0.0)])
     store.unpublished([Unpublished("job-1", "refused", 2)])
     store.add([a_job("other", max_attempts=2, idempotency_key="k")])
-    assert store.claim([a_claim()]) == [Claimed("job-1", 3, 1, 3, None, 0)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", 3, 1, 3, None, 0)]
     store.record([a_failure(attempt=3)])
     store.retry(["job-1"])
-    assert store.claim([a_claim()]) == [Claimed("job-1", 4, 2, 4, None, 0)]
+    assert store.claim([a_new_claim()]) == [Claimed("job-1", 4, 2, 4, None, 0)]
 
 
 def test_the_mirror_of_a_dead_letter_that_is_retried_meanwhile_does_not_keep_it_from_coming_due(store):

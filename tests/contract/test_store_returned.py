@@ -3,6 +3,7 @@ from given import (
     MAX_CRASHES,
     a_claim,
     a_failure,
+    a_new_claim,
     a_retry,
     added,
     an_outcome,
@@ -130,4 +131,4 @@ def test_it_can_be_retried_with_all_that_it_was_allowed(store, backend):
     store.returned([RETURNED])
     store.retry(["job-1"])
     assert due(store) == ["job-1"]
-    assert store.claim([a_claim(max_crashes=MAX_CRASHES)]) == [Claimed("job-1", 2, 0, 5, None, 0)]
+    assert store.claim([a_new_claim(max_crashes=MAX_CRASHES)]) == [Claimed("job-1", 2, 0, 5, None, 0)]
