@@ -26,6 +26,10 @@ BROKERS = ("embedded", "gcloud", "cloud")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 LOG_FORMATS = ("text", "json")
+_LEAST_MEMORY = 16 << 20
+"""What Python itself needs, about."""
+_MOST_PROCESSES, _MOST_THREADS = 1000, 1000
+"""Of one worker. More is a slip of the finger, and would take the machine down."""
 _LONGEST_DAYS = 3660
 """Ten years: what is much longer than that, a thread cannot wait."""
 
@@ -45,10 +49,12 @@ def _broker(value: Any) -> str:
     return str(value)
 
 
-def _count(least: int) -> Parser:
+def _count(least: int, most: int | None = None) -> Parser:
     def parse(value: Any) -> int:
         if isinstance(value, bool) or not re.fullmatch(r"-?\d+", str(value)) or int(value) < least:
             raise ValueError(f"must be a whole number, {least} or more")
+        if most is not None and int(value) > most:
+            raise ValueError(f"must be at most {most:,}")
         return int(value)
 
     return parse
@@ -119,6 +125,13 @@ def size(value: Any) -> int:
     return int(match.group(1)) * _SIZES[match.group(2).upper()]
 
 
+def _memory(value: Any) -> int:
+    count = size(value)
+    if 0 < count < _LEAST_MEMORY:
+        raise ValueError("must be 0, or 16M or more (what has no unit is bytes)")
+    return count
+
+
 def _retry_on(value: Any) -> RetryOn:
     return value if isinstance(value, RetryOn) else RetryOn.of(_text(value))
 
@@ -151,8 +164,8 @@ class Settings:
     ack_deadline: int = _default(60, _ack_deadline)
     store: str | None = _default(None, _text)
     app: str | None = _default(None, _text)
-    processes: int = _default(0, _count(0))
-    threads: int = _default(1, _count(1))
+    processes: int = _default(0, _count(0, _MOST_PROCESSES))
+    threads: int = _default(1, _count(1, _MOST_THREADS))
     prefetch: int = _default(32, _count(0))
     route: str | None = _default(None, _route)
     lease: int = _default(60, _ack_deadline)
@@ -160,7 +173,7 @@ class Settings:
     max_attempts: int = _default(5, _count(1))
     retry_on: RetryOn = _default(USUAL_RETRY_ON, _retry_on)  # noqa: RUF009 - it cannot be changed
     max_jobs_per_child: int = _default(0, _count(0))
-    max_memory_per_child: int = _default(0, size)
+    max_memory_per_child: int = _default(0, _memory)
     drain_timeout: float = _default(25.0, duration)
     log_format: str = _default("text", _log_format)
     result_ttl: float = _default(7 * 86400.0, _some_time)

@@ -23,6 +23,9 @@ from hypothesis import settings
 settings.register_profile("pubsubctl", deadline=None, max_examples=60)
 settings.load_profile("pubsubctl")
 
+# A shell that starts us in the background has us ignore it, and so would every process of ours that is to hear it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 JAR = "platform/pubsub-emulator/lib/*-all.jar"
 START_S = 30
 

@@ -42,7 +42,7 @@ Many threads may use one store at once; a group belongs to the thread that opene
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -491,8 +491,11 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def mirrored(self, job_ids: Iterable[str]) -> None:
-        """Note that dead letters were published."""
+    def mirrored(self, attempts: Mapping[str, int]) -> None:
+        """Note that dead letters were published, of jobs as they were given up after their attempts of these numbers.
+
+        One that was given up once more since then has another dead letter, which stays due.
+        """
 
     @abstractmethod
     def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:

@@ -1,6 +1,6 @@
 """The store on a SQL database. What each call does is in the module named after its activity."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from pubsubctl.exchange import Request, Response
@@ -118,10 +118,10 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             return sweeping.sweep(transaction, topic, limit=limit, max_crashes=max_crashes)
 
-    def mirrored(self, job_ids: Iterable[str]) -> None:
+    def mirrored(self, attempts: Mapping[str, int]) -> None:
         """See ``Store.mirrored``."""
         with self._database.write() as transaction:
-            sweeping.mirrored(transaction, job_ids)
+            sweeping.mirrored(transaction, attempts)
 
     def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
         """See ``Store.cancel``."""

@@ -1,6 +1,6 @@
 """What has to be done again: ``sweep`` and ``mirrored``."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy.sql import bindparam, null, select, update
@@ -85,10 +85,12 @@ def _lost(job: Job, now: float, given_up: str | None) -> EventRow:
     return attempt.ending(job.id, EventKind.LOST, now, words.lost(given_up))
 
 
-def mirrored(transaction: Transaction, job_ids: Iterable[str]) -> None:
+def mirrored(transaction: Transaction, attempts: Mapping[str, int]) -> None:
     """See ``Store.mirrored``."""
     now = transaction.now()
-    attempts = last_attempts(transaction, list(job_ids))
-    dead = {job_id: attempt for job_id, attempt in attempts.items() if attempt.state is JobState.FAILED}
-    note(transaction, [event_row(job_id, EventKind.MIRRORED, now, each.number) for job_id, each in dead.items()])
+    found = last_attempts(transaction, list(attempts))
+    dead = [
+        job_id for job_id, last in found.items() if last.state is JobState.FAILED and last.number == attempts[job_id]
+    ]
+    note(transaction, [event_row(job_id, EventKind.MIRRORED, now, attempts[job_id]) for job_id in dead])
     transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in dead])

@@ -39,6 +39,7 @@ class Terms:
     Attributes:
         nack_pause_s: how long a message that is not for us is kept before it is nacked: nothing may spin on a
             subscription without a retry policy.
+        ordered: whether the broker keeps the messages of an ordering key in order.
     """
 
     worker_id: str
@@ -51,6 +52,7 @@ class Terms:
     result_ttl_s: float
     nack_pause_s: float = 0.0
     retry_on: RetryOn = USUAL_RETRY_ON
+    ordered: bool = True
 
 
 @dataclass(eq=False)

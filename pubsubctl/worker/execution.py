@@ -64,6 +64,7 @@ class Execution:
         self._settling = Settling(
             terms, self._hand, recorder, self._meters, pump=self._pump, on_dead_letter=on_dead_letter
         )
+        self._order_is_promised = terms.ordered
         self._jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 
     def attach(self, pool: Pool) -> None:
@@ -214,6 +215,8 @@ class Execution:
             else:
                 refused.append((delivery, answer))
         self._hand.answered(len(deliveries), granted)
+        if not self._order_is_promised and any(each.message.ordering_key for each in deliveries):
+            self._tell_of_order()
         for delivery, refusal in refused:
             self._settling.refused(delivery, refusal)
         if self._hand.closed:
@@ -221,6 +224,13 @@ class Execution:
         elif self._pool is not None:
             self._pool.run(granted)
             self._pump()
+
+    def _tell_of_order(self) -> None:
+        self._order_is_promised = True  # it is told once
+        _log.warning(
+            "jobs with an ordering key come by a subscription without message ordering, and may run in any order; a "
+            "subscription has that from its beginning: `pubsubctl setup --enable-message-ordering --subscription NAME`"
+        )
 
     def _task(self, delivery: Delivery, claimed: Claimed) -> Task:
         request = self._spans.begin(delivery, claimed)

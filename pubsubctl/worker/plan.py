@@ -19,7 +19,7 @@ class Plan:
         worker_id: unique for each start of a worker.
         limits: when it ends by itself.
         reload: whether its children follow changes of the application's code.
-        nack_pause_s: see ``Terms``.
+        nack_pause_s: see ``Terms``, as for ``ordered``.
     """
 
     settings: Settings
@@ -28,6 +28,7 @@ class Plan:
     limits: Limits
     reload: bool
     nack_pause_s: float
+    ordered: bool
 
     def terms(self, store_id: str) -> Terms:
         """What it asks of jobs."""
@@ -43,6 +44,7 @@ class Plan:
             result_ttl_s=settings.result_ttl,
             nack_pause_s=self.nack_pause_s,
             retry_on=settings.retry_on,
+            ordered=self.ordered,
         )
 
     def info(self) -> WorkerInfo:

@@ -105,6 +105,7 @@ class Pool:
         self._leash = Leash()
         self._lock = threading.RLock()
         self._children: list[Child] = []
+        self._dying: Child | None = None
         self._waiting: deque[Task] = deque()  # claimed, and no child has room: what a dead or slow child gave back
         self._pace = Pace()
         self._respawn = Respawn(processes)
@@ -155,9 +156,10 @@ class Pool:
             return True
 
     def tasks(self) -> list[Task]:
-        """All tasks that have not ended."""
+        """All tasks that have not ended; a task whose child has died has not, before all that it started is dead."""
         with self._lock:
-            return [*self._waiting, *(task for child in self._children for task in child.tasks.values())]
+            dying = [] if self._dying is None else self._dying.running()
+            return [*self._waiting, *dying, *(task for child in self._children for task in child.tasks.values())]
 
     def take_back(self) -> list[Task]:
         """Give up everything that no child has begun."""
@@ -385,6 +387,7 @@ class Pool:
             for task in child.running():  # before its tasks are seen to be gone: who waits for that wants the log
                 task.log = child.log_of(task)
             self._children.remove(child)
+            self._dying = child
         self._switchboard.disconnect(child)
         how = child.end()
         begun = child.running()
@@ -392,6 +395,7 @@ class Pool:
         self._forwarder.put(child.pid, b"", begun)
         with self._lock:
             child.close()
+            self._dying = None
             self._waiting.extendleft(reversed([t for t in child.unbegun() if t.ticket not in child.condemned]))
             self._replace(child, how, begun)
             self._feed()

@@ -136,6 +136,7 @@ class Worker:
             limits=self._limits,
             reload=self._reload,
             nack_pause_s=source.nack_pause_s,
+            ordered=source.ordered,
         )
 
     def _started(self, plan: Plan, connection: Connection, host_port: str | None) -> Started:

@@ -21,11 +21,13 @@ class Source:
         subscription: its full name.
         topic: the full name of its topic; None where that was deleted.
         nack_pause_s: how long what is not for us is kept before a nack: not at all where it backs off itself.
+        ordered: whether the broker keeps the messages of an ordering key in order.
     """
 
     subscription: str
     topic: str | None
     nack_pause_s: float
+    ordered: bool
 
     def settled(self, settings: Settings) -> Settings:
         """The settings with this topic, since what is to run again must come back by this subscription.
@@ -59,4 +61,5 @@ def look_up(settings: Settings, connection: Connection) -> Source:
     except ResourceNotFound as error:
         raise ResourceNotFound(f"there is no subscription {path} at {place}; `pubsubctl setup` creates it") from error
     topic = None if names.short(found.topic) == _DELETED_TOPIC else found.topic
-    return Source(path, topic, 0.0 if "retry_policy" in found else _NACK_PAUSE_S)
+    pause_s = 0.0 if "retry_policy" in found else _NACK_PAUSE_S
+    return Source(path, topic, pause_s, ordered=found.enable_message_ordering)

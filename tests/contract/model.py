@@ -158,9 +158,9 @@ class Model:
             job.due = self.now + PUBLISH_GRACE_S
         return due
 
-    def mirrored(self, job_id: str) -> None:
+    def mirrored(self, job_id: str, attempt: int) -> None:
         job = self.jobs.get(job_id)
-        if job and job.state is FAILED:
+        if job and job.state is FAILED and job.attempt == attempt:
             job.due = None
 
     def purge(self, older_than_s: float) -> int:

@@ -134,10 +134,10 @@ class StoreMachine(RuleBasedStateMachine):
     def sweep(self):
         assert set(due(self.store)) == self.model.sweep()
 
-    @rule(job_id=IDS)
-    def mirrored(self, job_id):
-        self.model.mirrored(job_id)
-        self.store.mirrored([job_id])
+    @rule(job_id=IDS, attempt=st.integers(0, 3))
+    def mirrored(self, job_id, attempt):
+        self.model.mirrored(job_id, attempt)
+        self.store.mirrored({job_id: attempt})
 
     @rule(seconds=st.sampled_from([1.0, 10.0, LEASE_S, 61.0, 100_000.0]))
     def advance(self, seconds):

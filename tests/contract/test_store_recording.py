@@ -1,5 +1,5 @@
 import pytest
-from given import LEASE_S, RESPONSE, a_claim, a_failure, a_retry, added, an_outcome, due, running, the_job
+from given import LEASE_S, RESPONSE, a_claim, a_failure, a_new_claim, a_retry, added, an_outcome, due, running, the_job
 
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Response
@@ -87,9 +87,19 @@ def test_a_dead_letter_is_due_until_it_is_mirrored(store, backend):
     running(store)
     store.record([a_failure(dead_letter=True)])
     assert due(store) == ["job-1"]
-    store.mirrored(["job-1", "nobody"])
+    store.mirrored({"job-1": 1, "nobody": 0})
     backend.advance(1e9)
     assert due(store) == []
+
+
+def test_the_mirror_of_an_earlier_end_does_not_count_for_the_next_one(store):
+    running(store)
+    store.record([a_failure(dead_letter=True)])
+    store.retry(["job-1"])
+    store.claim([a_new_claim()])
+    store.record([a_failure(attempt=2, dead_letter=True)])
+    store.mirrored({"job-1": 1})
+    assert due(store) == ["job-1"]
 
 
 def test_a_finished_job_without_a_dead_letter_is_never_due(store, backend):

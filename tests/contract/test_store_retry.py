@@ -254,7 +254,7 @@ def test_the_mirror_of_a_dead_letter_that_is_retried_meanwhile_does_not_keep_it_
     running(store)
     store.record([a_failure(dead_letter=True)])
     store.retry(["job-1"])
-    store.mirrored(["job-1"])
+    store.mirrored({"job-1": 1})
     assert due(store) == ["job-1"]
 
 

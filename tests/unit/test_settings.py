@@ -73,6 +73,7 @@ def test_every_key_can_be_set_in_every_way(key, load):
         "emulator_host": "localhost:8085",
         "host_port": "127.0.0.1:9090",
         "log_format": "json",
+        "max_memory_per_child": 77 << 20,
     }
     default = getattr(Settings(), key)
     value = words.get(key, 77 if isinstance(default, int | float) or "timeout" in key else "word-77")
@@ -91,7 +92,10 @@ def test_what_is_retried_is_a_list_of_statuses_and_words(load):
     assert load(environ={"PUBSUBCTL_RETRY_ON": "none"}).retry_on == RetryOn(frozenset(), False, False)
 
 
-@pytest.mark.parametrize(("text", "size"), [("1000", 1000), ("2K", 2048), ("300m", 300 << 20), ("1GiB", 1 << 30)])
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("99999999", 99_999_999), ("99999K", 99_999 << 10), ("300m", 300 << 20), ("1GiB", 1 << 30)],
+)
 def test_a_size_has_units(load, text, size):
     assert load({"max_memory_per_child": text}).max_memory_per_child == size
 
@@ -207,6 +211,9 @@ def test_a_path_from_elsewhere_is_left_as_it_is(load):
         ("host_port", "9090", "must be HOST:PORT"),
         ("max_memory_per_child", "big", "must be a size such as 300M or 2G"),
         ("max_memory_per_child", "-1", "must be a size"),
+        ("max_memory_per_child", "300", "must be 0, or 16M or more"),
+        ("processes", "1001", "must be at most 1,000"),
+        ("threads", "1001", "must be at most 1,000"),
         ("max_jobs_per_child", "-1", "must be a whole number, 0 or more"),
         ("retry_on", "5x", "must be a list of statuses"),
         ("retry_on", "504-500", "must be a list of statuses"),

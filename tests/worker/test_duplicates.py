@@ -63,11 +63,12 @@ def test_a_job_that_two_messages_carry_runs_once(project):
 
 
 def test_a_message_whose_ack_was_lost_comes_again_and_is_not_run_again(project):
-    worker = project.worker("-p", "1")
+    worker = project.worker("-p", "1", "--host-port", "127.0.0.1:0")
     with project.client() as client:
         with chaos(project, "drop-ack=1"):
             job = client.submit("GET", "/noop")
             assert job.result(20).status == 200
+            wait_for(lambda: metrics(project)["pubsubctl_worker_leases"] == 0, what="the ack was sent, and lost")
         wait_for(lambda: refusals(client, job.id) == 1, what="it has come again")
         assert (client.get(job.id).state, client.get(job.id).attempt) == (JobState.SUCCEEDED, 1)
     project.stop(worker)

@@ -177,3 +177,18 @@ def test_what_is_asked_for_again_or_delayed_comes_after_what_was_published_befor
     ordered.stop(worker, signal.SIGTERM)
     assert [job_id for job_id, _ in ordered.runs][:3] == [failed.id, blocking.id, following.id]
     assert sorted(ordered.runs[3:]) == sorted([(failed.id, 2), (delayed.id, 1)])
+
+
+def test_a_key_on_a_subscription_that_keeps_no_order_is_told_of_once(project: Project) -> None:
+    project.worker("-p", "1")
+    with project.client() as client:
+        jobs = [client.submit("GET", "/noop"), *(client.submit("GET", "/noop", ordering_key="k") for _ in range(3))]
+        assert {job.wait(20).state for job in jobs} == {JobState.SUCCEEDED}
+    assert project.log().count("may run in any order") == 1
+
+
+def test_a_key_on_a_subscription_that_keeps_the_order_is_no_cause_for_a_warning(ordered: Project) -> None:
+    ordered.worker("-p", "1")
+    with ordered.client() as client:
+        assert client.submit("GET", "/noop", ordering_key="k").wait(20).state is JobState.SUCCEEDED
+    assert "any order" not in ordered.log()
