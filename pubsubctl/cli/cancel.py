@@ -73,10 +73,7 @@ def _cancel_batch(store: "Store", batch_id: str) -> tuple[int, int]:
     total = sum(store.counts(batch_id)[state] for state in unfinished)
     selection = Selection(unfinished, batch_id=batch_id)
     steps = Steps(store, selection, cancelled, doing="cancelled", total=total, form=Format.TEXT)
-    with steps.taken() as found:
-        for _ in found:
-            pass
-    return steps.count, sum(store.counts(batch_id).values()) - steps.count
+    return steps.take(), sum(store.counts(batch_id).values()) - steps.count
 
 
 def _is_cancelled(found: "Cancelled") -> bool:

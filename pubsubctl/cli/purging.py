@@ -59,20 +59,16 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     _ask(total, yes=yes or dry_run)
     act = partial(_purge, store, dry_run=dry_run)
     steps = Steps(store, selection, act, doing=None if dry_run else "purged", total=total, form=form)
-    with steps.taken() as found:
-        if form is Format.TEXT and not dry_run:
-            for _ in found:
-                pass
-            line(f"{plural(steps.count, 'dead letter')} purged")
-        else:
-            render.show(found, form)
+    if form is Format.TEXT and not dry_run:
+        line(f"{plural(steps.take(), 'dead letter')} purged")
+    else:
+        steps.take(lambda found: render.show(found, form))
     if not total:
         note("there is no such dead letter")
     elif dry_run:
         note(f"{plural(steps.count, 'dead letter')} would be purged")
-    elif steps.count < total:
-        left = plural(total - steps.count, "is left as it was", "are left as they were")
-        note(f"{left}: somebody asked for them again meanwhile, or deleted them")
+    else:
+        steps.tell_of_the_rest()
 
 
 def _ask(count: int, *, yes: bool) -> None:

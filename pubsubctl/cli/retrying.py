@@ -79,22 +79,18 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
     act = partial(_retry, store, dry_run=dry_run)
     steps = Steps(store, selection, act, doing=None if dry_run else "queued again", total=total, form=form)
-    with steps.taken() as found:
-        if form is Format.TEXT and not dry_run:
-            for _ in found:
-                pass
-            line(f"{plural(steps.count, 'job')} queued again")
-        else:
-            render.show(found, form)
+    if form is Format.TEXT and not dry_run:
+        line(f"{plural(steps.take(), 'job')} queued again")
+    else:
+        steps.take(lambda found: render.show(found, form))
     if not total:
         note("nothing matches")
     elif steps.count and not dry_run:
         _say_who_publishes(store)
     if dry_run:
         note(f"{plural(steps.count, 'job')} would be queued again")
-    elif steps.count < total:
-        left = plural(total - steps.count, "is left as it was", "are left as they were")
-        note(f"{left}: somebody asked for them again meanwhile, or deleted them")
+    else:
+        steps.tell_of_the_rest()
 
 
 def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retried]:

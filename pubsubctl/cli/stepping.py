@@ -53,8 +53,30 @@ class Steps(Generic[Found]):
         self._form = form
         self.count = 0
 
+    def take(self, show: Callable[[Iterable[Found]], None] | None = None) -> int:
+        """Take them all; returns to how many jobs it was done.
+
+        Args:
+            show: is given what ``act`` gives, one by one; unless given nothing of it is shown.
+
+        Raises:
+            typer.Exit: Ctrl-C was pressed; what was done until then is told, since it stays.
+        """
+        with self._taken() as found:
+            if show is not None:
+                show(found)
+            for _ in found:
+                pass
+        return self.count
+
+    def tell_of_the_rest(self) -> None:
+        """Say how many of them were passed over, if any were."""
+        if self.count < self._total:
+            left = plural(self._total - self.count, "is left as it was", "are left as they were")
+            note(f"{left}: somebody asked for them again meanwhile, or deleted them")
+
     @contextmanager
-    def taken(self) -> Iterator[Iterator[Found]]:
+    def _taken(self) -> Iterator[Iterator[Found]]:
         """What ``act`` gives, one by one.
 
         Raises:

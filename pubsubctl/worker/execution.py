@@ -64,7 +64,7 @@ class Execution:
         self._settling = Settling(
             terms, self._hand, recorder, self._meters, pump=self._pump, on_dead_letter=on_dead_letter
         )
-        self._order_is_promised = terms.ordered
+        self._tells_of_order = not terms.ordered
         self._jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 
     def attach(self, pool: Pool) -> None:
@@ -174,11 +174,12 @@ class Execution:
         """These were cancelled, or taken over by another worker: stop them, and do not ack for that other."""
         for task in tasks:
             self._lost.add(task)
-            if self._pool is not None and self._pool.kill(task, None):
+            stopped = self._pool is not None and self._pool.kill(task, None)
+            if stopped:
                 self._lasted(task)
                 self._spans.give_up(task, "lost", "it was cancelled, or another worker took over")
                 self._settling.lost(task)
-            if task.began_at is None:  # it has nothing to leave, and its end is not told
+            if not stopped or task.began_at is None:  # its end is not told, or was before
                 self._lost.discard(task)
 
     # --- the way of a delivery --------------------------------------------------------------------------------------
@@ -215,7 +216,7 @@ class Execution:
             else:
                 refused.append((delivery, answer))
         self._hand.answered(len(deliveries), granted)
-        if not self._order_is_promised and any(each.message.ordering_key for each in deliveries):
+        if self._tells_of_order and any(each.message.ordering_key for each in deliveries):
             self._tell_of_order()
         for delivery, refusal in refused:
             self._settling.refused(delivery, refusal)
@@ -226,7 +227,7 @@ class Execution:
             self._pump()
 
     def _tell_of_order(self) -> None:
-        self._order_is_promised = True  # it is told once
+        self._tells_of_order = False  # once is enough
         _log.warning(
             "jobs with an ordering key come by a subscription without message ordering, and may run in any order; a "
             "subscription has that from its beginning: `pubsubctl setup --enable-message-ordering --subscription NAME`"

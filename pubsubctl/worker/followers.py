@@ -6,18 +6,23 @@ ten minutes, would leave no room for the jobs of any other key, and slots idle. 
 what is left of its key is settled, in its order: the first of a key stays, and nothing of the key begins elsewhere.
 """
 
+import logging
 from collections import deque
 from operator import itemgetter
 from typing import Any
 
 from google.cloud.pubsub_v1.subscriber._protocol.requests import NackRequest
 
+_log = logging.getLogger("pubsubctl.worker")
+
 _MOST_DELIVERIES = 50
 """What was delivered more often is kept: each delivery counts for the broker's own dead-letter policy."""
 
 
-class Crowd:
-    """Looks whether a stream is stuck: it holds all that it may, and that has not changed since the last look.
+class Followers:
+    """Those of one stream, as the client keeps them. Belongs to one thread.
+
+    All of it is the client's own, and may be different in another version: then nothing is ever given back.
 
     Args:
         manager: the client's own ``StreamingPullManager``.
@@ -29,31 +34,37 @@ class Crowd:
         self._hold = hold
         self._held: frozenset[str] = frozenset()
 
-    def is_there(self) -> bool:
-        """Whether messages that wait for the first of their key keep others from coming."""
+    def are_in_the_way(self) -> bool:
+        """Whether the stream holds all that it may, some of it followers."""
         leaser = self._manager.leaser
         return leaser is not None and leaser.message_count >= self._hold and any(self._lines())
 
-    def is_stuck(self) -> bool:
-        """Whether it was there before, and none of it was settled since; asked at every look."""
-        before, self._held = self._held, frozenset(self._manager.leaser.ack_ids) if self.is_there() else frozenset()
+    def are_stuck(self) -> bool:
+        """Whether they were in the way before, and nothing was settled since; asked at every look."""
+        held = self._manager.leaser.ack_ids if self.are_in_the_way() else ()
+        before, self._held = self._held, frozenset(held)
         return bool(before) and before == self._held
 
-    def disperse(self) -> int:
-        """Give back half of what waits, those that are furthest from their turn; returns how many that were."""
-        with self._manager._pause_resume_lock:  # noqa: SLF001 - the client's own, of what it keeps
-            taken = self._take_out()
-            self._manager._messages_on_hold._size -= len(taken)  # noqa: SLF001 - as the client does itself
-            self._manager._on_hold_bytes -= sum(message.size for message in taken)  # noqa: SLF001 - as above
-            scheduler = self._manager._scheduler  # noqa: SLF001 - None once the stream ends, and all that waits with it
-            for message in taken if scheduler is not None else ():
-                # Without the key, or the client would hand on the next one of it.
-                scheduler.queue.put(NackRequest(message.ack_id, message.size, None, None))
-        return len(taken)
+    def give_back(self) -> None:
+        """Give back half of them, those that are furthest from their turn."""
+        try:
+            with self._manager._pause_resume_lock:  # noqa: SLF001 - the client's own, of what it keeps
+                self._nack(self._take_out())
+        except AttributeError as error:
+            _log.debug("messages behind others of their key cannot be given back: %s", error)
+
+    def _nack(self, taken: list[Any]) -> None:
+        self._manager._messages_on_hold._size -= len(taken)  # noqa: SLF001 - as the client does itself
+        self._manager._on_hold_bytes -= sum(message.size for message in taken)  # noqa: SLF001 - as above
+        scheduler = self._manager._scheduler  # noqa: SLF001 - None once the stream ends, and all that waits with it
+        for message in taken if scheduler is not None else ():
+            # Without the key, or the client would hand on the next one of it.
+            scheduler.queue.put(NackRequest(message.ack_id, message.size, None, None))
 
     def _lines(self) -> list[deque[Any]]:
         """What waits of each key, in order."""
-        return list(self._manager._messages_on_hold._pending_ordered_messages.values())  # noqa: SLF001 - see the module
+        on_hold = getattr(self._manager, "_messages_on_hold", None)
+        return list(getattr(on_hold, "_pending_ordered_messages", {}).values())
 
     def _take_out(self) -> list[Any]:
         lines = self._lines()

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.worker.delivery import Message
-from pubsubctl.worker.followers import Crowd
+from pubsubctl.worker.followers import Followers
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
@@ -85,7 +85,7 @@ class Puller:
         self._on_hopeless = on_hopeless
         self._meters = meters or Meters()
         self._reach = Reach(connection.address.place, broker or Presence("the broker is back"))
-        self._waiting = waiting
+        self._jobs_wait = waiting
         self._patience = patience or Patience()
         self._silent_s = self._patience.silent_s
         self._stop = threading.Event()
@@ -202,21 +202,21 @@ class Puller:
             stream.scheduler,
             patience=self._patience,
             silent_s=self._silent_s,
-            waiting=self._waiting,
+            waiting=self._jobs_wait,
         )
-        crowd = Crowd(stream.manager, self._hold)
-        while not self._has_ended(stream, self._look_s(watchdog, crowd)):
+        followers = Followers(stream.manager, self._hold)
+        while not self._has_ended(stream, self._look_s(watchdog, followers)):
             if stream.scheduler.ended_at is not None:
                 self._let_end(stream, StreamLost("the client gives it up"))
-            if crowd.is_stuck() and self._sink.is_hungry():
-                crowd.disperse()
+            if followers.are_stuck() and self._sink.is_hungry():
+                followers.give_back()
             lost = self._look(stream, watchdog)
             if lost is not None and not self._stop.is_set():
                 stream.end(lost)
                 self._let_end(stream, lost)
 
-    def _look_s(self, watchdog: Watchdog, crowd: Crowd) -> float:
-        soon = self.trouble or watchdog.suspects or crowd.is_there()
+    def _look_s(self, watchdog: Watchdog, followers: Followers) -> float:
+        soon = self.trouble or watchdog.suspects or followers.are_in_the_way()
         return self._patience.trouble_look_s if soon else self._patience.look_s
 
     def _has_ended(self, stream: Stream, within_s: float) -> bool:

@@ -107,7 +107,8 @@ class Stream:
             await_callbacks_on_shutdown=True,
         )
         rpc = self.manager._rpc  # noqa: SLF001 - see ``manager``
-        rpc.close = partial(_part, rpc, rpc.close)
+        if hasattr(rpc, "_finalize") and hasattr(rpc, "_request_queue"):
+            rpc.close = partial(_part, rpc, rpc.close)
 
     @property
     def age_s(self) -> float:
