@@ -1,6 +1,6 @@
-"""Who may run a job: ``claim`` and ``release``. The decision is pure; every backend takes it inside its transaction."""
+"""Who may run a job: ``claim``. The decision is pure; every backend takes it inside its transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from pubsubctl.job import FINISHED, JobState, Reason
 from pubsubctl.store import rows, words
 from pubsubctl.store.adding import insert_jobs, unknown_row
 from pubsubctl.store.attempts import Attempt, last_attempts
-from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, EventKind, Lease, Refusal, Refused
+from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, EventKind, Refusal, Refused
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
@@ -143,21 +143,6 @@ _GIVE_UP = Statement(
     .values(state=constant(JobState.FAILED), reason=constant(Reason.CRASHED), lease_until=null()),
     ["crashes", "error", "finished_at", "due_at"],
 )
-_RELEASE = Statement(
-    update(jobs)
-    .where(jobs.c.id == bindparam("job_id"))
-    .values(
-        state=constant(JobState.QUEUED),
-        lease_until=null(),
-        worker=null(),
-        started_at=null(),
-        progress_fraction=null(),
-        progress_note=null(),
-    ),
-    ["due_at"],
-)
-
-
 _NAME = Statement(update(jobs).where(jobs.c.id == bindparam("of_job")), ["method", "path", "batch_id", "ordering_key"])
 _KEEP_REQUEST = Statement(
     update(requests).where(requests.c.job_id == bindparam("of_job")), ["method", "path", "headers", "body"]
@@ -275,34 +260,3 @@ def given_up_row(job_id: str, crashes: int, now: float, *, due_at: float) -> dic
 def give_up(transaction: Transaction, given_up: list[dict[str, Any]]) -> None:
     """Make jobs failed, reason ``crashed``."""
     transaction.run(_GIVE_UP, given_up)
-
-
-def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
-    """See ``Store.release``."""
-    now = transaction.now()
-    asked = list(leases)
-    attempts = last_attempts(transaction, [lease.job_id for lease in asked])
-    current = [(lease, attempts[lease.job_id]) for lease in asked if _is_of(lease, attempts.get(lease.job_id))]
-    released = {lease: attempt for lease, attempt in current if attempt.state is JobState.RUNNING}
-    endings = [
-        attempt.ending(lease.job_id, EventKind.RELEASED, now, words.RELEASED, lease.log)
-        for lease, attempt in released.items()
-    ]
-    stopped = [_stopped(lease, attempt, now) for lease, attempt in current if lease.log and _is_cancelled(attempt)]
-    note(transaction, [*endings, *stopped])
-    due_at = now + LEASE_GRACE_S
-    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": due_at} for job_id in {each.job_id for each in released}])
-
-
-def _is_of(lease: Lease, attempt: Attempt | None) -> bool:
-    return attempt is not None and attempt.number == lease.attempt
-
-
-def _is_cancelled(attempt: Attempt) -> bool:
-    return attempt.state is JobState.CANCELLED
-
-
-def _stopped(lease: Lease, attempt: Attempt, now: float) -> EventRow:
-    return event_row(
-        lease.job_id, EventKind.ENDED, now, lease.attempt, worker=attempt.worker, text=words.STOPPED, log=lease.log
-    )

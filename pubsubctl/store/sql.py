@@ -14,6 +14,7 @@ from pubsubctl.store import (
     publishing,
     reading,
     recording,
+    releasing,
     retrying,
     sweeping,
     working,
@@ -79,7 +80,7 @@ class SqlStore(Store):
     def release(self, leases: Iterable[Lease]) -> None:
         """See ``Store.release``."""
         with self._database.write() as transaction:
-            claiming.release(transaction, leases)
+            releasing.release(transaction, leases)
 
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """See ``Store.record``."""

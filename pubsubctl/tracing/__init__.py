@@ -12,5 +12,6 @@ are those variables too (``OTEL_SERVICE_NAME``, ``OTEL_EXPORTER_OTLP_*``, ``OTEL
 
 The context travels as header fields of the request, which are kept with the job, so that a retry is in the same trace;
 and in the attributes ``googclient_...``, as google-cloud-pubsub sends and reads it. That library's own spans of a
-subscriber are left off: its ``process`` span ends when a message was queued, and a warning follows at every ack.
+subscriber are left off: its ``process`` span ends when a message was queued, and a warning follows at every ack. Those
+of its publisher belong to its batching, which is not used here: one call tells what became of each message.
 """
