@@ -11,7 +11,7 @@ from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, document, line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pubsubctl.job import Job
     from pubsubctl.settings import Settings
@@ -45,19 +45,30 @@ def cancel(
     with open_store(settings.store_url, create=False) as store:
         found = store.cancel(jobs or [])
         others = dict.fromkeys([*(one.job_id for one in found if one.state is None), *(batch or [])])
-        batches = {name: _cancel_batch(store, name) for name in others if any(store.counts(name).values())}
-    known = [one for one in found if one.state is not None]
-    if format is Format.TEXT:
-        for text in [*map(_line, known), *(_batch_line(name, *counts) for name, counts in batches.items())]:
-            line(text)
-    else:
-        content = [*map(_content, known), *(_batch_content(name, *counts) for name, counts in batches.items())]
-        for one in [content] if format is Format.JSON else content:
-            document(one, format)
+        batches: dict[str, tuple[int, int]] = {}
+        try:
+            for name in others:
+                if any(store.counts(name).values()):
+                    batches[name] = _cancel_batch(store, name)
+        except typer.Exit:  # by Ctrl-C: what was cancelled before stays so
+            _show(found, batches, format)
+            raise
+    _show(found, batches, format)
     unknown = [name for name in others if name not in batches]
     if unknown:
         names = " or ".join(map(repr, unknown))
         raise JobNotFound(f"no job or batch {names} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
+
+
+def _show(found: "Sequence[Cancelled]", batches: "Mapping[str, tuple[int, int]]", form: Format) -> None:
+    known = [one for one in found if one.state is not None]
+    if form is Format.TEXT:
+        for text in [*map(_line, known), *(_batch_line(name, *counts) for name, counts in batches.items())]:
+            line(text)
+    else:
+        content = [*map(_content, known), *(_batch_content(name, *counts) for name, counts in batches.items())]
+        for one in [content] if form is Format.JSON else content:
+            document(one, form)
 
 
 def _cancel_batch(store: "Store", batch_id: str) -> tuple[int, int]:

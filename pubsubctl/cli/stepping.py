@@ -1,5 +1,6 @@
 """Doing something to many jobs, in steps, each of which stands by itself, and showing how far it has come."""
 
+import signal
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -99,9 +100,27 @@ class Steps(Generic[Found]):
         seen = 0
         with Display(sys.stderr, quiet=mixed) as display:
             for page in self._selection.pages(self._store):
-                found = list(self._act(page.jobs))
-                self.count += len(found)
+                with _undisturbed():
+                    found = list(self._act(page.jobs))
+                    self.count += len(found)
                 yield from found
                 seen += len(page.jobs)
                 display.show(Going(self._doing or "looked at", seen, self._total))
             display.clear()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C wait until a step is done and counted: what it has written stays.
+
+    Raises:
+        KeyboardInterrupt: it was pressed meanwhile.
+    """
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

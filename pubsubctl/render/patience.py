@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import select
+import time
 from typing import TextIO
 
 _PATIENCE_S = 1.0
@@ -18,6 +19,7 @@ class PatientHandler(logging.StreamHandler[TextIO]):
     """
 
     _lost = 0
+    _cut = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
@@ -40,12 +42,17 @@ class PatientHandler(logging.StreamHandler[TextIO]):
         self._put(descriptor, record)
 
     def _put(self, descriptor: int, record: logging.LogRecord) -> None:
-        data = (self.format(record) + self.terminator).encode(errors="backslashreplace")
+        text = self.terminator * self._cut + self.format(record) + self.terminator
+        data = text.encode(errors="backslashreplace")
+        deadline = time.monotonic() + (0.0 if self._lost else _PATIENCE_S)
+        whole = len(data)
         while data:
-            if not _takes_more(descriptor, 0.0 if self._lost else _PATIENCE_S):
+            if not _takes_more(descriptor, max(0.0, deadline - time.monotonic())):
                 self._lost += 1
+                self._cut = self._cut or len(data) < whole  # the next record begins a line of its own
                 return
             data = data[os.write(descriptor, data[:_PIECE]) :]
+        self._cut = False
 
 
 def _takes_more(descriptor: int, within_s: float) -> bool:

@@ -491,8 +491,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def mirrored(self, attempts: Mapping[str, int]) -> None:
-        """Note that dead letters were published, of jobs as they were given up after their attempts of these numbers.
+    def mirrored(self, finished_at: Mapping[str, float | None]) -> None:
+        """Note that dead letters were published, of jobs as they had ended at these times, by the store's clock.
 
         One that was given up once more since then has another dead letter, which stays due.
         """
@@ -507,7 +507,7 @@ class Store(ABC):
 
         A job keeps its id, its history and its counts. It is allowed as many failures more as it was allowed at first,
         and ``max_crashes`` crashes more: ``max_attempts`` is raised, the attempt number goes on. Its response goes. The
-        message that it had brings it no more (``SPENT``): it may come again, if its ack was lost, and too early.
+        messages that it had bring it no more (``SPENT``): they may come again, if their acks were lost, and too early.
         """
 
     @abstractmethod

@@ -44,7 +44,7 @@ class Standing:
     created_at: float = 0.0
     forgiven_failures: int = 0
     forgiven_crashes: int = 0
-    spent_message_id: str | None = None
+    spent_message_ids: str | None = None
     unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
 
     @property
@@ -58,7 +58,7 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
     if standing.state in FINISHED:
         cancelled = standing.state is JobState.CANCELLED
         return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
-    if claim.message_id == standing.spent_message_id:
+    if standing.spent_message_ids is not None and claim.message_id in standing.spent_message_ids.split():
         return Refused(claim.job_id, Refusal.SPENT)
     if standing.state is JobState.RUNNING:
         refused = _while_running(standing, claim, now)
@@ -115,7 +115,7 @@ _STANDINGS = Statement(
         jobs.c.created_at,
         jobs.c.forgiven_failures,
         jobs.c.forgiven_crashes,
-        jobs.c.spent_message_id,
+        jobs.c.spent_message_ids,
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))

@@ -33,7 +33,7 @@ _TO_2 = (
 )
 
 _TO_3 = (
-    "ALTER TABLE jobs ADD COLUMN spent_message_id TEXT",
+    "ALTER TABLE jobs ADD COLUMN spent_message_ids TEXT",
     "ALTER TABLE workers ADD COLUMN held INTEGER DEFAULT '0' NOT NULL",
 )
 

@@ -16,9 +16,12 @@ from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
+_MOST_SPENT = 20
 _RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 _WAITING = frozenset({JobState.QUEUED, JobState.RETRYING})
-_JOBS = Statement(select(*JOB_COLUMNS, jobs.c.forgiven_failures).where(AnyOf(jobs.c.id)).with_for_update())
+_JOBS = Statement(
+    select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids).where(AnyOf(jobs.c.id)).with_for_update()
+)
 _RETRY = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -26,8 +29,6 @@ _RETRY = Statement(
         state=constant(JobState.QUEUED),
         forgiven_failures=jobs.c.failures,
         forgiven_crashes=jobs.c.crashes,
-        # Should its ack have been lost, it comes again, and out of the order of its key.
-        spent_message_id=jobs.c.message_id,
         **dict.fromkeys(
             [
                 *("reason", "error", "http_status", "result_bytes", "progress_fraction", "progress_note"),
@@ -36,7 +37,7 @@ _RETRY = Statement(
             null(),
         ),
     ),
-    ["max_attempts", "due_at"],
+    ["max_attempts", "due_at", "spent_message_ids"],
 )
 _DELETE_RESPONSE = Statement(delete(responses).where(responses.c.job_id == bindparam("of_job")))
 _RETURNED = Statement(
@@ -50,8 +51,8 @@ _RETURNED = Statement(
 def retry(transaction: Transaction, job_ids: Sequence[str]) -> list[Retried]:
     """See ``Store.retry``."""
     now = transaction.now()
-    found = {row[0]: (rows.job(row[:-1]), row[-1]) for row in transaction.fetch_any(_JOBS, job_ids)}
-    states = {job_id: job.state for job_id, (job, _) in found.items()}
+    found = {row[0]: (rows.job(row[:-2]), row[-2], row[-1]) for row in transaction.fetch_any(_JOBS, job_ids)}
+    states = {job_id: job.state for job_id, (job, *_) in found.items()}
     answers, again = [], []
     for job_id in job_ids:
         state = states.get(job_id)
@@ -59,9 +60,9 @@ def retry(transaction: Transaction, job_ids: Sequence[str]) -> list[Retried]:
         if state in _RETRIED:
             states[job_id] = JobState.QUEUED
             again.append(found[job_id])
-    note(transaction, [event for job, _ in again for event in _retried(transaction, job, now)])
-    transaction.run(_RETRY, [_again_row(job, forgiven, now) for job, forgiven in again])
-    transaction.run(_DELETE_RESPONSE, [{"of_job": job.id} for job, _ in again])
+    note(transaction, [event for job, *_ in again for event in _retried(transaction, job, now)])
+    transaction.run(_RETRY, [_again_row(*each, now) for each in again])
+    transaction.run(_DELETE_RESPONSE, [{"of_job": job.id} for job, *_ in again])
     return answers
 
 
@@ -75,10 +76,16 @@ def _retried(transaction: Transaction, job: Job, now: float) -> list[EventRow]:
     return [ended.ending(job.id, end.event.kind, end.event.at, end.event.text), retried]
 
 
-def _again_row(job: Job, forgiven: int, now: float) -> dict[str, Any]:
-    """As many failures more as were allowed at first."""
+def _again_row(job: Job, forgiven: int, spent: str | None, now: float) -> dict[str, Any]:
+    """As many failures more as were allowed at first; and the messages that it had bring it no more."""
+    messages = [*(spent or "").split(), *([job.message_id] if job.message_id else [])]
     allowed = job.failures + job.max_attempts - forgiven if job.max_attempts is not None else None
-    return {"job_id": job.id, "max_attempts": allowed, "due_at": now}
+    return {
+        "job_id": job.id,
+        "max_attempts": allowed,
+        "due_at": now,
+        "spent_message_ids": " ".join(messages[-_MOST_SPENT:]) or None,
+    }
 
 
 def returned(transaction: Transaction, messages: Sequence[Returned]) -> None:

@@ -60,8 +60,8 @@ jobs = Table(
     # As they were when somebody asked for another attempt: they count towards no limit any more.
     Column("forgiven_failures", Integer, nullable=False, server_default="0"),
     Column("forgiven_crashes", Integer, nullable=False, server_default="0"),
-    # The message that it had then: another is published, and only that one brings it.
-    Column("spent_message_id", Text),
+    # The messages that it had until then, the last of them: another is published, and only that one brings it.
+    Column("spent_message_ids", Text),
 )
 
 requests = Table(

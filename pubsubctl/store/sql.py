@@ -119,10 +119,10 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             return sweeping.sweep(transaction, topic, limit=limit, max_crashes=max_crashes)
 
-    def mirrored(self, attempts: Mapping[str, int]) -> None:
+    def mirrored(self, finished_at: Mapping[str, float | None]) -> None:
         """See ``Store.mirrored``."""
         with self._database.write() as transaction:
-            sweeping.mirrored(transaction, attempts)
+            sweeping.mirrored(transaction, finished_at)
 
     def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
         """See ``Store.cancel``."""

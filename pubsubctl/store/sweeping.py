@@ -7,13 +7,13 @@ from sqlalchemy.sql import bindparam, null, select, update
 
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.attempts import Attempt
 from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind, EventKind
 from pubsubctl.store.claiming import CRASHED_ERROR, give_up, given_up_row
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
 from pubsubctl.store.schema import constant, jobs
-from pubsubctl.store.statements import Statement
+from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
 _DUE = Statement(
@@ -32,6 +32,10 @@ _CRASHED = Statement(
     .where(jobs.c.id == bindparam("job_id"))
     .values(state=constant(JobState.RETRYING), reason=constant(Reason.CRASHED), lease_until=null()),
     ["crashes", "not_before", "due_at"],
+)
+# Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
+_FAILED = Statement(
+    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.finished_at).where(AnyOf(jobs.c.id)).with_for_update()
 )
 _MIRRORED = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")).values(due_at=null()))
 
@@ -85,12 +89,10 @@ def _lost(job: Job, now: float, given_up: str | None) -> EventRow:
     return attempt.ending(job.id, EventKind.LOST, now, words.lost(given_up))
 
 
-def mirrored(transaction: Transaction, attempts: Mapping[str, int]) -> None:
+def mirrored(transaction: Transaction, finished_at: Mapping[str, float | None]) -> None:
     """See ``Store.mirrored``."""
     now = transaction.now()
-    found = last_attempts(transaction, list(attempts))
-    dead = [
-        job_id for job_id, last in found.items() if last.state is JobState.FAILED and last.number == attempts[job_id]
-    ]
-    note(transaction, [event_row(job_id, EventKind.MIRRORED, now, attempts[job_id]) for job_id in dead])
+    found = transaction.fetch_any(_FAILED, list(finished_at))
+    dead = {row[0]: row[1] for row in found if row[2] == JobState.FAILED and row[3] == finished_at[row[0]]}
+    note(transaction, [event_row(job_id, EventKind.MIRRORED, now, attempt) for job_id, attempt in dead.items()])
     transaction.run(_MIRRORED, [{"job_id": job_id} for job_id in dead])

@@ -222,6 +222,7 @@ class Assembly:
             settings.subscription_path,
             self._execution,
             hold=self._plan.hold,
+            most_deliveries=self._plan.most_deliveries,
             lease_s=settings.lease,
             drain_timeout_s=settings.drain_timeout,
             on_hopeless=self._failing(BrokerError, "the broker ends the stream: "),

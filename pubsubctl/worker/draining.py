@@ -19,6 +19,8 @@ from pubsubctl.worker.notices import Notice, Notices, What
 _log = logging.getLogger("pubsubctl.worker")
 
 _SAME_SIGNAL_S = 0.5
+_LAST_WRITES_S = 6.0
+"""For what it stops to be dead, and to be recorded."""
 _LAST_ACKS_S = 5.0
 _ENDING_S = 10.0
 _RETIRING_S = 2.0
@@ -93,7 +95,7 @@ class Drain:
         self._in_thread("draining", self._parts.puller.stop, What.DRAINED)
         # When the sink has drained, everything is recorded; what is left is the client's last acks. With the broker
         # away it tries those for minutes, which nobody would wait for: the jobs have ended, a redelivery finds that.
-        if not self._until(What.DRAINED, time.monotonic() + self._timeout_s + _LAST_ACKS_S):
+        if not self._until(What.DRAINED, time.monotonic() + self._timeout_s + _LAST_WRITES_S + _LAST_ACKS_S):
             _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")
 
     def _close_rest(self) -> None:
@@ -131,7 +133,7 @@ class Drain:
             if notice.what is What.FAILED:
                 self.failure = self.failure or notice
             if notice.what is What.SIGNAL and self._signalled(notice):
-                deadline = min(deadline, time.monotonic() + _LAST_ACKS_S)
+                deadline = min(deadline, time.monotonic() + _LAST_WRITES_S + _LAST_ACKS_S)
         return False
 
     def _signalled(self, notice: Notice) -> bool:

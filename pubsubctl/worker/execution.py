@@ -173,6 +173,8 @@ class Execution:
     def lost(self, tasks: Iterable[Task]) -> None:
         """These were cancelled, or taken over by another worker: stop them, and do not ack for that other."""
         for task in tasks:
+            if task in self._lost:  # it takes a moment to die
+                continue
             self._lost.add(task)
             stopped = self._pool is not None and self._pool.kill(task, None)
             if stopped:

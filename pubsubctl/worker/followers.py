@@ -7,6 +7,7 @@ what is left of its key is settled, in its order: the first of a key stays, and 
 """
 
 import logging
+import math
 from collections import deque
 from operator import itemgetter
 from typing import Any
@@ -14,9 +15,6 @@ from typing import Any
 from google.cloud.pubsub_v1.subscriber._protocol.requests import NackRequest
 
 _log = logging.getLogger("pubsubctl.worker")
-
-_MOST_DELIVERIES = 50
-"""What was delivered more often is kept: each delivery counts for the broker's own dead-letter policy."""
 
 
 class Followers:
@@ -27,11 +25,14 @@ class Followers:
     Args:
         manager: the client's own ``StreamingPullManager``.
         hold: the most messages to be held at once.
+        most_deliveries: what was delivered more often is kept, since each delivery counts for the broker's own
+            dead-letter policy.
     """
 
-    def __init__(self, manager: Any, hold: int) -> None:
+    def __init__(self, manager: Any, hold: int, *, most_deliveries: float = math.inf) -> None:
         self._manager = manager
         self._hold = hold
+        self._most_deliveries = most_deliveries
         self._held: frozenset[str] = frozenset()
 
     def are_in_the_way(self) -> bool:
@@ -48,18 +49,16 @@ class Followers:
     def give_back(self) -> None:
         """Give back half of them, those that are furthest from their turn."""
         try:
+            dispatcher = self._manager._dispatcher  # noqa: SLF001 - None once the stream ends, and all that waits with it
             with self._manager._pause_resume_lock:  # noqa: SLF001 - the client's own, of what it keeps
-                self._nack(self._take_out())
-        except AttributeError as error:
-            _log.debug("messages behind others of their key cannot be given back: %s", error)
-
-    def _nack(self, taken: list[Any]) -> None:
-        self._manager._messages_on_hold._size -= len(taken)  # noqa: SLF001 - as the client does itself
-        self._manager._on_hold_bytes -= sum(message.size for message in taken)  # noqa: SLF001 - as above
-        scheduler = self._manager._scheduler  # noqa: SLF001 - None once the stream ends, and all that waits with it
-        for message in taken if scheduler is not None else ():
-            # Without the key, or the client would hand on the next one of it.
-            scheduler.queue.put(NackRequest(message.ack_id, message.size, None, None))
+                taken = self._take_out() if dispatcher is not None else []
+            if taken:
+                # In one call, or what is sent again in between would be behind what it was before. And without the
+                # key, or the client would hand on the next one of it.
+                dispatcher.nack([NackRequest(message.ack_id, message.size, None, None) for message in taken])
+                _log.info("given back, since they wait behind others of their key and keep jobs away: %d", len(taken))
+        except Exception as error:  # noqa: BLE001 - another client, or a broker that is away: nobody's jobs depend on it
+            _log.debug("messages behind others of their key cannot be given back: %r", error)
 
     def _lines(self) -> list[deque[Any]]:
         """What waits of each key, in order."""
@@ -67,10 +66,15 @@ class Followers:
         return list(getattr(on_hold, "_pending_ordered_messages", {}).values())
 
     def _take_out(self) -> list[Any]:
+        on_hold = self._manager._messages_on_hold  # noqa: SLF001 - see the module
+        if on_hold._messages_on_hold:  # noqa: SLF001 - some of them may be of these keys, and behind what is taken
+            return []
         lines = self._lines()
         places = sorted(((place, line) for line in lines for place in range(len(line))), key=itemgetter(0))
         taken = []
         for _, line in places[len(places) // 2 :][::-1]:
-            if (line[-1].delivery_attempt or 0) <= _MOST_DELIVERIES:  # from the end: what stays must have no hole
+            if (line[-1].delivery_attempt or 0) <= self._most_deliveries:  # from the end: what stays must have no hole
                 taken.append(line.pop())
-        return taken
+        on_hold._size -= len(taken)  # noqa: SLF001 - as the client does itself
+        self._manager._on_hold_bytes -= sum(message.size for message in taken)  # noqa: SLF001 - as above
+        return taken[::-1]

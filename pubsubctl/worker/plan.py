@@ -20,6 +20,7 @@ class Plan:
         limits: when it ends by itself.
         reload: whether its children follow changes of the application's code.
         nack_pause_s: see ``Terms``, as for ``ordered``.
+        most_deliveries: see ``Source``.
     """
 
     settings: Settings
@@ -29,6 +30,7 @@ class Plan:
     reload: bool
     nack_pause_s: float
     ordered: bool
+    most_deliveries: int | None
 
     def terms(self, store_id: str) -> Terms:
         """What it asks of jobs."""

@@ -8,6 +8,7 @@ take the jobs that run with it. So it says so once, is not ready, tries again at
 on by itself.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -53,6 +54,7 @@ class Puller:
 
     Args:
         hold: the most messages to be held at once.
+        most_deliveries: after how many deliveries the broker gives a message up; None where it never does.
         lease_s: how long a lease at the broker lasts; the client renews it.
         drain_timeout_s: how long the sink may take to drain.
         on_hopeless: told why no stream can be had.
@@ -69,6 +71,7 @@ class Puller:
         *,
         hold: int,
         lease_s: int,
+        most_deliveries: int | None = None,
         drain_timeout_s: float,
         on_hopeless: Callable[[str], None],
         meters: Meters | None = None,
@@ -80,6 +83,7 @@ class Puller:
         self._subscription = subscription
         self._sink = sink
         self._hold = hold
+        self._most_deliveries = math.inf if most_deliveries is None else most_deliveries // 2
         self._flow = flow_control(hold=hold, lease_s=lease_s)
         self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
@@ -204,7 +208,7 @@ class Puller:
             silent_s=self._silent_s,
             waiting=self._jobs_wait,
         )
-        followers = Followers(stream.manager, self._hold)
+        followers = Followers(stream.manager, self._hold, most_deliveries=self._most_deliveries)
         while not self._has_ended(stream, self._look_s(watchdog, followers)):
             if stream.scheduler.ended_at is not None:
                 self._let_end(stream, StreamLost("the client gives it up"))

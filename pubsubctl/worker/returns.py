@@ -77,7 +77,7 @@ class Returns:
                 self._store.bury(burials)
                 # The broker's own copy is where a mirror would be.
                 buried = self._store.get([burial.job_id for burial in burials])
-                self._store.mirrored({job.id: job.attempt for job in buried if job is not None})
+                self._store.mirrored({job.id: job.finished_at for job in buried if job is not None})
         _tell(returned, burials, {job.id: job.attempt for job in jobs if job is not None})
 
     def _is_left(self, received: Received, store_id: str) -> bool:

@@ -137,6 +137,7 @@ class Worker:
             reload=self._reload,
             nack_pause_s=source.nack_pause_s,
             ordered=source.ordered,
+            most_deliveries=source.most_deliveries,
         )
 
     def _started(self, plan: Plan, connection: Connection, host_port: str | None) -> Started:

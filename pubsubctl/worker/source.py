@@ -21,6 +21,7 @@ class Source:
         subscription: its full name.
         topic: the full name of its topic; None where that was deleted.
         nack_pause_s: how long what is not for us is kept before a nack: not at all where it backs off itself.
+        most_deliveries: after how many deliveries the broker itself gives a message up; None where it never does.
         ordered: whether the broker keeps the messages of an ordering key in order.
     """
 
@@ -28,6 +29,7 @@ class Source:
     topic: str | None
     nack_pause_s: float
     ordered: bool
+    most_deliveries: int | None = None
 
     def settled(self, settings: Settings) -> Settings:
         """The settings with this topic, since what is to run again must come back by this subscription.
@@ -62,4 +64,5 @@ def look_up(settings: Settings, connection: Connection) -> Source:
         raise ResourceNotFound(f"there is no subscription {path} at {place}; `pubsubctl setup` creates it") from error
     topic = None if names.short(found.topic) == _DELETED_TOPIC else found.topic
     pause_s = 0.0 if "retry_policy" in found else _NACK_PAUSE_S
-    return Source(path, topic, pause_s, ordered=found.enable_message_ordering)
+    most = found.dead_letter_policy.max_delivery_attempts or None
+    return Source(path, topic, pause_s, ordered=found.enable_message_ordering, most_deliveries=most)

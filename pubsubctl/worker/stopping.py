@@ -17,6 +17,8 @@ _ASK_S = 1.0
 """How often the store is asked what is left, and how long nothing must have happened before."""
 _LISTEN_S = 2.5
 """How long a stream must have been open: a broker needs a moment for its first messages, and no store may know them."""
+_DEAF_S = 60.0
+"""How long a stream is waited for while the broker answers: it may refuse one for good."""
 _SOON_S = 60.0
 """Jobs that are due later are left to the next run."""
 _EVER_S = 3660 * 86400.0
@@ -91,6 +93,7 @@ class StopConditions:
         self._deaf_at: float | None = None
         self._asked_at = -math.inf
         self._waits_for_broker = False
+        self._there_since = math.inf
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stopping", daemon=True)
 
@@ -122,7 +125,7 @@ class StopConditions:
             listened_s = self._listened_s(now)
             if idle_s >= _ASK_S and now - self._asked_at >= _ASK_S:
                 self._asked_at = now
-                return self._burst_over(listened_s)
+                return self._burst_over(now, listened_s, idle_s)
         return None
 
     def _listened_s(self, now: float) -> float:
@@ -138,17 +141,20 @@ class StopConditions:
             self._answered, self._idle_since = answered, now
         return now - self._idle_since
 
-    def _burst_over(self, listened_s: float) -> str | None:
+    def _burst_over(self, now: float, listened_s: float, idle_s: float) -> str | None:
         try:
-            if self._work.pending(_SOON_S) or not self._has_broker() or listened_s < _LISTEN_S:
+            if self._work.pending(_SOON_S) or not self._has_broker(now):
+                return None
+            if listened_s < _LISTEN_S and min(idle_s, now - self._there_since) < _DEAF_S:
                 return None
             left = self._work.pending(_EVER_S)
         except PubsubctlError:
             return None  # the store is away, which others tell; it is asked again
         return f"--burst: no job is left{f' but {left} due in a minute or later' if left else ''}"
 
-    def _has_broker(self) -> bool:
+    def _has_broker(self, now: float) -> bool:
         there = self._work.broker_answers()
+        self._there_since = min(self._there_since, now) if there else math.inf
         if not there and not self._waits_for_broker:
             _log.warning(
                 "--burst: every job that the store knows is done; the broker, which may have more, is waited for"

@@ -147,7 +147,8 @@ def _part(rpc: Any, close: Callable[[], None]) -> None:
         rpc: the client's ``ResumableBidiRpc``.
         close: its own way, which only cancels.
     """
-    rpc._finalize(None)  # noqa: SLF001 - as ``close`` does; however the call ends now, it is not to be made again
+    rpc._should_recover, rpc._should_terminate = lambda _: False, lambda _: True  # noqa: SLF001 - it is not made again
+    rpc._finalize(None)  # noqa: SLF001 - as ``close`` does
     rpc._request_queue.put(None)  # noqa: SLF001 - the end of what we send
     deadline = time.monotonic() + _FAREWELL_S
     while rpc.call is not None and rpc.call.is_active() and time.monotonic() < deadline:

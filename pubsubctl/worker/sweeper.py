@@ -150,7 +150,7 @@ class Sweeper:
         ]
         if kind is DueKind.DEAD_LETTER:
             point("mirrored")
-            self._store.mirrored({job.id: job.attempt for job, _ in taken})
+            self._store.mirrored({job.id: job.finished_at for job, _ in taken})
             return rejected[-1][1] if rejected else None
         point("republished")
         self._store.published([Published(job.id, answer.message_id, job.attempt) for job, answer in taken])

@@ -28,7 +28,7 @@ def test_a_job_that_failed_and_was_tried_again_by_hand(served):
     store.record(
         [Outcome(job_id, attempt, JobState.FAILED, Reason.EXHAUSTED, "2 attempts failed", dead_letter=True, log="c")]
     )
-    store.mirrored({job_id: attempt})
+    store.mirrored({job_id: store.get([job_id])[0].finished_at})
     served.run("retry", job_id)
     assert kinds(served, job_id) == [
         *("submitted", "published", "began", "ended", "began", "ended", "mirrored", "retried"),

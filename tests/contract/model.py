@@ -22,7 +22,7 @@ class ModelJob:
     failures: int = 0
     crashes: int = 0
     message: str = ""
-    spent: str = ""
+    spent: tuple[str, ...] = ()
     lease: float = 0.0
     finished: float = 0.0
     keyed: bool = False
@@ -71,7 +71,7 @@ class Model:
         job = self.jobs.setdefault(job_id, ModelJob(None))
         if job.state in {SUCCEEDED, FAILED, CANCELLED}:
             return Refusal.CANCELLED if job.state is CANCELLED else Refusal.DONE
-        if message == job.spent:
+        if message in job.spent:
             return Refusal.SPENT
         if job.state is RUNNING:
             if job.lease > self.now:
@@ -129,7 +129,7 @@ class Model:
             return None
         found = job.state
         if found in {FAILED, CANCELLED}:
-            job.spent, job.message = job.message, ""
+            job.spent, job.message = (*job.spent, *filter(None, [job.message])), ""
             job.state, job.due, job.not_before, job.unpublished = QUEUED, self.now, 0.0, False
             job.allowed = job.failures + job.allowed - job.forgiven_failures if job.allowed else None
             job.forgiven_failures, job.forgiven_crashes = job.failures, job.crashes
@@ -158,9 +158,9 @@ class Model:
             job.due = self.now + PUBLISH_GRACE_S
         return due
 
-    def mirrored(self, job_id: str, attempt: int) -> None:
+    def mirrored(self, job_id: str, *, of_its_last_end: bool) -> None:
         job = self.jobs.get(job_id)
-        if job and job.state is FAILED and job.attempt == attempt:
+        if job and job.state is FAILED and of_its_last_end:
             job.due = None
 
     def purge(self, older_than_s: float) -> int:

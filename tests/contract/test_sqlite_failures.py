@@ -35,7 +35,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "workers": lambda store: store.workers(),
     "bury": lambda store: store.bury([Burial("msg-1", "1", TOPIC, "error", (), b"")]),
     "sweep": lambda store: store.sweep(TOPIC, limit=1, max_crashes=1),
-    "mirrored": lambda store: store.mirrored({"job-1": 1}),
+    "mirrored": lambda store: store.mirrored({"job-1": 1.0}),
     "cancel": lambda store: store.cancel(["job-1"]),
     "retry": lambda store: store.retry(["job-1"]),
     "returned": lambda store: store.returned([Returned("job-1", "message-1", "error")]),

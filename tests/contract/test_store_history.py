@@ -199,7 +199,7 @@ def test_a_cancellation_is_told_of_a_job_that_ran_and_of_one_that_waited(store):
 def test_the_mirror_of_a_dead_letter_is_told(store):
     running(store)
     store.record([a_failure(dead_letter=True)])
-    store.mirrored({"job-1": 1, "nobody": 0})
+    store.mirrored({"job-1": the_job(store).finished_at, "nobody": 1.0})
     assert last(store).kind is EventKind.MIRRORED
 
 

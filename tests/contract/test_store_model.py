@@ -134,10 +134,11 @@ class StoreMachine(RuleBasedStateMachine):
     def sweep(self):
         assert set(due(self.store)) == self.model.sweep()
 
-    @rule(job_id=IDS, attempt=st.integers(0, 3))
-    def mirrored(self, job_id, attempt):
-        self.model.mirrored(job_id, attempt)
-        self.store.mirrored({job_id: attempt})
+    @rule(job_id=IDS, of_its_last_end=st.booleans())
+    def mirrored(self, job_id, of_its_last_end):
+        (job,) = self.store.get([job_id])
+        self.model.mirrored(job_id, of_its_last_end=of_its_last_end)
+        self.store.mirrored({job_id: job.finished_at if job and of_its_last_end else 1.0})
 
     @rule(seconds=st.sampled_from([1.0, 10.0, LEASE_S, 61.0, 100_000.0]))
     def advance(self, seconds):

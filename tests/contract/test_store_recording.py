@@ -87,18 +87,20 @@ def test_a_dead_letter_is_due_until_it_is_mirrored(store, backend):
     running(store)
     store.record([a_failure(dead_letter=True)])
     assert due(store) == ["job-1"]
-    store.mirrored({"job-1": 1, "nobody": 0})
+    store.mirrored({"job-1": the_job(store).finished_at, "nobody": 1.0})
     backend.advance(1e9)
     assert due(store) == []
 
 
-def test_the_mirror_of_an_earlier_end_does_not_count_for_the_next_one(store):
+def test_the_mirror_of_an_earlier_end_does_not_count_for_the_next_one(store, backend):
     running(store)
     store.record([a_failure(dead_letter=True)])
+    ended_at = the_job(store).finished_at
+    backend.advance(1)
     store.retry(["job-1"])
     store.claim([a_new_claim()])
     store.record([a_failure(attempt=2, dead_letter=True)])
-    store.mirrored({"job-1": 1})
+    store.mirrored({"job-1": ended_at})
     assert due(store) == ["job-1"]
 
 

@@ -7,18 +7,19 @@ from typing import Any
 from google.cloud.pubsub_v1.subscriber._protocol.messages_on_hold import MessagesOnHold
 
 from pubsubctl.worker.followers import Followers
-from pubsubctl.worker.scheduler import DirectScheduler
 
 SIZE = 10
 
 
 def arrived(*keys: str, delivery_attempt: int | None = None) -> Any:
     """A manager to which these messages have come, and which has handed on what it could."""
+    nacked: list[Any] = []
     manager = SimpleNamespace(
         _messages_on_hold=MessagesOnHold(),
         _on_hold_bytes=0,
         _pause_resume_lock=threading.RLock(),
-        _scheduler=DirectScheduler(lambda _: None),
+        _dispatcher=SimpleNamespace(nack=nacked.append),
+        nacked=nacked,
         leaser=SimpleNamespace(message_count=len(keys), ack_ids=[f"{key}-{number}" for number, key in enumerate(keys)]),
     )
     for number, key in enumerate(keys):
@@ -37,8 +38,8 @@ def arrived(*keys: str, delivery_attempt: int | None = None) -> Any:
 
 
 def given_back(manager: Any) -> list[str]:
-    requests = manager._scheduler.queue
-    taken = [requests.get(block=False) for _ in range(requests.qsize())]
+    assert len(manager.nacked) <= 1, "in one call, or what is sent again in between is out of its order"
+    taken = [each for call in manager.nacked for each in call]
     assert all(each.ordering_key is None for each in taken), "the client would hand on the next of the key"
     return [each.ack_id for each in taken]
 
@@ -69,16 +70,30 @@ def test_they_are_stuck_when_nothing_was_settled_between_two_looks():
 def test_the_half_that_is_furthest_from_its_turn_is_given_back_and_what_stays_has_no_hole():
     manager = arrived("a", "a", "a", "a", "b", "b", "c")
     Followers(manager, 7).give_back()
-    assert given_back(manager) == ["a-3", "a-2"]
+    assert given_back(manager) == ["a-2", "a-3"]
     assert left(manager) == ["a-1", "b-5"]
     assert (manager._messages_on_hold.size, manager._on_hold_bytes) == (2, 2 * SIZE)
 
 
 def test_what_was_delivered_very_often_is_kept():
     manager = arrived("a", "a", "a", delivery_attempt=51)
-    Followers(manager, 3).give_back()
+    Followers(manager, 3, most_deliveries=50).give_back()
     assert given_back(manager) == []
     assert left(manager) == ["a-1", "a-2"]
+
+
+def test_nothing_is_given_back_while_the_client_has_not_looked_at_all_that_came():
+    manager = arrived("a", "a", "a")
+    manager._messages_on_hold.put(SimpleNamespace(ordering_key="a", opentelemetry_data=None))
+    Followers(manager, 4).give_back()
+    assert given_back(manager) == [], "what stays would have a hole"
+
+
+def test_a_stream_that_has_ended_keeps_what_it_has():
+    manager = arrived("a", "a")
+    manager._dispatcher = None
+    Followers(manager, 2).give_back()
+    assert left(manager) == ["a-1"]
 
 
 def test_a_client_that_keeps_them_otherwise_keeps_them():

@@ -91,6 +91,13 @@ def test_a_burst_that_waited_for_the_broker_ends_when_that_is_back(caplog):
     assert caplog.text.count("waited for") == 1
 
 
+def test_a_burst_waits_a_minute_for_a_stream_that_the_broker_refuses():
+    assert after(Given(open=False), BURST, *[{}] * 38) is None
+    assert after(Given(open=False), BURST, *[{}] * 42) == "--burst: no job is left"
+    away = Given(open=False, broker=False)
+    assert after(away, BURST, *[{}] * 60, {"broker": True}, {}) is None, "it is back since a moment"
+
+
 def test_no_time_without_a_job_is_counted_before_the_last_one_has_ended():
     limits = Limits(max_idle_s=3)
     assert after(Given(), limits, {"jobs_ended": 1}, {}) is None
