@@ -1,9 +1,9 @@
 """Children, real ones: fed, killed by others and by themselves, replaced."""
 
+import queue
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -139,22 +139,29 @@ def test_what_has_not_begun_can_be_taken_back(pools, tmp_path):
 
 
 def test_it_can_be_asked_for_what_has_not_begun_while_it_stops(pools):
+    """As the keeper asks on through a drain."""
     pool, listener = pools(processes=3)
     ready(pool, listener, 3)
     stopped = threading.Event()
-    with ThreadPoolExecutor(1) as executor:
+    asked: queue.SimpleQueue[list[Task] | OSError] = queue.SimpleQueue()
 
-        def ask() -> int:
-            asked = 0
+    def ask() -> None:
+        try:
             while not stopped.is_set():
-                assert pool.take_back() == []
-                asked += 1
-            return asked
+                asked.put(pool.take_back())
+        except OSError as error:
+            asked.put(error)
 
-        asking = executor.submit(ask)
-        pool.stop()
-        stopped.set()
-        assert asking.result() > 0
+    asking, stopping = (threading.Thread(target=what, daemon=True) for what in (ask, pool.stop))
+    asking.start()
+    assert asked.get(timeout=20) == []
+    stopping.start()
+    stopping.join(20)
+    stopped.set()
+    asking.join(20)
+    assert not stopping.is_alive()
+    assert not asking.is_alive()
+    assert all(asked.get_nowait() == [] for _ in range(asked.qsize()))
 
 
 def test_jobs_given_ahead_are_taken_back_from_behind_one_that_holds_the_gil(pools):
@@ -281,25 +288,3 @@ def make_jobs_look_short(pool: Pool, listener: Listener) -> None:
         pool.run([task("/noop", f"lesson-{learned}")])
         listener.next_end()
         learned += 1
-
-
-def test_what_is_asked_of_a_pool_while_it_ends_does_no_harm(pools):
-    """As the keeper asks on through a drain."""
-    pool, listener = pools(processes=3)
-    wait_for(lambda: listener.children == 3, what="its children are ready")
-    failures: list[OSError] = []
-    ended = threading.Event()
-
-    def ask() -> None:
-        try:
-            while not ended.is_set():
-                pool.take_back()
-        except OSError as error:
-            failures.append(error)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    pool.stop()
-    ended.set()
-    asking.join(10)
-    assert not failures
