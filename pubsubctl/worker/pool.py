@@ -36,11 +36,8 @@ _TICK_S = 0.05
 _SHORT_TICK_S = 0.005
 _IDLE_TICK_S = 1.0
 """What is given to an idle child wakes nobody here, and a child that is stuck says nothing."""
-_TERM_GRACE_S = 0.5
 _EXIT_GRACE_S = 1.0
 _SPAWN_AGAIN_S = 5.0
-_STUCK_S = 10.0
-"""How long a child may take to begin a job while it runs none."""
 
 
 class Events(Protocol):
@@ -79,6 +76,8 @@ class Pool:
         max_jobs_per_child: after so many jobs a child is replaced; 0: it never is.
         max_memory_per_child: so is one that has more bytes of memory in use when a job ends; 0: it never is.
         output: where what children print goes; they mark it where lines of a log are made of it.
+        stuck_s: how long a child may take to begin a job while it runs none, before it is killed.
+        term_grace_s: how long one that is stopped has between SIGTERM and SIGKILL.
     """
 
     def __init__(
@@ -92,6 +91,8 @@ class Pool:
         max_jobs_per_child: int = 0,
         max_memory_per_child: int = 0,
         output: Output = write_through,
+        stuck_s: float = 10.0,
+        term_grace_s: float = 0.5,
     ) -> None:
         self._app = app
         self._events = events
@@ -102,6 +103,8 @@ class Pool:
         self._max_memory = max_memory_per_child
         self._forwarder = Forwarder(output)
         self._marks = isinstance(output, LogLines)
+        self._stuck_s = stuck_s
+        self._term_grace_s = term_grace_s
         self._leash = Leash()
         self._lock = threading.RLock()
         self._children: list[Child] = []
@@ -233,9 +236,9 @@ class Pool:
         if child.printed.muted and not self._forwarder.full:
             self._switchboard.unmute(child)
         running = child.running()
-        if child.tasks and not (running or child.cut_off) and now - child.moved_at > _STUCK_S:
+        if child.tasks and not (running or child.cut_off) and now - child.moved_at > self._stuck_s:
             # A thread that a job left behind holds the GIL, or it was stopped: no job's timeout would ever end that.
-            child.fault = f"it was killed, since it had begun no job for {_STUCK_S:g} s"
+            child.fault = f"it was killed, since it had begun no job for {self._stuck_s:g} s"
             self._cut_off(child, grace_s=0.0)
         for task in running:
             if task.timeout_s and now - (task.began_at or now) > task.timeout_s and task.ticket not in child.condemned:
@@ -453,7 +456,7 @@ class Pool:
         """End a child, whatever it does."""
         child.leaving = True
         if child.kill_at is None:
-            child.kill_at = time.monotonic() + _TERM_GRACE_S
+            child.kill_at = time.monotonic() + self._term_grace_s
             child.terminate()
         self._take_back_from(child)
         self._plan_successor(child)

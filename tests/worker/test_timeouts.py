@@ -51,9 +51,8 @@ def test_the_slot_is_back_within_two_seconds_of_the_timeout_however_the_job_resi
     wait_for(lambda: len(pool._children) == 1, what="the old child has gone")
 
 
-def test_the_successor_is_started_before_a_stubborn_child_has_died(pools, monkeypatch):
-    monkeypatch.setattr("pubsubctl.worker.pool._TERM_GRACE_S", 30.0)
-    pool, listener = pools(APP)
+def test_the_successor_is_started_before_a_stubborn_child_has_died(pools):
+    pool, listener = pools(APP, term_grace_s=30.0)
     stubborn = code(STUBBORN["ignores SIGTERM"], "stubborn", timeout_s=0.5)
     after = code("answer = 'ran'", "after")
     pool.run([stubborn])
@@ -63,9 +62,8 @@ def test_the_successor_is_started_before_a_stubborn_child_has_died(pools, monkey
     assert len(pool._children) == 2
 
 
-def test_there_are_never_more_than_twice_the_children_asked_for(pools, monkeypatch):
-    monkeypatch.setattr("pubsubctl.worker.pool._TERM_GRACE_S", 30.0)
-    pool, _ = pools(APP)
+def test_there_are_never_more_than_twice_the_children_asked_for(pools):
+    pool, _ = pools(APP, term_grace_s=30.0)
     for number in range(3):
         stubborn = code(STUBBORN["ignores SIGTERM"], f"stubborn-{number}", timeout_s=0.5)
         pool.run([stubborn])
