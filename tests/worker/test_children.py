@@ -360,7 +360,7 @@ def test_a_child_is_replaced_after_so_many_jobs_and_none_is_lost(pools, caplog, 
     ran = [pids.count(pid) for pid in dict.fromkeys(pids)]
     assert (sum(ran), max(ran)) == (30, 7)
     assert len(ran) in (5, 6), "with several threads a child may have to leave one short"
-    lines = [line for line in caplog.messages if re.fullmatch(r"child \d+ is replaced after 7 jobs, its .*", line)]
+    lines = [line for line in caplog.messages if re.fullmatch(r"child \d+ is replaced after [67] jobs, its .*", line)]
     assert len(lines) == 4
     assert meters.child_deaths == 0
 
