@@ -312,7 +312,7 @@ def test_an_output_that_takes_nothing_holds_up_neither_jobs_nor_memory(pools, ca
         pool.run([asked])
         assert isinstance(listener.end_of(asked), Answered)
     assert time.monotonic() - began < 15
-    assert pool._forwarder._size <= 8 << 20
+    assert pool._children._forwarder._size <= 8 << 20
     release.set()
     wait_for(lambda: "are lost" in caplog.text, what="the loss is told")
 

@@ -190,7 +190,7 @@ def test_whoever_keeps_a_hold_of_what_was_sent_is_in_nobodys_way(pools):
     ready(pool, listener)
     ours, theirs = socket.socketpair()
     with theirs, Hoarder(ours.detach()) as hoarder:
-        child = replace(pool._children[0], socket=hoarder, outgoing=bytearray(b"frames"))
+        child = replace(next(iter(pool._children)), socket=hoarder, outgoing=bytearray(b"frames"))
         child.flush()
         assert (bytes(child.outgoing), theirs.recv(10)) == (b"", b"frames")
         assert hoarder.kept
