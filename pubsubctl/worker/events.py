@@ -20,7 +20,7 @@ class Events(Protocol):
         """A job's attempt has ended."""
 
     def interrupted(self, task: Task) -> None:
-        """A job had begun and was stopped for no fault of its own."""
+        """A job was stopped for no fault of its own, or does not begin here at all; it may run elsewhere."""
 
     def stopped(self, task: Task) -> None:
         """A job that was to end unnoticed has ended; its task has its log."""
