@@ -17,7 +17,7 @@ from pubsubctl.worker.hearing import EXIT_GRACE_S, Hearing
 from pubsubctl.worker.leash import Leash
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.outcome import Died
-from pubsubctl.worker.output import Forwarder, LogLines, Output, about
+from pubsubctl.worker.output import Forwarder, Output, about
 from pubsubctl.worker.process import Child
 from pubsubctl.worker.respawn import Respawn
 from pubsubctl.worker.task import Task
@@ -80,7 +80,7 @@ class Children:
         self._meters = meters
         self._max_memory = max_memory
         self._forwarder = Forwarder(output)
-        self._marks = isinstance(output, LogLines)
+        self._marks = output.marked
         self._stuck_s = stuck_s
         self._term_grace_s = term_grace_s
         self._on_room = on_room

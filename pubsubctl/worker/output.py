@@ -33,7 +33,13 @@ _CLOSING_S = 1.0
 
 
 class Output(Protocol):
-    """What takes the output of children. It is called from one thread, and may block."""
+    """What takes the output of children. It is called from one thread, and may block.
+
+    Attributes:
+        marked: children are to mark what they print with the attempt that it is of.
+    """
+
+    marked: bool = False
 
     def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
         """Take some bytes.
@@ -45,21 +51,29 @@ class Output(Protocol):
         """
 
 
-def write_through(pid: int, data: bytes, tasks: list[Task]) -> None:  # noqa: ARG001 - an Output
-    """Write the bytes to this process's stderr, as they are."""
-    with suppress(OSError):  # nobody reads it any more
-        while data:
-            try:
-                data = data[os.write(_STDERR, data[:_PIECE]) :]
-            except BlockingIOError:
-                select.select([], [_STDERR], [])
+class WriteThrough(Output):
+    """Writes the bytes to this process's stderr, as they are."""
+
+    def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:  # noqa: ARG002 - an Output
+        """Write the bytes."""
+        with suppress(OSError):  # nobody reads it any more
+            while data:
+                try:
+                    data = data[os.write(_STDERR, data[:_PIECE]) :]
+                except BlockingIOError:
+                    select.select([], [_STDERR], [])
 
 
-class LogLines:
-    """An ``Output`` that logs each line as a record of ``pubsubctl.app``, with its attempt, and as severe as it was.
+write_through = WriteThrough()
+
+
+class LogLines(Output):
+    """Logs each line as a record of ``pubsubctl.app``, with its attempt, and as severe as it was.
 
     What has no mark, as something else than the child's own Python has printed it, is of the one job that runs there.
     """
+
+    marked = True
 
     def __init__(self) -> None:
         _app_log.setLevel(1)  # what was printed was let through already, by the application's own settings

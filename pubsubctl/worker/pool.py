@@ -44,7 +44,7 @@ class Pool:
         meters: counts the deaths of children.
         max_jobs_per_child: after so many jobs a child is replaced; 0: it never is.
         max_memory_per_child: so is one that has more bytes of memory in use when a job ends; 0: it never is.
-        output: where what children print goes; they mark it where lines of a log are made of it.
+        output: where what children print goes; it says whether they mark that.
         stuck_s: how long a child may take to begin a job while it runs none, before it is killed.
         term_grace_s: how long one that is stopped has between SIGTERM and SIGKILL.
     """

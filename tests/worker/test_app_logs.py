@@ -11,7 +11,7 @@ from project import wait_for
 
 from pubsubctl.job import JobState
 from pubsubctl.worker.outcome import Answered, Died, TimedOut, TooLarge
-from pubsubctl.worker.output import LogLines
+from pubsubctl.worker.output import LogLines, Output
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.tail import LIMIT
 from pubsubctl.worker.task import Task
@@ -27,7 +27,7 @@ log.error("to a file")
 """
 
 
-class Kept:
+class Kept(Output):
     """An output that keeps what it is given."""
 
     def __init__(self) -> None:
@@ -251,6 +251,15 @@ def test_it_can_go_to_the_log_line_by_line_with_its_job(pools, caplog):
     assert (vars(records[0])["job_id"], vars(records[0])["attempt"]) == ("job-1", 1)
 
 
+def test_any_output_may_ask_for_marks(pools):
+    kept = Kept()
+    kept.marked = True
+    pool, listener = pools(APP, output=kept)
+    assert log_of(pool, listener, "print('one')", "job-1") == "one\n"
+    pool.stop()
+    assert b"job-1" in kept.data
+
+
 MANY_LINES = """
 for number in range(20):
     print(environ["pubsubctl.job_id"], number)
@@ -302,10 +311,11 @@ def test_an_attempt_that_died_has_its_output_without_marks(pools):
 def test_an_output_that_takes_nothing_holds_up_neither_jobs_nor_memory(pools, caplog):
     release = threading.Event()
 
-    def stuck(pid: int, data: bytes, tasks: list[Task]) -> None:
-        release.wait(60)
+    class Stuck(Output):
+        def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
+            release.wait(60)
 
-    pool, listener = pools(APP, output=stuck)
+    pool, listener = pools(APP, output=Stuck())
     began = time.monotonic()
     for number in range(3):
         asked = code("import sys; sys.stdout.buffer.write(b'x' * 10_000_000)", f"j{number}")
@@ -318,14 +328,14 @@ def test_an_output_that_takes_nothing_holds_up_neither_jobs_nor_memory(pools, ca
 
 
 def test_an_output_that_fails_loses_no_more_than_that_piece(pools, caplog):
-    kept = Kept()
+    class Failing(Kept):
+        def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
+            if b"bad" in data:
+                raise RuntimeError("nothing bad")
+            super().__call__(pid, data, tasks)
 
-    def failing(pid: int, data: bytes, tasks: list[Task]) -> None:
-        if b"bad" in data:
-            raise RuntimeError("nothing bad")
-        kept(pid, data, tasks)
-
-    pool, listener = pools(APP, output=failing)
+    kept = Failing()
+    pool, listener = pools(APP, output=kept)
     log_of(pool, listener, "print('bad')")
     wait_for(lambda: "output of a child is lost" in caplog.text, what="the failure is told")
     log_of(pool, listener, "print('good')")
