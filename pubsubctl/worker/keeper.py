@@ -59,6 +59,7 @@ class Keeper:
         self._clock = clock
         self._renewed_at = 0.0
         self._looked_at = 0.0
+        self._since: dict[Task, float] = {}  # when those that are here were seen first
         self._failed = False
         self._presence = presence or Presence("the store is back")
         self._closed = threading.Event()
@@ -104,12 +105,13 @@ class Keeper:
         there is nothing left to write, all leases are.
         """
         now = self._clock()
+        self._since = {task: self._since.get(task, now) for task in tasks}
         if self._failed or now - self._renewed_at >= self._lease_s / 3:
             self._write(tasks, tasks)
             self._failed = False
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
-            lasting = [task for task in tasks if task.progress or now - (task.began_at or task.granted_at) > _A_WHILE_S]
+            lasting = [task for task in tasks if task.progress or now - self._since[task] > _A_WHILE_S]
             if lasting:
                 self._write(lasting, tasks)
             self._looked_at = now

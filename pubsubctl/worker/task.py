@@ -1,7 +1,6 @@
 """A claimed job on its way through a child."""
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pubsubctl.exchange import Request
 from pubsubctl.store.base import Claimed
@@ -19,7 +18,6 @@ class Task:
         ticket: its number with the child that has it.
         output_from: how much that child had printed when it began.
         log: the last of what it printed, where it was stopped.
-        granted_at: by ``time.monotonic``, when it came here.
     """
 
     claimed: Claimed
@@ -30,7 +28,6 @@ class Task:
     ticket: int = -1
     output_from: int = 0
     log: str = ""
-    granted_at: float = field(default_factory=time.monotonic)
 
     @property
     def job_id(self) -> str:
