@@ -25,6 +25,7 @@ Nothing of gRPC, SQLAlchemy or Rich is imported here: what a child has loaded is
 """
 
 import argparse
+import contextlib
 import ctypes
 import faulthandler
 import os
@@ -69,7 +70,8 @@ def _die_with(parent: int) -> None:
 
 
 def _work(slots: Slots, name: str) -> None:
-    threading.current_thread().name = name  # as the application's logs show it
+    with contextlib.suppress(Exception):  # whatever the application has made of threads, a slot must not be lost
+        threading.current_thread().name = name  # as its logs show it
     slots.work()
 
 

@@ -47,6 +47,7 @@ class Children:
         term_grace_s: how long one that is stopped has between SIGTERM and SIGKILL.
         on_room: tasks may be given to children again. Called with the lock held.
         on_look: a child's tasks are to be looked at, at a time by ``time.monotonic``. Called with the lock held.
+        on_stuck: a child that begins nothing is about to be killed, at a time. Called with the lock held.
         on_report: a child has said something of its tasks. Called without the lock.
         on_death: a child is dead, and what it has not begun is others'. Called with the lock held.
 
@@ -69,6 +70,7 @@ class Children:
         term_grace_s: float,
         on_room: Callable[[], None],
         on_look: Callable[[Child, float], None],
+        on_stuck: Callable[[Child, float], None],
         on_report: Callable[[Child, reports.Report], None],
         on_death: Callable[[Child], None],
     ) -> None:
@@ -85,12 +87,14 @@ class Children:
         self._term_grace_s = term_grace_s
         self._on_room = on_room
         self._on_look = on_look
+        self._on_stuck = on_stuck
         self._on_report = on_report
         self._on_death = on_death
         self._leash = Leash()
         self._alive: list[Child] = []
         self.dying: Child | None = None
         self._respawn = Respawn(processes)
+        self._looked_at = time.monotonic()
         self._stopping = False
         self._hearing = Hearing(lock, self._forwarder, on_report=self._heard, on_silence=events.room_made)
         self._switchboard = self._hearing.switchboard
@@ -177,11 +181,15 @@ class Children:
     def _look_after(self) -> None:
         """Kill what did not go by itself, notice what has, have tasks looked at."""
         now = time.monotonic()
+        self._allow_for_standing_still(now)
         for child in list(self._alive):
             if child.has_exited():
                 # Its end may show in no other way: what the application started may hold the socket open.
                 self._hearing.read(child)
                 self._bury(child)
+            elif self._is_stuck(child, now):
+                self._hearing.read(child)  # it may have begun while it was us who stood still
+                self._give_up_on(child, now)
         with self._lock:
             for child in self._alive:
                 self._look_at(child, now)
@@ -192,11 +200,28 @@ class Children:
             self._kill_now(child)
         if child.printed.muted and not self._forwarder.full:
             self._switchboard.unmute(child)
-        if child.tasks and not (child.running() or child.cut_off) and now - child.moved_at > self._stuck_s:
-            # A thread that a job left behind holds the GIL, or it was stopped: no job's timeout would ever end that.
-            child.fault = f"it was killed, since it had begun no job for {self._stuck_s:g} s"
-            self._hearing.cut_off(child, grace_s=0.0)
         self._on_look(child, now)
+
+    def _allow_for_standing_still(self, now: float) -> None:
+        """Nobody is stuck because this process was stopped, or the machine slept: its children may have, too."""
+        stood_still_s = now - self._looked_at - _IDLE_TICK_S
+        self._looked_at = now
+        if stood_still_s > _IDLE_TICK_S:
+            for child in self._alive:
+                child.moved_at += stood_still_s
+
+    def _is_stuck(self, child: Child, now: float) -> bool:
+        """Whether it begins no job, as a thread that one left behind holds the GIL: no job's timeout would end that."""
+        with self._lock:
+            waits = bool(child.tasks) and not (child.running() or child.cut_off)
+            return waits and now - child.moved_at > self._stuck_s
+
+    def _give_up_on(self, child: Child, now: float) -> None:
+        with self._lock:
+            if self._is_stuck(child, now):
+                child.fault = f"it was killed, since it had begun no job for {self._stuck_s:g} s"
+                self._on_stuck(child, now)
+                self._hearing.cut_off(child, grace_s=0.0)
 
     def _kill_now(self, child: Child) -> None:
         child.kill_at = None
@@ -245,8 +270,6 @@ class Children:
     def _bury(self, child: Child) -> None:
         """A child has died: reap it, say how its jobs ended, start another."""
         with self._lock:
-            for task in child.running():  # before its tasks are seen to be gone: who waits for that wants the log
-                task.log = child.log_of(task)
             self._alive.remove(child)
             self.dying = child
         self._switchboard.disconnect(child)
@@ -256,6 +279,8 @@ class Children:
         self._forwarder.put(child.pid, b"", begun)
         with self._lock:
             child.close()
+            for task in begun:  # before they are seen to be gone: who waits for that wants the log
+                task.log = child.log_of(task)
             self.dying = None
             self._on_death(child)
             self._replace(child, how, begun)
@@ -306,4 +331,5 @@ class Children:
         for child in children:
             child.end()
             self._forwarder.put(child.pid, child.printed.read_last(), [])
+            self._forwarder.put(child.pid, b"", [])
             child.close()

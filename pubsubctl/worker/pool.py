@@ -29,6 +29,8 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _LONG_S = 0.05
 """A job that has run for so long is not short."""
+_MOST_STUCK = 3
+"""Children that may get stuck with a job before it is blamed."""
 
 
 class Pool:
@@ -83,6 +85,7 @@ class Pool:
             term_grace_s=term_grace_s,
             on_room=self._feed,
             on_look=self._look_at,
+            on_stuck=self._take_from_stuck,
             on_report=self._heard,
             on_death=self._inherit,
         )
@@ -204,6 +207,20 @@ class Pool:
         else:
             task.log = ending.log
             self._events.stopped(task)
+
+    def _take_from_stuck(self, child: Child, now: float) -> None:
+        """What it has not taken is given to others, unless it was so often: what hangs every child is its own fault.
+
+        What it has taken it has begun, as far as we can know.
+        """
+        for task in reversed(child.take_back()):
+            task.stuck += 1
+            if task.stuck < _MOST_STUCK:
+                self._waiting.appendleft(task)
+            else:
+                child.tasks[task.ticket] = task
+        for task in child.unbegun():
+            child.begin(task, now)
 
     def _inherit(self, child: Child) -> None:
         """Give what a dead child has not begun to others, before all else."""

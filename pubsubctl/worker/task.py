@@ -17,6 +17,7 @@ class Task:
         progress: what the application reported last (fraction, note), until a heartbeat has taken it.
         ticket: its number with the child that has it.
         output_from: how much that child had printed when it began.
+        stuck: how many children it was given to that began nothing.
         log: the last of what it printed, where it was stopped.
     """
 
@@ -27,6 +28,7 @@ class Task:
     progress: tuple[float | None, str | None] | None = None
     ticket: int = -1
     output_from: int = 0
+    stuck: int = 0
     log: str = ""
 
     @property

@@ -287,12 +287,20 @@ def test_one_that_could_not_be_recorded_does_not_stay(state: State, monkeypatch:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def open_files(pid: int) -> set[Path]:
+    found = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            found.add(file.readlink())
+    return found
+
+
 def test_it_inherits_no_open_file(state: State) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)
     running = daemon.start(state)
     pipe = Path(f"/proc/self/fd/{writing}").readlink()
-    assert pipe not in {file.readlink() for file in Path(f"/proc/{running.pid}/fd").iterdir()}
+    assert pipe not in open_files(running.pid)
     os.close(writing)
     os.close(reading)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -211,6 +212,39 @@ def test_a_child_that_begins_nothing_any_more_is_replaced_and_its_jobs_run_in_an
     assert not alive(stuck)
     assert "it was killed, since it had begun no job for 3 s" in caplog.text
     assert meters.child_deaths == 1
+
+
+def test_a_job_with_which_every_child_gets_stuck_is_blamed_in_the_end(pools, tmp_path):
+    app = tmp_path / "hangs.py"
+    app.write_text(
+        "import ctypes\n"
+        "from pubsubctl.worker.channel import Channel\n"
+        "send = Channel.send\n"
+        "def say_and_hang(self, data):\n"
+        "    send(self, data)\n"
+        "    ctypes.PyDLL(None).sleep(1000)\n"
+        "Channel.send = say_and_hang\n"
+        "def app(environ, start_response): raise AssertionError('it never runs')\n"
+    )
+    pool, listener = pools(str(app), stuck_s=1.0)
+    asked = task("/noop")
+    pool.run([asked])
+    ending = listener.end_of(asked)
+    assert isinstance(ending, Died)
+    assert "it had begun no job for 1 s" in ending.how
+    assert asked.stuck == 3
+
+
+def test_who_stood_still_itself_takes_nobody_for_stuck(pools, tmp_path):
+    pool, listener = pools(APP, stuck_s=2.0)
+    ready(pool, listener)
+    asked = code(f"open('{tmp_path}/runs', 'a').write('x'); answer = 'ran'")
+    wake = subprocess.Popen(["sh", "-c", f"sleep 4; kill -CONT {os.getpid()}"])
+    pool.run([asked])
+    os.kill(os.getpid(), signal.SIGSTOP)
+    assert listener.answer_of(asked).response.body == b"ran"
+    assert (tmp_path / "runs").read_text() == "x"
+    assert wake.wait() == 0
 
 
 # --- what they start ------------------------------------------------------------------------------------------------

@@ -203,6 +203,8 @@ def test_a_stream_that_the_client_does_not_open_again_is_replaced(tmp_path):
         rig.close()
 
 
+# The client's leaser may die of it, which is what other tests are about.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_stream_that_cannot_extend_leases_ends_and_another_is_opened_when_the_broker_is_back(tmp_path, caplog):
     with EmbeddedBroker(tmp_path) as broker:
         host, _, port = broker.address.rpartition(":")
