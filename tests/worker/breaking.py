@@ -25,6 +25,22 @@ def children_of(pid: int) -> list[int]:
     ]
 
 
+def kill_with_children(worker: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for a worker and all its children, as when their machine dies."""
+    for pid in (worker.pid, *children_of(worker.pid)):
+        os.kill(pid, signal.SIGKILL)
+    worker.wait()
+
+
+def kill_the_broker(project: Project) -> str:
+    """SIGKILL for the embedded emulator; its address."""
+    running = daemon.find(project.state)
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
+    os.waitpid(running.pid, 0)  # this process started it
+    return running.address
+
+
 def is_frozen(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
@@ -66,11 +82,11 @@ def publish(project: Project, *messages: Outgoing) -> list[str]:
         return Publisher(connection, project.settings.topic_path).publish(messages)
 
 
-def pulled(project: Project, subscription_path: str, *, settle: str = "ack") -> list[Outgoing]:
-    """What a plain pull gets at once: messages that are in nobody's hands. They are acknowledged, or refused."""
+def pulled(project: Project, subscription_path: str, *, settle: str = "ack", timeout_s: float = 1.0) -> list[Outgoing]:
+    """What a plain pull gets in time: messages that are in nobody's hands. They are acknowledged, or refused."""
     with Connection(project.settings) as connection:
         try:
-            answer = connection.subscriber.pull(subscription=subscription_path, max_messages=1000, timeout=1.0)
+            answer = connection.subscriber.pull(subscription=subscription_path, max_messages=1000, timeout=timeout_s)
         except exceptions.DeadlineExceeded:
             return []
         ack_ids = [received.ack_id for received in answer.received_messages]

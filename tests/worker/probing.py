@@ -2,9 +2,13 @@
 
 import http.client
 import json
+import re
 import socket
 from dataclasses import dataclass
 from typing import Any
+
+from project import Project
+from prometheus_client.parser import text_string_to_metric_families
 
 
 @dataclass(frozen=True)
@@ -31,3 +35,20 @@ def ask(address: str, path: str, method: str = "GET", *, timeout_s: float = 10.0
 def connect(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=10)
+
+
+def address_of(project: Project) -> str:
+    """Where the newest worker says that it answers."""
+    found = re.search(r"health and metrics at http://([\d.:]+)", project.log())
+    assert found, project.log()
+    return found.group(1)
+
+
+def metrics(project: Project) -> dict[str, float]:
+    """Samples of the newest worker by name, with the label's value where there is one label."""
+    text = ask(address_of(project), "/metrics").body.decode()
+    return {
+        ":".join([sample.name, *sample.labels.values()]) if len(sample.labels) < 2 else sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pubsubctl import Client, Settings
+from pubsubctl import Client, JobState, Settings
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
+from pubsubctl.client import SubmittedJob
 from pubsubctl.emulator import daemon
+from pubsubctl.job import Job
 from pubsubctl.state import State
 
 HERE = Path(__file__).parent
@@ -24,6 +26,24 @@ def wait_for(condition: Callable[[], bool], *, what: str, timeout_s: float = 20.
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
         time.sleep(0.01)
+
+
+def until_running(job: SubmittedJob) -> None:
+    wait_for(lambda: job.state is JobState.RUNNING, what="the job runs")
+
+
+def in_state(client: Client, job_id: str, state: JobState) -> Callable[[], bool]:
+    """A condition to wait for; a job that nobody knows yet is in no state."""
+
+    def check() -> bool:
+        found = client.store.get([job_id])[0]
+        return found is not None and found.state is state
+
+    return check
+
+
+def ended(job: SubmittedJob, timeout_s: float = 40.0) -> Job:
+    return job.wait(timeout_s)
 
 
 @dataclass

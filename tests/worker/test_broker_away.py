@@ -1,21 +1,12 @@
 """The broker goes away under a worker, comes back, or comes back without its memory."""
 
-import os
-import signal
 import time
 
-from project import Project, wait_for
+from breaking import kill_the_broker
+from project import wait_for
 
 from pubsubctl import JobState
 from pubsubctl.emulator import daemon
-
-
-def kill_the_broker(project: Project) -> str:
-    running = daemon.find(project.state)
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)  # this process started it
-    return running.address
 
 
 def test_a_broker_that_is_away_for_a_while_loses_no_job_and_runs_none_twice(project):

@@ -5,12 +5,13 @@ from collections import Counter
 from contextlib import closing
 
 import pytest
+from breaking import publish
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
-from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.broker.publish import Outgoing
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job
 from pubsubctl.store.base import PUBLISH_GRACE_S, Burial, DueKind, EventKind
@@ -26,11 +27,6 @@ def impatient(project: Project) -> Project:
         provisioner = Provisioner(connection, project.settings, wanted)
         list(provisioner.apply(provisioner.plan(), repair_drift=True))
     return project
-
-
-def publish(project: Project, message: Outgoing) -> str:
-    with Connection(project.settings) as connection:
-        return Publisher(connection, project.settings.topic_path).publish([message])[0]
 
 
 def nack_until_given_up(project: Project) -> None:
@@ -116,7 +112,7 @@ def test_what_the_broker_gave_up_before_any_worker_saw_it_can_be_tried_again(imp
 def test_a_malformed_message_runs_when_it_is_tried_again_with_a_route(project):
     with project.client() as client:
         worker = project.worker()
-        job_id = f"msg-{publish(project, Outgoing(b'body', {'any': 'thing'}))}"
+        job_id = f"msg-{publish(project, Outgoing(b'body', {'any': 'thing'}))[0]}"
         assert until(client, job_id, JobState.FAILED).reason == "malformed"
         assert mirrors(project, 1) == {job_id: 1}
         project.stop(worker)
@@ -129,7 +125,7 @@ def test_a_job_without_room_for_our_attributes_says_so_when_it_is_tried_again(pr
     attributes = {f"key-{number}": "v" for number in range(99)}
     with project.client() as client:
         project.worker()
-        job_id = f"msg-{publish(project, Outgoing(b'body', attributes))}"
+        job_id = f"msg-{publish(project, Outgoing(b'body', attributes))[0]}"
         until(client, job_id, JobState.FAILED)
         retry(client, job_id)
         wait_for(lambda: client.get(job_id).reason == "unpublished", what="it has failed once more")
@@ -205,7 +201,7 @@ def test_what_comes_too_late_is_kept_and_runs_when_it_is_tried_again(project):
 def test_a_malformed_message_that_is_tried_again_in_vain_runs_nothing_and_ends(project):
     with project.client() as client:
         project.worker()
-        job_id = f"msg-{publish(project, Outgoing(b'body', {'any': 'thing'}))}"
+        job_id = f"msg-{publish(project, Outgoing(b'body', {'any': 'thing'}))[0]}"
         # One that is asked for again before it was mirrored is no dead letter at that time.
         wait_for(lambda: times_mirrored(client, job_id) == 1, what="it is mirrored")
         retry(client, job_id)

@@ -12,13 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from google.api_core.exceptions import DeadlineExceeded
-from project import Project, wait_for
-from test_kills import alive, children_of
-from test_worker import ended, in_state, until_running
+from breaking import children_of, pulled
+from pool_kit import alive
+from project import Project, ended, in_state, until_running, wait_for
 
 from pubsubctl import JobState
-from pubsubctl.broker.connection import Connection
 from pubsubctl.emulator import daemon
 
 
@@ -27,19 +25,9 @@ def unacked(project: Project) -> set[str]:
     daemon.stop(project.state)
     daemon.start(project.state)
     found: set[str] = set()
-    with Connection(project.settings) as connection:
-        while letters := pull(connection, project.settings.subscription_path):
-            found |= letters
+    while messages := pulled(project, project.settings.subscription_path):
+        found |= {message.attributes["job-id"] for message in messages}
     return found
-
-
-def pull(connection: Connection, subscription: str) -> set[str]:
-    """Some more of them; nothing if nothing comes within a second."""
-    try:
-        answer = connection.subscriber.pull(subscription=subscription, max_messages=1000, timeout=1.0, retry=None)
-    except DeadlineExceeded:
-        return set()
-    return {received.message.attributes["job-id"] for received in answer.received_messages}
 
 
 def until_draining(project: Project) -> None:

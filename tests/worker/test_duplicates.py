@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 from breaking import chaos, left_over, publish, wait_for_all
+from probing import metrics
 from project import wait_for
-from test_metrics import metrics
 
 from pubsubctl import Client, JobState, wire
 from pubsubctl.broker.publish import Outgoing

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from breaking import chaos, left_over, thaw, wait_for_all, wait_until_frozen, wait_until_lapsed
+from probing import metrics
 from project import Project, wait_for
-from test_metrics import metrics
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.provision import Wanted

@@ -26,14 +26,14 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from breaking import is_frozen, publish
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.broker.publish import Outgoing
 from pubsubctl.emulator import daemon
 from pubsubctl.faults import VARIABLE
 from pubsubctl.job import Job
@@ -132,13 +132,13 @@ def test_a_submitter_that_dies_leaves_no_job_behind(project, point):
 
 @pytest.mark.parametrize("point", WORKER_POINTS)
 def test_a_worker_that_dies_leaves_no_job_behind(project, point):
-    with project.client() as client, Connection(project.settings) as connection:
+    with project.client() as client:
         good = [client.submit("GET", "/attempt").id for _ in range(4)]
         delayed = client.submit("GET", "/attempt", delay=0.2).id
         failing = client.submit("GET", "/status/503").id
         cancelled = client.submit("GET", "/attempt")
         cancelled.cancel()
-        (message_id,) = Publisher(connection, project.settings.topic_path).publish([Outgoing(b"no job")])
+        (message_id,) = publish(project, Outgoing(b"no job"))
         malformed = f"msg-{message_id}"
         run_and_die(project, point)
         let_time_pass(project)
@@ -172,7 +172,7 @@ def freeze(project: Project, point: str) -> subprocess.Popen[bytes]:
     project.environment[VARIABLE] = f"{point}:stop"
     worker = project.worker("--max-attempts", "1", ready=False)
     del project.environment[VARIABLE]
-    wait_for(lambda: is_stopped(worker.pid), what=f"the worker has frozen; it printed: {project.log()}")
+    wait_for(lambda: is_frozen(worker.pid), what=f"the worker has frozen; it printed: {project.log()}")
     wait_for(lambda: holds_no_lock(project, worker), what="the worker is frozen outside of a write")
     return worker
 
@@ -187,10 +187,6 @@ def holds_no_lock(project: Project, frozen: subprocess.Popen[bytes]) -> bool:
             frozen.send_signal(signal.SIGSTOP)
             return False
     return True
-
-
-def is_stopped(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T"
 
 
 @pytest.mark.parametrize("point", WORKER_POINTS)

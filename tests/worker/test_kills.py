@@ -3,8 +3,9 @@
 import os
 import signal
 from collections import Counter
-from pathlib import Path
 
+from breaking import children_of, kill_the_broker
+from pool_kit import alive
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
@@ -13,27 +14,15 @@ from pubsubctl.emulator import daemon
 JOBS = 500
 
 
-def children_of(pid: int) -> list[int]:
-    return [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
-
-
 def kill_a_child(project: Project) -> None:
     children = children_of(project.workers[-1].pid)
     assert children, "the worker has children"
     os.kill(children[0], signal.SIGKILL)
 
 
-def kill_the_emulator(project: Project) -> None:
-    running = daemon.find(project.state)
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)  # this process started it
-    again = daemon.start(project.state)
-    assert again.address == running.address, "clients find it where it was"
+def kill_and_start_the_broker(project: Project) -> None:
+    address = kill_the_broker(project)
+    assert daemon.start(project.state).address == address, "clients find it where it was"
 
 
 def test_no_job_is_lost_and_none_has_two_results(project):
@@ -54,7 +43,7 @@ def test_no_job_is_lost_and_none_has_two_results(project):
         wait_until(200)
         kill_a_child(project)
         wait_until(300)
-        kill_the_emulator(project)
+        kill_and_start_the_broker(project)
         wait_until(JOBS)
 
         assert client.store.counts() == dict.fromkeys(JobState, 0) | {JobState.SUCCEEDED: JOBS}
@@ -73,10 +62,3 @@ def check_results(client: Client, job_ids: list[str]) -> None:
         assert response is not None
         assert (job.http_status, response.body) == (200, b"slept")
         assert job.attempt >= 1
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

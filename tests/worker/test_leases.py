@@ -1,16 +1,14 @@
 """Leases: what runs, or waits behind it, is nobody else's; what nobody runs any more is soon another's."""
 
-import os
-import signal
 import textwrap
 import time
 from pathlib import Path
 
 import pytest
-from project import HERE, Project, wait_for
+from breaking import kill_the_broker, kill_with_children
+from project import HERE, Project, until_running, wait_for
 
 from pubsubctl import JobState
-from pubsubctl.client import SubmittedJob
 from pubsubctl.emulator import daemon
 
 LEASE_S = 10
@@ -19,10 +17,6 @@ LEASE_S = 10
 def deliveries(project: Project) -> int:
     """How many messages the client's own log of a verbose worker says that it was sent."""
     return project.log().count("received by subscriber callback")
-
-
-def until_running(job: SubmittedJob) -> None:
-    wait_for(lambda: job.state is JobState.RUNNING, what="the job runs")
 
 
 # It takes as long as leases that lapse would need to be noticed, and commits that take 5 s.
@@ -46,8 +40,7 @@ def test_a_job_is_another_workers_soon_after_everything_was_killed(project, brok
     with project.client() as client:
         job = client.submit("GET", "/hangs-at-first")
         wait_for(lambda: project.runs == [(job.id, 1)], what="the first attempt runs")
-        kill_with_children(worker.pid)
-        worker.wait()
+        kill_with_children(worker)
         killed_at = time.monotonic()
         if broker_too:
             kill_the_broker(project)
@@ -78,23 +71,6 @@ def test_the_client_keeps_leases_when_its_clock_is_moved(project, hours):
             assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
         assert client.submit("GET", "/noop").result(20).status == 200
     assert len(project.runs) == 3
-
-
-def kill_with_children(pid: int) -> None:
-    children = [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
-    for each in (pid, *children):
-        os.kill(each, signal.SIGKILL)
-
-
-def kill_the_broker(project: Project) -> None:
-    running = daemon.find(project.state)
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)  # this process started it
 
 
 def clock_to_be_moved(project: Project, *, of: tuple[str, ...]) -> Path:

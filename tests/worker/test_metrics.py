@@ -1,43 +1,17 @@
 """Health, metrics and the JSON log of a real worker."""
 
 import json
-import re
 import signal
 import socket
-import urllib.error
-import urllib.request
 
-from project import Project, wait_for
-from prometheus_client.parser import text_string_to_metric_families
+from breaking import publish
+from probing import address_of, ask, metrics
+from project import wait_for
 
-from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.broker.publish import Outgoing
 from pubsubctl.job import JobState
 
 FLAGS = ("--host-port", "127.0.0.1:0", "--log-format", "json")
-
-
-def address(project: Project) -> str:
-    found = re.search(r"health and metrics at (http://[\d.:]+)", project.log())
-    assert found, project.log()
-    return found.group(1)
-
-
-def ask(url: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def metrics(project: Project) -> dict[str, float]:
-    """Samples by name, with the label's value where there is one label."""
-    _, text = ask(address(project) + "/metrics")
-    return {
-        ":".join([sample.name, *sample.labels.values()]) if len(sample.labels) < 2 else sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def test_the_numbers_are_those_of_what_the_worker_did(project):
@@ -47,12 +21,11 @@ def test_the_numbers_are_those_of_what_the_worker_did(project):
             job.wait(20)
         client.submit("GET", "/fails-until/2").wait(20)
         client.submit("GET", "/status/404").wait(20)
-        publisher = Publisher(client.connection, project.settings.topic_path)
         message = Outgoing(b"", {"job-id": "twice", "path": "/noop"})
-        publisher.publish([message])
+        publish(project, message)
         wait_for(lambda: client.store.get(["twice"])[0] is not None, what="the plain message is a job")
         client.job("twice").wait(20)
-        publisher.publish([message])
+        publish(project, message)
         wait_for(lambda: metrics(project)["pubsubctl_worker_refusals_total:done"] == 1, what="the duplicate is refused")
     found = metrics(project)
     prefix = "pubsubctl_worker_"
@@ -78,19 +51,19 @@ def test_an_attempt_that_was_cancelled_is_counted_too(project):
 
 def test_probes_and_jobs_are_answered_and_the_drain_is_seen(project):
     worker = project.worker(*FLAGS, "--processes", "1")
-    url = address(project)
+    address = address_of(project)
     go = project.folder / "go"
     with project.client() as client:
         job = client.submit("GET", f"/until{go}")
         wait_for(lambda: job.state is JobState.RUNNING, what="it runs")
-        assert (ask(url + "/healthz")[0], ask(url + "/readyz")[0]) == (200, 200)
-        status, body = ask(f"{url}/jobs/{job.id}")
-        assert (status, json.loads(body)["state"]) == (200, "running")
-        assert ask(url + "/jobs/unknown")[0] == 404
+        assert (ask(address, "/healthz").status, ask(address, "/readyz").status) == (200, 200)
+        answer = ask(address, f"/jobs/{job.id}")
+        assert (answer.status, answer.json()["state"]) == (200, "running")
+        assert ask(address, "/jobs/unknown").status == 404
         assert metrics(project)["pubsubctl_worker_slots_busy"] == 1
         worker.send_signal(signal.SIGTERM)
-        wait_for(lambda: ask(url + "/readyz")[0] == 503, what="it is not ready while it drains")
-        assert ask(url + "/healthz")[0] == 200
+        wait_for(lambda: ask(address, "/readyz").status == 503, what="it is not ready while it drains")
+        assert ask(address, "/healthz").status == 200
         go.touch()
         assert worker.wait(20) == 0
         assert job.refresh().state is JobState.SUCCEEDED

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from project import Project, wait_for
-from test_worker import ended, until_running
+from project import Project, ended, until_running, wait_for
 
 from pubsubctl.worker.reload import snapshot, watched_folders
 

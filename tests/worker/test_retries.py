@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from breaking import dead_letters, left_over
-from project import Project, wait_for
+from project import Project, ended, wait_for
 
 from pubsubctl import Client, JobState, names
 from pubsubctl.broker.connection import Connection
@@ -14,10 +14,6 @@ from pubsubctl.job import Job
 from pubsubctl.store.base import EventKind
 
 EXACTLY = ("-p", "1", "--prefetch", "0")
-
-
-def ended(job: SubmittedJob, timeout_s: float = 40.0) -> Job:
-    return job.wait(timeout_s)
 
 
 def until_retrying(job: SubmittedJob) -> Job:

@@ -1,14 +1,12 @@
 """When a worker ends by itself."""
 
-import os
 import signal
 import sqlite3
 from dataclasses import dataclass, replace
 
 import pytest
-from breaking import chaos
-from project import Project, wait_for
-from test_worker import ended, publish, until_running
+from breaking import chaos, kill_the_broker, publish
+from project import Project, ended, until_running, wait_for
 
 from pubsubctl import JobState
 from pubsubctl.broker.publish import Outgoing
@@ -172,10 +170,7 @@ def test_a_burst_waits_for_a_broker_that_has_gone_away(project):
     with project.client() as client:
         job = client.submit("GET", f"/until{project.folder}/end")
         until_running(job)
-        running = daemon.find(project.state)
-        assert running is not None
-        os.kill(running.pid, signal.SIGKILL)
-        os.waitpid(running.pid, 0)
+        kill_the_broker(project)
         (project.folder / "end").touch()
         assert ended(job).state is JobState.SUCCEEDED
         wait_for(lambda: "may have more, is waited for" in project.log(), what="the worker says what it waits for")

@@ -1,54 +1,19 @@
 """The worker as a whole, a real process between a real broker and a real store."""
 
-import os
 import re
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
 
 import pytest
-from project import Project, wait_for
+from breaking import dead_letters, kill_the_broker, publish, pulled
+from project import ended, in_state, until_running, wait_for
 
-from pubsubctl import Client, JobState
-from pubsubctl.broker.connection import Connection
+from pubsubctl import JobState
 from pubsubctl.broker.provision import Wanted
-from pubsubctl.broker.publish import Outgoing, Publisher
-from pubsubctl.client import SubmittedJob
+from pubsubctl.broker.publish import Outgoing
 from pubsubctl.emulator import daemon
 from pubsubctl.errors import NoResult
-from pubsubctl.job import Job
-
-
-def pulled(project: Project, subscription: str, *, timeout_s: float = 20.0) -> list[Outgoing]:
-    """What a plain pull gets, acknowledged."""
-    with Connection(project.settings) as connection:
-        answer = connection.subscriber.pull(subscription=subscription, max_messages=100, timeout=timeout_s)
-        connection.subscriber.acknowledge(
-            subscription=subscription, ack_ids=[received.ack_id for received in answer.received_messages]
-        )
-        return [Outgoing(item.message.data, dict(item.message.attributes)) for item in answer.received_messages]
-
-
-def publish(project: Project, *messages: Outgoing) -> list[str]:
-    with Connection(project.settings) as connection:
-        return Publisher(connection, project.settings.topic_path).publish(messages)
-
-
-def in_state(client: Client, job_id: str, state: JobState) -> Callable[[], bool]:
-    def check() -> bool:
-        found = client.store.get([job_id])[0]
-        return found is not None and found.state is state
-
-    return check
-
-
-def until_running(job: SubmittedJob) -> None:
-    wait_for(lambda: job.state is JobState.RUNNING, what="the job runs")
-
-
-def ended(job: SubmittedJob, timeout_s: float = 40.0) -> Job:
-    return job.wait(timeout_s)
 
 
 def test_a_job_is_run_recorded_and_acknowledged(project):
@@ -105,7 +70,7 @@ def test_a_job_that_has_used_its_attempts_is_given_up_with_its_last_answer_and_m
         assert (record.state, record.reason, record.failures) == (JobState.FAILED, "exhausted", 2)
         assert "2 attempts failed; the last one: the app answered 503" in (record.error or "")
         assert job.result().status == 503
-    (letter,) = pulled(project, project.settings.dead_letter_subscription_path)
+    (letter,) = pulled(project, project.settings.dead_letter_subscription_path, timeout_s=20)
     assert letter.attributes["job-id"] == job.id
     assert letter.attributes["dead-letter-reason"] == "exhausted"
     assert letter.attributes["path"] == "/status/503"
@@ -265,9 +230,7 @@ def test_garbage_goes_to_the_dead_letters_and_the_worker_lives_on(project):
             assert client.get(f"msg-{message_id}").reason == "malformed"
         letters: list[Outgoing] = []
         wait_for(
-            lambda: (
-                letters.extend(pulled(project, project.settings.dead_letter_subscription_path)) or len(letters) == 4
-            ),
+            lambda: letters.extend(dead_letters(project)) or len(letters) == 4,
             what="four dead letters are mirrored",
         )
         assert {letter.data for letter in letters} == {b"\xff\xfe", b"", b"{}"}
@@ -340,10 +303,7 @@ def test_a_broker_that_is_away_does_not_keep_a_worker_from_ending(project):
     with project.client() as client:
         job = client.submit("GET", f"/until{project.folder}/end")
         until_running(job)
-        running = daemon.find(project.state)
-        assert running is not None
-        os.kill(running.pid, signal.SIGKILL)
-        os.waitpid(running.pid, 0)
+        kill_the_broker(project)
         (project.folder / "end").touch()
         assert ended(job).state is JobState.SUCCEEDED
         worker.send_signal(signal.SIGTERM)
@@ -353,10 +313,7 @@ def test_a_broker_that_is_away_does_not_keep_a_worker_from_ending(project):
 
 def test_a_broker_that_goes_away_is_told_once(project):
     project.worker()
-    running = daemon.find(project.state)
-    assert running is not None
-    os.kill(running.pid, signal.SIGKILL)
-    os.waitpid(running.pid, 0)
+    kill_the_broker(project)
     wait_for(lambda: "ERROR" in project.log(), what="the worker tells")
     daemon.start(project.state)
     wait_for(lambda: "the broker is back" in project.log(), what="the worker tells", timeout_s=30)
