@@ -19,10 +19,12 @@ from project import HERE, Project, wait_for
 from proxy import Proxy
 from pulling import Rig
 
-from pubsubctl import JobState
+from pubsubctl import Client, JobState
 from pubsubctl.emulator import daemon
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
-from pubsubctl.store.base import WorkerInfo
+from pubsubctl.exchange import Request
+from pubsubctl.job import NewJob
+from pubsubctl.store.base import Published, WorkerInfo
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.scheduler import DirectScheduler, EagerQueue
 from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, jobs_wait
@@ -272,11 +274,16 @@ def test_jobs_that_workers_hold_behind_long_ones_make_no_silence_suspicious(proj
         assert jobs_wait(store, topic, subscription, lease_s=0)(0.0), "what a dead worker held is to be sent again"
 
 
-def test_a_worker_tells_what_it_holds_and_is_not_silent_for_that(project):
-    (project.folder / "sitecustomize.py").write_text(
-        "from pubsubctl.worker.watchdog import Patience\n"
-        "Patience.__init__.__defaults__ = (0.2, 0.2, 15.0, 2.0, 1.0, 2.0, 3.0, 60.0)  # silent after a second\n"
-    )
+IMPATIENT = """
+import functools
+import pubsubctl.worker.puller as puller
+
+puller.Patience = functools.partial(puller.Patience, look_s=0.2, trouble_look_s=0.2, silent_s=1.0, most_silent_s=2.0)
+"""
+
+
+def test_a_worker_tells_what_it_holds_and_is_not_silent_for_that_but_for_what_nobody_holds(project):
+    (project.folder / "sitecustomize.py").write_text(IMPATIENT)
     project.environment["PYTHONPATH"] = f"{project.folder}:{HERE}"
     project.worker("-p", "1", "--prefetch", "4")
     with project.client() as client:
@@ -286,10 +293,18 @@ def test_a_worker_tells_what_it_holds_and_is_not_silent_for_that(project):
         wait_for(lambda: client.store.workers()[0].held == 3, what="it says that it holds three")
         began = time.monotonic()
         wait_for(lambda: time.monotonic() - began > 4, what="a silence would have been noticed")
+        assert "no message has come" not in project.log()
+        lose_a_message(project, client)
+        wait_for(lambda: "no message has come" in project.log(), what="it is noticed where one is missing")
         (project.folder / "end").touch()
         for job in (long, *behind):
             assert job.wait(20).state is JobState.SUCCEEDED
-    assert "no message has come" not in project.log()
+
+
+def lose_a_message(project: Project, client: Client) -> None:
+    """A job, published as far as the store knows, whose message the broker does not have."""
+    client.store.add([NewJob("missing", Request.of("GET", "/noop"), project.settings.topic_path)])
+    client.store.published([Published("missing", "a-message")])
 
 
 def test_what_several_miss_is_told_once_and_again_when_the_last_has_found_it(caplog):
