@@ -4,7 +4,6 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from project import wait_for
 
 from pubsubctl import wire
-from pubsubctl.exchange import Request, RetryOn
+from pubsubctl.exchange import USUAL_RETRY_ON, Request, RetryOn
 from pubsubctl.job import JobState, NewJob, Reason
 from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome, Store
 from pubsubctl.store.opening import open_store
@@ -25,7 +24,10 @@ from pubsubctl.worker.task import Task
 
 HERE = Path(__file__).parent
 
-with_room_left = pytest.mark.parametrize("rig", [4], indirect=True)
+with_room_left = pytest.mark.parametrize("rig", [{"threads": 4}], ids=["4 threads"], indirect=True)
+where_nothing_is_begun_twice = pytest.mark.parametrize(
+    "rig", [{"retry_on": RetryOn.of("none")}], ids=["none"], indirect=True
+)
 
 
 class Arrival:
@@ -54,11 +56,11 @@ class Arrival:
 
 
 class Rig:
-    def __init__(self, store: Store, threads: int) -> None:
+    def __init__(self, store: Store, *, threads: int = 1, retry_on: RetryOn = USUAL_RETRY_ON) -> None:
         self.store = store
         self.recorder = Recorder(store)
         self.dead_letters: queue.SimpleQueue[None] = queue.SimpleQueue()
-        terms = Terms("us", store.store_id, "topic", None, 60, None, 5, 3600.0)
+        terms = Terms("us", store.store_id, "topic", None, 60, None, 5, 3600.0, retry_on=retry_on)
         self.execution = Execution(
             terms,
             self.recorder,
@@ -101,11 +103,11 @@ class Rig:
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Rig]:
-    """With room for one job, or as many as a test asks for."""
+    """With room for one job and the usual terms, unless a test asks for others."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     monkeypatch.setattr(sys, "stderr", sys.__stderr__)
     with open_store(str(tmp_path / "jobs.db")) as store:
-        rig = Rig(store, threads=getattr(request, "param", 1))
+        rig = Rig(store, **getattr(request, "param", {}))
         yield rig
         rig.execution.drain(0.0)
         rig.pool.stop()
@@ -303,10 +305,10 @@ def test_an_attempt_that_was_interrupted_is_made_again_and_counts_as_none(rig, t
     assert (job.state, job.attempt, job.failures, job.crashes) == (JobState.SUCCEEDED, 2, 0, 0)
 
 
+@where_nothing_is_begun_twice
 @pytest.mark.parametrize(("began_at", "state"), [(None, JobState.QUEUED), (1.0, JobState.FAILED)])
 def test_where_nothing_is_begun_twice_what_was_stopped_before_it_began_is_given_back(rig, began_at, state):
     # As what is claimed beyond what --max-jobs allows.
-    rig.execution._terms = replace(rig.execution._terms, retry_on=RetryOn.of("none"))
     task = Task(rig.claimed_elsewhere("a", "m1"), Request.of("GET", "/noop"), began_at=began_at)
     rig.execution.interrupted(task)
     wait_for(lambda: rig.state("a") is not JobState.RUNNING, what="that is written")
