@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from project import Project, wait_for
+from project import Project, until_running, wait_for
 
 from pubsubctl.job import JobState
 
@@ -64,10 +64,18 @@ def test_a_worker_that_is_told_to_stop_ends_what_runs_and_gives_the_rest_back(pr
 def test_what_a_worker_gave_back_before_it_ended_is_run_by_the_next_one(project: Project) -> None:
     first = project.worker("--processes", "1", "--prefetch", "200")
     with project.client() as client:
-        jobs = list(client.submit_many({"path": f"/sleep/0.02?n={number}"} for number in range(200)))
-        wait_for(lambda: len(project.runs) > 10, what="some of them have run")
-        assert project.stop(first) == 0
-        assert sum(not job.done() for job in jobs) > 100, "much was given back"
+        quick = list(client.submit_many({"path": f"/noop?n={number}"} for number in range(10)))
+        assert {job.wait(30).state for job in quick} == {JobState.SUCCEEDED}, "some of them have run"
+        running = client.submit("GET", f"/until{project.folder}/end")
+        until_running(running)
+        behind = list(client.submit_many({"path": f"/noop?later={number}"} for number in range(200)))
+        wait_for(lambda: client.store.workers()[0].held >= 150, what="it holds many more")
+        first.send_signal(signal.SIGTERM)
+        wait_for(lambda: client.store.workers()[0].held == 0, what="it has given them back")
+        (project.folder / "end").touch()
+        assert first.wait(40) == 0
+        assert {job.refresh().state for job in behind} == {JobState.QUEUED}, "all that waited was given back"
+        jobs = [*quick, running, *behind]
         assert project.worker("--burst", ready=False).wait(60) == 0
         assert all(job.refresh().state is JobState.SUCCEEDED for job in jobs)
     assert sorted(project.runs) == sorted((job.id, job.refresh().attempt) for job in jobs)
