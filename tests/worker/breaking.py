@@ -25,6 +25,11 @@ def children_of(pid: int) -> list[int]:
     ]
 
 
+def deliveries(project: Project, number: int = -1) -> int:
+    """How many messages the client's own log of a verbose worker says that it was sent."""
+    return project.log(number).count("received by subscriber callback")
+
+
 def kill_with_children(worker: subprocess.Popen[bytes]) -> None:
     """SIGKILL for a worker and all its children, as when their machine dies."""
     for pid in (worker.pid, *children_of(worker.pid)):

@@ -52,10 +52,12 @@ class Project:
 
     Attributes:
         google: the address of Google's emulator, where that is the broker.
+        lease_s: of the workers; the shortest that there is, so that tests need not wait for long.
     """
 
     folder: Path
     google: str | None = None
+    lease_s: int = 10
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -87,10 +89,12 @@ class Project:
             list(provisioner.apply(provisioner.plan()))
 
     def _settings(self, flags: Mapping[str, str]) -> Settings:
-        return Settings.load(flags, environ={"PUBSUBCTL_LEASE": "10", **self._broker}, start=self.folder)
+        return Settings.load(
+            flags, environ={"PUBSUBCTL_LEASE": str(self.lease_s), **self.broker_environment}, start=self.folder
+        )
 
     @property
-    def _broker(self) -> dict[str, str]:
+    def broker_environment(self) -> dict[str, str]:
         """Where the broker is, in the environment's words; each test has a project of its own in Google's."""
         if self.google is None:
             return {}
@@ -107,9 +111,9 @@ class Project:
         """Start a worker; wait until it is known to the store. Nobody reads its log where that is to be ``unread``."""
         environment = os.environ | {
             "PYTHONPATH": str(HERE),
-            "PUBSUBCTL_LEASE": "10",
+            "PUBSUBCTL_LEASE": str(self.lease_s),
             "TEST_RUNS": str(self.folder / "runs"),
-            **self._broker,
+            **self.broker_environment,
             **self.environment,
         }
         command = [*prefix, sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]

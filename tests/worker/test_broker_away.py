@@ -1,7 +1,11 @@
-"""The broker goes away under a worker, comes back, or comes back without its memory."""
+"""The broker goes away under a worker, comes back, or comes back without its memory.
+
+Google's emulator keeps nothing on disk, and all tests share one: only the embedded one is killed.
+"""
 
 import time
 
+import pytest
 from breaking import kill_the_broker
 from project import wait_for
 
@@ -59,6 +63,7 @@ def test_a_broker_that_comes_back_without_its_memory_is_waited_for(project):
     assert project.stop(worker) == 0
 
 
+@pytest.mark.on_every_broker
 def test_a_subscription_that_is_deleted_and_made_again_is_pulled_from_again(project):
     worker = project.worker("-p", "1")
     with project.client() as client:

@@ -21,6 +21,7 @@ def pools(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pools]:
         yield pools
 
 
+@pytest.mark.on_every_broker
 @pytest.mark.parametrize("text", ["time.sleep(1000)", "import re; re.match('(a+)+$', 'a' * 40 + 'b')"])
 def test_a_running_job_is_stopped_in_time_though_it_ignores_sigterm(project, text):
     project.worker("-p", "1", app=APP)
@@ -38,6 +39,7 @@ def test_a_running_job_is_stopped_in_time_though_it_ignores_sigterm(project, tex
     assert project.log().count("is ours no more and is stopped") == 1
 
 
+@pytest.mark.on_every_broker
 def test_a_queued_job_that_is_cancelled_never_runs(project):
     project.worker("-p", "1")
     with project.client() as client:

@@ -78,6 +78,7 @@ def test_a_job_that_the_broker_gave_up_fails_in_seconds_and_runs_when_it_is_trie
     assert f"the message of job {job.id} is dead-lettered" in impatient.log()
 
 
+@pytest.mark.on_every_broker
 def test_what_a_worker_of_another_store_gives_back_for_ever_is_known_to_a_worker_of_ours(impatient):
     with impatient.client() as client:
         impatient.worker("--store", str(impatient.folder / "other.db"), ready=False)
@@ -156,6 +157,7 @@ def test_a_cancelled_job_that_is_tried_again_runs_once(project):
     assert project.runs == [(job.id, 1)]
 
 
+@pytest.mark.on_every_broker
 def test_without_a_dead_letter_topic_nothing_is_lost_and_the_mirror_comes_once_there_is_one(project):
     settings = project.settings
     with project.client() as client, Connection(settings) as connection:
@@ -198,6 +200,7 @@ def test_what_comes_too_late_is_kept_and_runs_when_it_is_tried_again(project):
         assert client.job("late").result(30).body == b"body"
 
 
+@pytest.mark.on_every_broker
 def test_a_malformed_message_that_is_tried_again_in_vain_runs_nothing_and_ends(project):
     with project.client() as client:
         project.worker()

@@ -1,4 +1,7 @@
-"""Workers and children that stand still for longer than their leases, and go on as if nothing had been."""
+"""Workers and children that stand still for longer than their leases, and go on as if nothing had been.
+
+On the embedded emulator alone: the streams of the frozen have to be cut, and Google's takes no faults.
+"""
 
 import os
 import signal

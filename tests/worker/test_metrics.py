@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 
+import pytest
 from breaking import publish
 from probing import address_of, ask, metrics
 from project import wait_for
@@ -14,6 +15,7 @@ from pubsubctl.job import JobState
 FLAGS = ("--host-port", "127.0.0.1:0", "--log-format", "json")
 
 
+@pytest.mark.on_every_broker
 def test_the_numbers_are_those_of_what_the_worker_did(project):
     project.worker(*FLAGS)
     with project.client() as client:
@@ -49,6 +51,7 @@ def test_an_attempt_that_was_cancelled_is_counted_too(project):
     assert metrics(project)["pubsubctl_worker_attempt_duration_seconds_count"] == 1
 
 
+@pytest.mark.on_every_broker
 def test_probes_and_jobs_are_answered_and_the_drain_is_seen(project):
     worker = project.worker(*FLAGS, "--processes", "1")
     address = address_of(project)

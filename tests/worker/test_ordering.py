@@ -128,6 +128,7 @@ def test_the_order_is_kept_when_a_worker_is_killed(ordered):
         check_order(ordered, client, lines)
 
 
+@pytest.mark.on_every_broker
 def test_the_order_is_kept_when_another_worker_takes_over_from_one_that_drains(ordered):
     first = ordered.worker("-p", "1", "--drain-timeout", "1")
     with ordered.client() as client:
@@ -179,6 +180,7 @@ def test_what_is_asked_for_again_or_delayed_comes_after_what_was_published_befor
     assert sorted(ordered.runs[3:]) == sorted([(failed.id, 2), (delayed.id, 1)])
 
 
+@pytest.mark.on_every_broker
 def test_a_key_on_a_subscription_that_keeps_no_order_is_told_of_once(project: Project) -> None:
     project.worker("-p", "1")
     with project.client() as client:

@@ -1,4 +1,7 @@
-"""What the worker demands of google-cloud-pubsub's subscriber: each test fails where the client is used otherwise."""
+"""What the worker demands of google-cloud-pubsub's subscriber: each test fails where the client is used otherwise.
+
+The embedded emulator runs in this process, where it can be stopped: Google's is shared by all tests.
+"""
 
 import queue
 import threading

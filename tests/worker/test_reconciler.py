@@ -1,4 +1,7 @@
-"""What the broker itself gives up is known to the store; between a real store and a real broker."""
+"""What the broker itself gives up is known to the store; between a real store and a real broker.
+
+The embedded emulator runs in this process, with a clock that is moved, which Google's has not.
+"""
 
 import logging
 import time

@@ -1,4 +1,7 @@
-"""A worker that follows changes of the application's code."""
+"""A worker that follows changes of the application's code.
+
+On the embedded emulator alone: the broker, whichever it is, has no part in this.
+"""
 
 from pathlib import Path
 

@@ -24,6 +24,7 @@ def until_retrying(job: SubmittedJob) -> Job:
 # --- what is worth another attempt ----------------------------------------------------------------------------------
 
 
+@pytest.mark.on_every_broker
 def test_only_what_is_named_is_tried_again(project):
     project.worker("--retry-on", "418")
     with project.client() as client:
@@ -68,6 +69,7 @@ def test_where_crashes_are_not_retried_a_job_whose_worker_died_is_never_begun_ag
     assert project.runs == [(job.id, 1)]
 
 
+@pytest.mark.on_every_broker
 def test_nor_is_one_that_a_drain_had_to_stop(project):
     once = ("--retry-on", "503,timeout")
     first = project.worker(*EXACTLY, *once, "--drain-timeout", "1")
@@ -114,6 +116,7 @@ def by_hand(project: Project, name: str) -> None:
         connection.subscriber.create_subscription(name=path, topic=project.settings.topic_path)
 
 
+@pytest.mark.on_every_broker
 def test_a_subscription_made_by_hand_sees_one_message_an_attempt_and_nothing_spins(project):
     by_hand(project, "plain")
     by_hand(project, "watched")  # gets a copy of every message that is published
@@ -139,6 +142,7 @@ def test_a_worker_that_is_told_its_subscription_alone_publishes_retries_to_the_t
     assert project.runs == [(job.id, 1), (job.id, 2)]
 
 
+@pytest.mark.on_every_broker
 def test_a_worker_that_is_told_another_topic_than_its_subscription_has_says_so_and_ends(project):
     worker = project.worker("--topic", "orders", ready=False)
     assert worker.wait(20) == 2
@@ -205,6 +209,7 @@ def test_a_delayed_job_that_is_cancelled_meanwhile_never_runs(project):
     assert project.runs == [(other.id, 1)]
 
 
+@pytest.mark.on_every_broker
 def test_delays_and_retries_go_on_when_the_worker_was_away_meanwhile(project):
     first = project.worker("-p", "1")
     with project.client() as client:

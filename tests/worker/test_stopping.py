@@ -1,4 +1,7 @@
-"""When a worker ends by itself."""
+"""When a worker ends by itself.
+
+What breaks the broker is for the embedded one alone: Google's takes no faults, and all tests share one.
+"""
 
 import signal
 import sqlite3
@@ -115,6 +118,7 @@ def said_why(project: Project, why: str) -> None:
     assert why in told[0]
 
 
+@pytest.mark.on_every_broker
 def test_a_burst_runs_all_there_is_and_leaves_what_is_due_later(project):
     with project.client() as client:
         jobs = [client.submit("GET", f"/noop?n={n}") for n in range(20)]
@@ -127,6 +131,7 @@ def test_a_burst_runs_all_there_is_and_leaves_what_is_due_later(project):
     said_why(project, "--burst: no job is left but 2 due in a minute or later")
 
 
+@pytest.mark.on_every_broker
 def test_two_workers_of_a_burst_both_end_when_the_last_job_of_either_has(project):
     with project.client() as client:
         jobs = [client.submit("GET", f"/sleep/0.5?n={n}") for n in range(6)]
@@ -136,10 +141,12 @@ def test_two_workers_of_a_burst_both_end_when_the_last_job_of_either_has(project
     assert len(project.runs) == len(jobs)
 
 
+@pytest.mark.on_every_broker
 def test_a_burst_of_nothing_ends_soon(project):
     assert project.worker("--burst", ready=False).wait(20) == 0
 
 
+@pytest.mark.on_every_broker
 def test_a_burst_mirrors_the_dead_letters_that_it_leaves(project):
     with project.client() as client:
         job = client.submit("GET", "/status/500", max_attempts=1)
@@ -151,6 +158,7 @@ def test_a_burst_mirrors_the_dead_letters_that_it_leaves(project):
     assert due == 0, "its dead letter has been published"
 
 
+@pytest.mark.on_every_broker
 def test_a_burst_runs_messages_that_no_store_knows(project):
     project.setup()
     publish(project, *[Outgoing(b"", {"path": f"/noop?n={n}"}) for n in range(5)])
@@ -180,6 +188,7 @@ def test_a_burst_waits_for_a_broker_that_has_gone_away(project):
     assert project.runs == [(job.id, 1)]
 
 
+@pytest.mark.on_every_broker
 def test_no_more_attempts_are_begun_than_asked_for(project):
     with project.client() as client:
         jobs = [client.submit("GET", f"/noop?n={n}") for n in range(30)]

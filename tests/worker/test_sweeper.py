@@ -1,4 +1,7 @@
-"""What is due is published again, each job for itself; between a real store and a real broker."""
+"""What is due is published again, each job for itself; between a real store and a real broker.
+
+The embedded emulator runs in this process, and is given faults, which Google's takes none of.
+"""
 
 import asyncio
 import logging

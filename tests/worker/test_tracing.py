@@ -28,7 +28,12 @@ def traced(project: Project, collector: Collector, *flags: str) -> subprocess.Po
 def run(project: Project, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pubsubctl", *arguments]
     return subprocess.run(  # noqa: PLW1510 - a test looks at the code itself
-        command, cwd=project.folder, env=os.environ | environment, capture_output=True, text=True, timeout=60
+        command,
+        cwd=project.folder,
+        env=os.environ | project.broker_environment | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -44,6 +49,7 @@ def arrived(collector: Collector, beginning: str, count: int = 1) -> list[Span]:
     return collector.named(beginning)
 
 
+@pytest.mark.on_every_broker
 def test_a_job_is_one_trace_from_the_submit_into_the_app(project, collector):
     traced(project, collector)
     seen = submit(project, collector, "/traceparent")
@@ -54,6 +60,7 @@ def test_a_job_is_one_trace_from_the_submit_into_the_app(project, collector):
     assert seen.startswith(f"00-{process.trace_id}-{process.span_id}-")
 
 
+@pytest.mark.on_every_broker
 def test_spans_say_what_they_are_about(project, collector):
     traced(project, collector)
     submit(project, collector, "/traceparent?secret=1")
@@ -73,6 +80,7 @@ def test_spans_say_what_they_are_about(project, collector):
     assert (process.status, send.service) == ("UNSET", "pubsubctl")
 
 
+@pytest.mark.on_every_broker
 def test_spans_say_which_broker_and_which_ordering_key(project, collector):
     traced(project, collector)
     submit(project, collector, "/noop", "--ordering-key", "k")
@@ -84,6 +92,7 @@ def test_spans_say_which_broker_and_which_ordering_key(project, collector):
     assert collector.named("process")[0].attributes["messaging.gcp_pubsub.message.delivery_attempt"] == 1
 
 
+@pytest.mark.on_every_broker
 def test_every_attempt_has_a_span_and_one_that_failed_says_so(project, collector):
     traced(project, collector)
     submit(project, collector, "/traceparent?until=2")
@@ -135,6 +144,7 @@ def test_a_submit_that_fails_says_so(project, collector):
     assert (send.status, send.attributes["error.type"]) == ("ERROR", "ResourceNotFound")
 
 
+@pytest.mark.on_every_broker
 def test_a_plain_publisher_that_traces_as_google_does_is_joined(project, collector):
     from google.pubsub_v1 import PubsubMessage
 
@@ -148,6 +158,7 @@ def test_a_plain_publisher_that_traces_as_google_does_is_joined(project, collect
     assert (process.trace_id, process.parent_id) == (CALLER.split("-")[1], CALLER.split("-")[2])
 
 
+@pytest.mark.on_every_broker
 def test_a_message_tells_google_s_subscribers_of_the_trace(project, collector):
     from pubsubctl.broker.connection import Connection
 

@@ -1,4 +1,7 @@
-"""Streams that die without a word, each in a way of its own, are followed by another that works."""
+"""Streams that die without a word, each in a way of its own, are followed by another that works.
+
+The broker that is stopped, frozen or started again under a stream is the embedded one: all tests share Google's.
+"""
 
 import os
 import queue
@@ -282,6 +285,7 @@ puller.Patience = functools.partial(puller.Patience, look_s=0.2, trouble_look_s=
 """
 
 
+@pytest.mark.on_every_broker
 def test_a_worker_tells_what_it_holds_and_is_not_silent_for_that_but_for_what_nobody_holds(project):
     (project.folder / "sitecustomize.py").write_text(IMPATIENT)
     project.environment["PYTHONPATH"] = f"{project.folder}:{HERE}"

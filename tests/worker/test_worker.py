@@ -106,6 +106,7 @@ def test_a_job_may_have_a_timeout_of_its_own(project):
         assert "ran longer than 1 s" in (ended(job).error or "")
 
 
+@pytest.mark.on_every_broker
 def test_sigterm_lets_what_runs_end_and_gives_the_rest_to_others(project):
     first = project.worker("-p", "1")
     with project.client() as client:
@@ -123,6 +124,7 @@ def test_sigterm_lets_what_runs_end_and_gives_the_rest_to_others(project):
     assert sorted(project.runs) == sorted([(running.id, 1), (waiting.id, 1)])
 
 
+@pytest.mark.on_every_broker
 def test_what_does_not_end_in_time_is_given_back_and_counted_nowhere(project):
     first = project.worker("-p", "1", "--drain-timeout", "1")
     with project.client() as client:
@@ -258,6 +260,7 @@ def test_an_application_that_does_not_import_stops_the_worker_with_its_line(proj
     assert re.search(r"KeyError: 'missing' \(.*broken\.py, line 2", lines[0])
 
 
+@pytest.mark.on_every_broker
 def test_without_a_subscription_the_worker_says_what_to_do(project):
     worker = project.worker("--subscription", "nowhere", ready=False)
     assert worker.wait(20) == 1
@@ -287,6 +290,7 @@ def test_the_worker_is_known_while_it_lives_and_forgotten_when_it_has_ended(proj
         assert client.store.workers() == []
 
 
+@pytest.mark.on_every_broker
 def test_jobs_of_an_ordering_key_run_in_order_through_a_retry(project):
     project.setup(Wanted(enable_message_ordering=True), subscription="ordered")
     project.worker("-p", "2", "--subscription", "ordered")
