@@ -17,7 +17,7 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _BUSY_PAUSE_S = 1.0
 """How often a job that runs under another message is looked after, where the next of its key waits for it."""
-_DYING_S = 1.0
+_DYING_S = 2.0
 """How long a process that is stopped may take to be dead: what follows in the order of a key begins after that."""
 
 
