@@ -14,7 +14,6 @@ from pubsubctl.emulator import daemon
 LEASE_S = 10
 
 
-@pytest.mark.on_every_broker
 # It takes as long as leases that lapse would need to be noticed, and commits that take 5 s.
 def test_a_job_that_holds_the_gil_for_longer_than_its_lease_runs_once_and_so_does_what_waits_behind_it(project):
     project.environment["PUBSUBCTL_FAULT"] = "committing:wait:5"
