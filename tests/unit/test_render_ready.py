@@ -42,7 +42,7 @@ def test_what_is_as_usual_is_left_out(shown):
         ({"retry_on": "none"}, "retry on none"),
         ({"max_jobs_per_child": "1000", "max_memory_per_child": "300M"}, "1,000 jobs a process, 300M a process"),
         ({"max_memory_per_child": "2G"}, "2G a process"),
-        ({"max_memory_per_child": "150000000"}, "150 MB a process"),
+        ({"max_memory_per_child": "150000000"}, "150.0 MB a process"),
         ({"drain_timeout": "8"}, "8 s to drain"),
     ],
 )

@@ -53,7 +53,8 @@ def check_that_another_runs_it(project: Project, *, broker_too: bool = False) ->
         took_s = time.monotonic() - killed_at
     assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 2, 1)
     assert project.runs == [(job.id, 1), (job.id, 2)]
-    assert took_s < 2.5 * LEASE_S
+    # Google's may send what was held to the stream of the dead once more.
+    assert took_s < 2.5 * LEASE_S if project.google is None else 70
 
 
 @pytest.mark.parametrize("hours", [2, -2])
