@@ -112,14 +112,19 @@ class Keeper:
             self._renewed_at = self._looked_at = now
         elif now - self._looked_at >= _LOOK_S:
             lasting = [task for task in tasks if task.progress or now - self._since[task] > _A_WHILE_S]
-            if lasting:
+            if lasting or self._has_become_idle(tasks):
                 self._write(lasting, tasks)
             self._looked_at = now
         elif reporting := [task for task in tasks if task.progress]:
             self._write(reporting, tasks)
 
+    def _has_become_idle(self, tasks: list[Task]) -> bool:
+        """Whether others have been told last that it had something, which they would believe for a third of a lease."""
+        return not tasks and bool(self._info.busy or self._info.held) and not self._held()
+
     def _seen(self, busy: int) -> WorkerInfo:
-        return replace(self._info, busy=busy, held=self._held())
+        self._info = replace(self._info, busy=busy, held=self._held())
+        return self._info
 
     def _write(self, chosen: list[Task], tasks: list[Task]) -> None:
         busy = sum(1 for task in tasks if task.began_at)

@@ -78,6 +78,7 @@ class Rig:
         self.lost: queue.SimpleQueue[list[Task]] = queue.SimpleQueue()
         self.ticks: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.presence = Presence("the store is back")
+        self.held = 0
         self.keeper = Keeper(
             self.store,
             self.pool,
@@ -85,6 +86,7 @@ class Rig:
             lease_s=LEASE_S,
             lost=self.lost.put,
             tick=lambda: self.ticks.put(None),
+            held=lambda: self.held,
             clock=lambda: self.now,
             presence=self.presence,
         )
@@ -137,6 +139,23 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 def test_a_worker_is_known_as_soon_as_it_has_started(rig):
     rig.keeper.start()
     assert [worker.id for worker in rig.store.workers()] == ["worker-1"]
+
+
+def test_a_worker_that_has_nothing_any_more_is_soon_known_as_idle(rig):
+    def told() -> tuple[int, int]:
+        (worker,) = rig.store.workers()
+        return worker.busy, worker.held
+
+    rig.held = 3
+    rig.keeper.start()
+    assert told() == (0, 3)
+    rig.now += 1
+    rig.look()
+    assert told() == (0, 3)
+    rig.held = 0
+    rig.now += 1
+    rig.look()
+    assert told() == (0, 0)
 
 
 def test_all_leases_are_renewed_in_good_time(rig):
