@@ -33,8 +33,11 @@ from pubsubctl.exchange import Request, Response
 from pubsubctl.faults import point
 from pubsubctl.job import Job, JobState, NewJob, difference
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Added, Event, Published, Store, Unpublished
+from pubsubctl.store.answers import Added
+from pubsubctl.store.base import Store
+from pubsubctl.store.messages import Published, Unpublished
 from pubsubctl.store.opening import open_store
+from pubsubctl.store.timeline import Event
 from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
 

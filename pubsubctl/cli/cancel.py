@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from pubsubctl.job import Job
     from pubsubctl.settings import Settings
-    from pubsubctl.store.base import Cancelled, Store
+    from pubsubctl.store.answers import Cancelled
+    from pubsubctl.store.base import Store
 
 app = new()
 

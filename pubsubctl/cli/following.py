@@ -11,7 +11,8 @@ from pubsubctl.broker.connection import Address, answers
 from pubsubctl.job import FINISHED, Job, JobState
 from pubsubctl.render.batch import BatchView
 from pubsubctl.render.job import first_at_work
-from pubsubctl.store.base import LEASE_GRACE_S, Store, WorkerInfo
+from pubsubctl.store.base import LEASE_GRACE_S, Store
+from pubsubctl.store.claims import WorkerInfo
 
 ALIVE_S = 60.0
 """How long after its last heartbeat a worker is taken to live."""

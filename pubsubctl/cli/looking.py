@@ -17,7 +17,9 @@ from pubsubctl.render import overview as overviews
 from pubsubctl.render.display import Display, View
 from pubsubctl.render.output import Format, document, streamed
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Page, Store, WorkerInfo
+from pubsubctl.store.answers import Page
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import WorkerInfo
 
 _LATEST = 10
 _RUNNING = 200

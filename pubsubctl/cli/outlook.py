@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pubsubctl.job import Job, JobState
 from pubsubctl.render.figures import plural, seconds
-from pubsubctl.store.base import LEASE_GRACE_S, WorkerInfo
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import WorkerInfo
 
 _NO_WORKER = "no worker runs; start one with `pubsubctl worker start APP`"
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 from pubsubctl.errors import JobNotFound, UsageError
 from pubsubctl.job import DEAD, Job, JobState, Reason
-from pubsubctl.store.base import Page, Store
+from pubsubctl.store.answers import Page
+from pubsubctl.store.base import Store
 
 AT_ONCE = 500
 """Jobs of a page, and of a write to the store: others write too."""

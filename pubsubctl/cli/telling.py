@@ -7,7 +7,8 @@ from pubsubctl.errors import BrokerUnreachable, JobNotFound
 from pubsubctl.job import Job
 from pubsubctl.render.timeline import Entry, Timeline
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Event, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.timeline import Event
 
 _ANSWER_S = 0.5
 

@@ -11,15 +11,13 @@ from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, NewJob, Reason, difference
 from pubsubctl.store import rows
-from pubsubctl.store.base import (
-    PUBLISH_GRACE_S,
-    Added,
-    Claim,
-    EventKind,
-)
+from pubsubctl.store.answers import Added
+from pubsubctl.store.base import PUBLISH_GRACE_S
+from pubsubctl.store.claims import Claim
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 NEW_ROW = {

@@ -7,10 +7,10 @@ from sqlalchemy.sql import select
 
 from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.base import EventKind
 from pubsubctl.store.events import EventRow, event_row
 from pubsubctl.store.schema import jobs
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 # Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.

@@ -10,8 +10,8 @@ from pubsubctl.job import JobState
 from pubsubctl.store import rows
 from pubsubctl.store.adding import INSERT_REQUEST, NEW_ROW
 from pubsubctl.store.attempts import last_attempts
-from pubsubctl.store.base import Burial
 from pubsubctl.store.events import failed_event, note
+from pubsubctl.store.messages import Burial
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction

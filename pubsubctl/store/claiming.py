@@ -10,10 +10,12 @@ from pubsubctl.job import FINISHED, JobState, Reason
 from pubsubctl.store import rows, words
 from pubsubctl.store.adding import insert_jobs, unknown_row
 from pubsubctl.store.attempts import Attempt, last_attempts
-from pubsubctl.store.base import LEASE_GRACE_S, Claim, Claimed, EventKind, Refusal, Refused
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Claim, Claimed, Refusal, Refused
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 _REFUSALS = {

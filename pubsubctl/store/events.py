@@ -11,9 +11,9 @@ from sqlalchemy.sql import bindparam, delete, func, insert, literal_column, sele
 
 from pubsubctl.job import Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.base import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, EventKind
 from pubsubctl.store.schema import constant, events
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, EventKind
 from pubsubctl.store.transaction import Transaction
 
 _TEXT_KEPT = 1000

@@ -7,10 +7,10 @@ from sqlalchemy.sql import bindparam, select
 
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.base import Event, EventKind
 from pubsubctl.store.reading import JOB_COLUMNS
 from pubsubctl.store.schema import events, jobs
 from pubsubctl.store.statements import Statement
+from pubsubctl.store.timeline import Event, EventKind
 from pubsubctl.store.transaction import Transaction
 
 _JOB = Statement(

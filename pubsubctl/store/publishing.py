@@ -7,10 +7,12 @@ from sqlalchemy.sql import bindparam, case, null, select, update
 
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store import rows
-from pubsubctl.store.base import LOST_MESSAGE_S, EventKind, Published, Unpublished
+from pubsubctl.store.base import LOST_MESSAGE_S
 from pubsubctl.store.events import EventRow, event_row, failed_event, note
+from pubsubctl.store.messages import Published, Unpublished
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 _WAITS = frozenset({str(JobState.QUEUED), str(JobState.RETRYING)})

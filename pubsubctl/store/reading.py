@@ -15,7 +15,7 @@ from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows
-from pubsubctl.store.base import Page
+from pubsubctl.store.answers import Page
 from pubsubctl.store.schema import constant, jobs, requests, responses
 from pubsubctl.store.statements import AnyOf, Matches, Statement
 from pubsubctl.store.transaction import Transaction

@@ -8,11 +8,14 @@ from sqlalchemy.sql import bindparam, case, insert, literal_column, null, update
 from pubsubctl.errors import StoreError
 from pubsubctl.job import FINISHED, JobState
 from pubsubctl.store import rows
+from pubsubctl.store.answers import Cancelled
 from pubsubctl.store.attempts import Attempt, last_attempts, running_attempts
-from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, EventKind, Outcome
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Outcome
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 from pubsubctl.store.words import failed, succeeded
 

@@ -7,10 +7,12 @@ from sqlalchemy.sql import bindparam, null, update
 from pubsubctl.job import JobState
 from pubsubctl.store import words
 from pubsubctl.store.attempts import Attempt, last_attempts
-from pubsubctl.store.base import LEASE_GRACE_S, EventKind, Lease
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Lease
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 _RELEASE = Statement(

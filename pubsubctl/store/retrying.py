@@ -7,13 +7,15 @@ from sqlalchemy.sql import bindparam, delete, null, select, update
 
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows
+from pubsubctl.store.answers import Retried
 from pubsubctl.store.attempts import Attempt, last_attempts
-from pubsubctl.store.base import EventKind, Retried, Returned
 from pubsubctl.store.events import EventRow, event_row, note
 from pubsubctl.store.history import told_of, untold_end
+from pubsubctl.store.messages import Returned
 from pubsubctl.store.reading import JOB_COLUMNS
 from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 _MOST_SPENT = 20

@@ -19,26 +19,11 @@ from pubsubctl.store import (
     sweeping,
     working,
 )
-from pubsubctl.store.base import (
-    Added,
-    Burial,
-    Cancelled,
-    Claim,
-    Claimed,
-    Due,
-    Event,
-    Lease,
-    Outcome,
-    Page,
-    Published,
-    Refused,
-    Retried,
-    Returned,
-    Store,
-    Unpublished,
-    Watch,
-    WorkerInfo,
-)
+from pubsubctl.store.answers import Added, Cancelled, Page, Retried
+from pubsubctl.store.base import Store, Watch
+from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
+from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
+from pubsubctl.store.timeline import Event
 from pubsubctl.store.transaction import Database
 
 

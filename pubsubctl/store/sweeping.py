@@ -8,12 +8,14 @@ from sqlalchemy.sql import bindparam, null, select, update
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
 from pubsubctl.store.attempts import Attempt
-from pubsubctl.store.base import PUBLISH_GRACE_S, Due, DueKind, EventKind
+from pubsubctl.store.base import PUBLISH_GRACE_S
 from pubsubctl.store.claiming import CRASHED_ERROR, give_up, given_up_row
 from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.messages import Due, DueKind
 from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 _DUE = Statement(

@@ -7,7 +7,8 @@ from sqlalchemy.sql import bindparam, delete, func, insert, select, update
 
 from pubsubctl.store import rows
 from pubsubctl.store.attempts import running_attempts
-from pubsubctl.store.base import FORGET_WORKER_S, LEASE_GRACE_S, Lease, WorkerInfo
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import FORGET_WORKER_S, Lease, WorkerInfo
 from pubsubctl.store.schema import jobs, workers
 from pubsubctl.store.statements import Statement
 from pubsubctl.store.transaction import Transaction

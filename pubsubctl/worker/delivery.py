@@ -8,7 +8,8 @@ from pubsubctl import wire
 from pubsubctl.broker.deadletter import buried_id
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.job import Reason
-from pubsubctl.store.base import Burial, Claim
+from pubsubctl.store.claims import Claim
+from pubsubctl.store.messages import Burial
 from pubsubctl.worker.outcome import max_crashes
 
 

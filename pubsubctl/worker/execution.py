@@ -17,7 +17,7 @@ from functools import partial
 from pubsubctl.errors import ApplicationError
 from pubsubctl.faults import point
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Claimed, Lease, Refused
+from pubsubctl.store.claims import Claimed, Lease, Refused
 from pubsubctl.worker.delivery import Delivery, Message, Terms
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters

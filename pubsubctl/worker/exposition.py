@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from pubsubctl import __version__
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Refusal
+from pubsubctl.store.claims import Refusal
 from pubsubctl.worker.condition import View
 from pubsubctl.worker.meters import Histogram
 

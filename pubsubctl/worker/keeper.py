@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from pubsubctl.errors import PubsubctlError
-from pubsubctl.store.base import Lease, Store, WorkerInfo
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Lease, WorkerInfo
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.task import Task

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pubsubctl.job import Job
-from pubsubctl.store.base import Store, WorkerInfo
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.worker.condition import Condition, Pulse, View, holds, lately, lives, unstuck
 from pubsubctl.worker.meters import Meters
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pubsubctl.exchange import USUAL_RETRY_ON, Meaning, Response, RetryOn, meaning, retry_after
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Claimed, Outcome
+from pubsubctl.store.claims import Claimed, Outcome
 from pubsubctl.wire import MAX_MESSAGE_BYTES
 
 MAX_CRASHES = 10

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import WorkerInfo
+from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.worker.delivery import Terms
 from pubsubctl.worker.stopping import Limits
 

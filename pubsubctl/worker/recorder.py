@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 
 from pubsubctl.errors import StoreUnreachable
 from pubsubctl.faults import point
-from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refusal, Refused, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refusal, Refused
+from pubsubctl.store.messages import Burial
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.writes import Answers, Group

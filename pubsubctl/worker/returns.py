@@ -10,7 +10,8 @@ from pubsubctl.broker.longpoll import Received
 from pubsubctl.errors import MalformedMessage
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Burial, Returned, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.messages import Burial, Returned
 
 _log = logging.getLogger("pubsubctl.worker")
 

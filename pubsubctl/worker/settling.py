@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 
 from pubsubctl.faults import point
 from pubsubctl.job import Reason
-from pubsubctl.store.base import Burial, Outcome, Refusal, Refused
+from pubsubctl.store.claims import Outcome, Refusal, Refused
+from pubsubctl.store.messages import Burial
 from pubsubctl.worker.delivery import Delivery, Terms
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters

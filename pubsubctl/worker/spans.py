@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Claimed, Outcome
+from pubsubctl.store.claims import Claimed, Outcome
 from pubsubctl.tracing.attempts import Attempts, Ended
 from pubsubctl.worker.delivery import Delivery
 from pubsubctl.worker.task import Task

@@ -15,7 +15,8 @@ from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
 from pubsubctl.errors import BrokerError, BrokerUnreachable, InvalidRequest, PubsubctlError
 from pubsubctl.faults import point
 from pubsubctl.job import Job
-from pubsubctl.store.base import Due, DueKind, Published, Store, Unpublished
+from pubsubctl.store.base import Store
+from pubsubctl.store.messages import Due, DueKind, Published, Unpublished
 from pubsubctl.worker.outcome import MAX_CRASHES
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.taking import Taking

@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Iterable
 
 from pubsubctl.faults import point
-from pubsubctl.store.base import PUBLISH_GRACE_S, Due, Store
+from pubsubctl.store.base import PUBLISH_GRACE_S, Store
+from pubsubctl.store.messages import Due
 
 _FIRST_AT_ONCE, _MOST_AT_ONCE = 16, 500
 _BYTES_AT_ONCE = 16_000_000

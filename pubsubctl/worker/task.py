@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pubsubctl.exchange import Request
-from pubsubctl.store.base import Claimed
+from pubsubctl.store.claims import Claimed
 from pubsubctl.worker.frames import pack
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Store, WorkerInfo
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.worker.scheduler import DirectScheduler
 
 _log = logging.getLogger("pubsubctl.worker")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refused
+from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused
+from pubsubctl.store.messages import Burial
 
 _log = logging.getLogger("pubsubctl.worker")
 

@@ -18,7 +18,9 @@ from pathlib import Path
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import JobState, NewJob
 from pubsubctl.names import new_batch_id, new_job_id
-from pubsubctl.store.base import Claim, Claimed, Outcome, Published, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Outcome
+from pubsubctl.store.messages import Published
 from pubsubctl.store.opening import open_store
 
 REQUEST = Request.of("POST", "/predict?model=small", [("content-type", "application/json")], b'{"text": "hello"}' * 4)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pubsubctl.store.base import Event, EventKind
+from pubsubctl.store.timeline import Event, EventKind
 
 _TAKEN = frozenset({EventKind.LOST, EventKind.CANCELLED})  # from a worker that may not know of it yet
 _TOLD = frozenset({EventKind.ENDED, EventKind.RELEASED})  # by the very worker that ran it

@@ -26,7 +26,8 @@ from pubsubctl.errors import (
 )
 from pubsubctl.exchange import Response
 from pubsubctl.job import Job, JobState
-from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome
+from pubsubctl.store.claims import Claim, Claimed, Outcome
+from pubsubctl.store.timeline import EventKind
 
 REFUSED = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "refused")
 UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "away")

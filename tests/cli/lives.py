@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from pubsubctl import names
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import JobState, NewJob, Reason
-from pubsubctl.store.base import Claim, Claimed, Outcome, Published, Store, Unpublished, WorkerInfo
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Outcome, WorkerInfo
+from pubsubctl.store.messages import Published, Unpublished
 
 TOPIC = "projects/pubsubctl-local/topics/pubsubctl-requests"
 WORKER = WorkerInfo("elsewhere-1-ab", "elsewhere", 1, "app:app", "s", slots=4, busy=1)

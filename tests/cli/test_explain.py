@@ -9,7 +9,8 @@ from cli_project import only_line, wait_for
 from terminal import Terminal
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Claim, Lease, Outcome, Refused, Returned
+from pubsubctl.store.claims import Claim, Lease, Outcome, Refused
+from pubsubctl.store.messages import Returned
 
 
 def kinds(project, job_id):

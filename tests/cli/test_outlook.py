@@ -6,7 +6,7 @@ import pytest
 
 from pubsubctl.cli.outlook import Scene, outlook
 from pubsubctl.job import Job, JobState
-from pubsubctl.store.base import WorkerInfo
+from pubsubctl.store.claims import WorkerInfo
 
 NOW = 1000.0
 WORKER = WorkerInfo("w1", "box", 1, "app:app", "s", slots=4, busy=1, started_at=0.0, seen_at=NOW - 5)

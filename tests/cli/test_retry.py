@@ -11,7 +11,7 @@ from terminal import Terminal
 
 from pubsubctl.cli.selecting import Selection
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import EventKind
+from pubsubctl.store.timeline import EventKind
 
 MANY = 5000
 

@@ -18,7 +18,7 @@ from pubsubctl.cli.following import alive
 from pubsubctl.client import Client
 from pubsubctl.job import JobState, Reason
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Outcome
+from pubsubctl.store.claims import Outcome
 
 
 def ended(project, *arguments):

@@ -11,7 +11,7 @@ import threading
 from given import a_claim, an_outcome
 
 from pubsubctl.exchange import Response
-from pubsubctl.store.base import Claimed
+from pubsubctl.store.claims import Claimed
 from pubsubctl.store.opening import open_store
 
 url, name, jobs, threads = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])

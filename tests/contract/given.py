@@ -5,7 +5,9 @@ from typing import Any
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob
-from pubsubctl.store.base import Claim, Claimed, Outcome, Published, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Outcome
+from pubsubctl.store.messages import Published
 
 TOPIC = "projects/p/topics/jobs"
 REQUEST = Request.of("POST", "/run?x=1", [("content-type", "text/plain"), ("x-name", "caf\xe9")], b"\x00body\xff")

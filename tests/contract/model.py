@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from given import LEASE_S, MAX_ATTEMPTS, MAX_CRASHES
 
 from pubsubctl.job import JobState
-from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S, Refusal
+from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S
+from pubsubctl.store.claims import Refusal
 
 QUEUED, RUNNING, RETRYING = JobState.QUEUED, JobState.RUNNING, JobState.RETRYING
 SUCCEEDED, FAILED, CANCELLED = JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED

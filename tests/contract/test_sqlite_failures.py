@@ -17,8 +17,10 @@ from sqlalchemy.exc import (
 )
 
 from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
-from pubsubctl.store.base import Burial, Lease, Published, Returned, Store, Unpublished, WorkerInfo
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Lease, WorkerInfo
 from pubsubctl.store.failures import failure, translated
+from pubsubctl.store.messages import Burial, Published, Returned, Unpublished
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.sql import SqlStore
 from pubsubctl.store.sqlite import SqliteDatabase

@@ -13,8 +13,12 @@ from given import MAX_CRASHES, REQUEST, RESPONSE, TOPIC, a_claim, a_job, an_outc
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Added, Claimed, DueKind, EventKind, Lease, Published, Refusal, Refused, Store
+from pubsubctl.store.answers import Added
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claimed, Lease, Refusal, Refused
+from pubsubctl.store.messages import DueKind, Published
 from pubsubctl.store.opening import open_store
+from pubsubctl.store.timeline import EventKind
 
 HERE = Path(__file__).parent
 MADE_AT = 1_800_000_000.0

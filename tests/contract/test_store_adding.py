@@ -4,19 +4,10 @@ from given import LEASE_S, REQUEST, TOPIC, a_claim, a_failure, a_job, a_retry, a
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import (
-    LEASE_GRACE_S,
-    LOST_MESSAGE_S,
-    PUBLISH_GRACE_S,
-    Added,
-    Burial,
-    Claimed,
-    DueKind,
-    Lease,
-    Published,
-    Refused,
-    Unpublished,
-)
+from pubsubctl.store.answers import Added
+from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S
+from pubsubctl.store.claims import Claimed, Lease, Refused
+from pubsubctl.store.messages import Burial, DueKind, Published, Unpublished
 
 
 def test_a_new_job_is_queued_and_comes_back_as_it_was_submitted(store):

@@ -15,7 +15,9 @@ from given import (
 )
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import LEASE_GRACE_S, Claimed, DueKind, Lease, Refusal, Refused
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Claimed, Lease, Refusal, Refused
+from pubsubctl.store.messages import DueKind
 
 
 def test_a_queued_job_is_granted_and_runs(store):

@@ -2,7 +2,10 @@ import pytest
 from given import a_claim, a_failure, a_job, a_retry, added, an_outcome, running
 
 from pubsubctl.job import Reason
-from pubsubctl.store.base import Added, Burial, Claimed, EventKind
+from pubsubctl.store.answers import Added
+from pubsubctl.store.claims import Claimed
+from pubsubctl.store.messages import Burial
+from pubsubctl.store.timeline import EventKind
 
 
 def test_finished_jobs_go_with_all_that_is_known_of_them(store):

@@ -16,7 +16,9 @@ from given import (
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import LEASE_GRACE_S, Lease, Published
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Lease
+from pubsubctl.store.messages import Published
 
 TIMEOUT, CRASHED, STATUS = Reason.TIMEOUT, Reason.CRASHED, Reason.STATUS
 

@@ -9,7 +9,7 @@ from given import a_claim, a_job, added, an_outcome, running, the_job
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Claimed
+from pubsubctl.store.claims import Claimed
 
 WRITER = Path(__file__).with_name("writer.py")
 

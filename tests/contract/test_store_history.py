@@ -2,19 +2,10 @@ import pytest
 from given import LEASE_S, MAX_CRASHES, a_claim, a_failure, a_job, a_retry, added, an_outcome, due, running, the_job
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import (
-    EVENTS_KEPT,
-    FIRST_EVENTS_KEPT,
-    LEASE_GRACE_S,
-    LOG_BYTES_KEPT,
-    Burial,
-    Event,
-    EventKind,
-    Lease,
-    Published,
-    Returned,
-    Unpublished,
-)
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Lease
+from pubsubctl.store.messages import Burial, Published, Returned, Unpublished
+from pubsubctl.store.timeline import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, Event, EventKind
 
 SUBMITTED, PUBLISHED, BEGAN, ENDED = EventKind.SUBMITTED, EventKind.PUBLISHED, EventKind.BEGAN, EventKind.ENDED
 # What the row of a job tells by itself: it was submitted, published, begun.

@@ -12,18 +12,10 @@ from model import Model
 
 from pubsubctl.errors import StoreError
 from pubsubctl.job import JobState
-from pubsubctl.store.base import (
-    Added,
-    Cancelled,
-    Claimed,
-    EventKind,
-    Lease,
-    Published,
-    Retried,
-    Returned,
-    Unpublished,
-    WorkerInfo,
-)
+from pubsubctl.store.answers import Added, Cancelled, Retried
+from pubsubctl.store.claims import Claimed, Lease, WorkerInfo
+from pubsubctl.store.messages import Published, Returned, Unpublished
+from pubsubctl.store.timeline import EventKind
 
 IDS = st.sampled_from(["a", "b", "c"])
 MESSAGES = st.sampled_from(["m1", "m2"])

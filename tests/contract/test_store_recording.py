@@ -4,7 +4,9 @@ from given import LEASE_S, RESPONSE, a_claim, a_failure, a_new_claim, a_retry, a
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Response
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import LEASE_GRACE_S, Cancelled, Claimed, Lease
+from pubsubctl.store.answers import Cancelled
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Claimed, Lease
 
 
 def test_a_success_is_kept_with_its_response_exactly_as_it_was_given(store):

@@ -18,21 +18,11 @@ from given import (
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import (
-    LEASE_GRACE_S,
-    Added,
-    Burial,
-    Claimed,
-    DueKind,
-    EventKind,
-    Lease,
-    Published,
-    Refusal,
-    Refused,
-    Retried,
-    Unpublished,
-    WorkerInfo,
-)
+from pubsubctl.store.answers import Added, Retried
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import Claimed, Lease, Refusal, Refused, WorkerInfo
+from pubsubctl.store.messages import Burial, DueKind, Published, Unpublished
+from pubsubctl.store.timeline import EventKind
 
 FAILED, CANCELLED, QUEUED = JobState.FAILED, JobState.CANCELLED, JobState.QUEUED
 

@@ -13,18 +13,10 @@ from given import (
 )
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import (
-    EVENTS_KEPT,
-    LEASE_GRACE_S,
-    LOST_MESSAGE_S,
-    Claimed,
-    EventKind,
-    Lease,
-    Published,
-    Refusal,
-    Refused,
-    Returned,
-)
+from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S
+from pubsubctl.store.claims import Claimed, Lease, Refusal, Refused
+from pubsubctl.store.messages import Published, Returned
+from pubsubctl.store.timeline import EVENTS_KEPT, EventKind
 
 RETURNED = Returned("job-1", "message-1", "delivered 100 times")
 

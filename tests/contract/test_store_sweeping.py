@@ -3,7 +3,9 @@ import threading
 from given import LEASE_S, MAX_CRASHES, REQUEST, TOPIC, a_claim, a_failure, a_retry, added, due, running, the_job
 
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S, Claimed, DueKind, Published, Refusal
+from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S
+from pubsubctl.store.claims import Claimed, Refusal
+from pubsubctl.store.messages import DueKind, Published
 
 
 def test_what_is_due_comes_with_its_job_and_request(store, backend):

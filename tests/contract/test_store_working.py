@@ -2,7 +2,8 @@ from dataclasses import replace
 
 from given import LEASE_S, a_claim, added, an_outcome, due, running, the_job
 
-from pubsubctl.store.base import FORGET_WORKER_S, LEASE_GRACE_S, Lease, Refusal, Refused, WorkerInfo
+from pubsubctl.store.base import LEASE_GRACE_S
+from pubsubctl.store.claims import FORGET_WORKER_S, Lease, Refusal, Refused, WorkerInfo
 
 WORKER = WorkerInfo("worker-1", "host", 42, "app:app", "projects/p/subscriptions/s", 4, 1)
 

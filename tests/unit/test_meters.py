@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from pubsubctl import __version__
 from pubsubctl.job import JobState
-from pubsubctl.store.base import Refusal
+from pubsubctl.store.claims import Refusal
 from pubsubctl.worker.condition import View
 from pubsubctl.worker.exposition import Exposition
 from pubsubctl.worker.meters import Histogram, Meters

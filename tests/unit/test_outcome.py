@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pubsubctl.exchange import USUAL_RETRY_ON, Response, RetryOn
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store.base import Claimed, Outcome
+from pubsubctl.store.claims import Claimed, Outcome
 from pubsubctl.worker.outcome import (
     MAX_CRASHES,
     Answered,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job
 from pubsubctl.store import rows
-from pubsubctl.store.base import WorkerInfo
+from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.store.schema import jobs, workers
 
 HEADERS = st.lists(st.tuples(st.text(), st.text())).map(tuple)

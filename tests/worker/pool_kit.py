@@ -12,7 +12,7 @@ from project import wait_for
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Request
-from pubsubctl.store.base import Claimed
+from pubsubctl.store.claims import Claimed
 from pubsubctl.worker.outcome import Answered, Ending
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.task import Task

@@ -18,7 +18,7 @@ from wrecking.stories import Run, Story  # noqa: E402
 
 from pubsubctl.exchange import Response  # noqa: E402
 from pubsubctl.job import Job, JobState, Reason  # noqa: E402
-from pubsubctl.store.base import Event, EventKind  # noqa: E402
+from pubsubctl.store.timeline import Event, EventKind  # noqa: E402
 
 
 @pytest.mark.timeout(300)

@@ -14,7 +14,9 @@ from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job
-from pubsubctl.store.base import PUBLISH_GRACE_S, Burial, DueKind, EventKind
+from pubsubctl.store.base import PUBLISH_GRACE_S
+from pubsubctl.store.messages import Burial, DueKind
+from pubsubctl.store.timeline import EventKind
 
 DELIVERIES = 5
 

@@ -12,7 +12,7 @@ from pubsubctl import Client, JobState, wire
 from pubsubctl.broker.publish import Outgoing
 from pubsubctl.emulator import daemon
 from pubsubctl.exchange import Request
-from pubsubctl.store.base import EventKind
+from pubsubctl.store.timeline import EventKind
 
 JOBS = 300
 

@@ -11,7 +11,7 @@ from project import Project, wait_for
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.provision import Wanted
-from pubsubctl.store.base import EventKind
+from pubsubctl.store.timeline import EventKind
 
 EXACT = Wanted(enable_exactly_once_delivery=True)
 BOTH = Wanted(enable_exactly_once_delivery=True, enable_message_ordering=True)

@@ -14,8 +14,10 @@ from project import wait_for
 from pubsubctl import wire
 from pubsubctl.exchange import USUAL_RETRY_ON, Request, RetryOn
 from pubsubctl.job import JobState, NewJob, Reason
-from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Outcome
 from pubsubctl.store.opening import open_store
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.worker.delivery import Terms
 from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.pool import Pool

@@ -16,7 +16,7 @@ from project import wait_for
 from pubsubctl.errors import PubsubctlError, StoreUnreachable
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job, NewJob
-from pubsubctl.store.base import WorkerInfo
+from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker import lookout
 from pubsubctl.worker.condition import Condition, Pulse, View, holds, lately, lives, troubles, unstuck

@@ -12,7 +12,7 @@ from project import wait_for
 
 from pubsubctl.errors import StoreUnreachable
 from pubsubctl.exchange import Request
-from pubsubctl.store.base import Claim, Claimed, Lease, Refusal, Refused, WorkerInfo
+from pubsubctl.store.claims import Claim, Claimed, Lease, Refusal, Refused, WorkerInfo
 from pubsubctl.store.sql import SqlStore
 from pubsubctl.store.sqlite import SqliteDatabase
 from pubsubctl.worker.keeper import Keeper

@@ -11,7 +11,7 @@ from project import Project, wait_for
 from pubsubctl import Client, JobState
 from pubsubctl.broker.provision import Wanted
 from pubsubctl.client import SubmittedJob
-from pubsubctl.store.base import EventKind
+from pubsubctl.store.timeline import EventKind
 
 ORDERED = Wanted(enable_message_ordering=True)
 

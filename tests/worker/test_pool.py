@@ -12,7 +12,7 @@ from pool_kit import HERE, Listener, Pools, opened, ready, task
 from project import wait_for
 
 from pubsubctl.exchange import Request
-from pubsubctl.store.base import Claimed
+from pubsubctl.store.claims import Claimed
 from pubsubctl.worker.outcome import Answered, Died, TimedOut, TooLarge
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.task import Task

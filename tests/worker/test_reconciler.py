@@ -22,10 +22,12 @@ from pubsubctl.errors import StoreUnreachable
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job, JobState, NewJob, Reason
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import Claim, Claimed, EventKind, Outcome, Published
+from pubsubctl.store.claims import Claim, Claimed, Outcome
+from pubsubctl.store.messages import Published
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.sql import SqlStore
 from pubsubctl.store.sqlite import SqliteDatabase
+from pubsubctl.store.timeline import EventKind
 from pubsubctl.worker.reconciler import Reconciler
 
 REQUEST = Request.of("POST", "/p", [("x-any", "thing")], b"body")

@@ -13,7 +13,9 @@ from project import wait_for
 from pubsubctl.errors import StoreError, StoreUnreachable
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import JobState, NewJob
-from pubsubctl.store.base import Burial, Claim, Claimed, Lease, Outcome, Refusal, Refused, Store
+from pubsubctl.store.base import Store
+from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refusal, Refused
+from pubsubctl.store.messages import Burial
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker.recorder import Recorder
 

@@ -11,7 +11,7 @@ from pubsubctl import Client, JobState, names
 from pubsubctl.broker.connection import Connection
 from pubsubctl.client import SubmittedJob
 from pubsubctl.job import Job
-from pubsubctl.store.base import EventKind
+from pubsubctl.store.timeline import EventKind
 
 EXACTLY = ("-p", "1", "--prefetch", "0")
 

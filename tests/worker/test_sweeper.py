@@ -21,18 +21,9 @@ from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.exchange import Request
 from pubsubctl.job import Job, JobState, NewJob, Reason
 from pubsubctl.settings import Settings
-from pubsubctl.store.base import (
-    LEASE_GRACE_S,
-    LOST_MESSAGE_S,
-    PUBLISH_GRACE_S,
-    Burial,
-    Claim,
-    Claimed,
-    DueKind,
-    Lease,
-    Outcome,
-    Store,
-)
+from pubsubctl.store.base import LEASE_GRACE_S, LOST_MESSAGE_S, PUBLISH_GRACE_S, Store
+from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome
+from pubsubctl.store.messages import Burial, DueKind
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.sweeper import Sweeper

@@ -27,7 +27,8 @@ from pubsubctl.emulator import daemon
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
 from pubsubctl.exchange import Request
 from pubsubctl.job import NewJob
-from pubsubctl.store.base import Published, WorkerInfo
+from pubsubctl.store.claims import WorkerInfo
+from pubsubctl.store.messages import Published
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.scheduler import DirectScheduler, EagerQueue
 from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, jobs_wait

@@ -1,0 +1,50 @@
+"""What a store answers those who submit jobs, look for them, cancel or retry them."""
+
+from dataclasses import dataclass
+
+from pubsubctl.job import Job, JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of a new job.
+
+    Attributes:
+        job_id: the id that the store has: another job's where the idempotency key was known.
+        existed: the idempotency key was known, so nothing was added, and nothing is to be published. Not so where the
+            known job had failed unpublished: that one is queued again, and its message is still to be made.
+        same_request: the known job asks for the same; see ``job.difference``.
+        attempt: the job's attempt number, for ``Published`` and ``Unpublished``; 0 unless it has run before.
+    """
+
+    job_id: str
+    existed: bool = False
+    same_request: bool = True
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, and where the next ones begin; ``next_cursor`` is None after the last."""
+
+    jobs: list[Job]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """What a cancellation found: ``state`` is the job's before it, None for an unknown job."""
+
+    job_id: str
+    state: JobState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What asking for another attempt found: ``state`` is the job's before it, None for an unknown job.
+
+    Only a failed or cancelled job is queued again.
+    """
+
+    job_id: str
+    state: JobState | None
