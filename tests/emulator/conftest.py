@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from pubsub_kit import Broker
+from rest_kit import Rest
 
 from pubsubctl.emulator.embedded import EmbeddedBroker
 
@@ -39,3 +40,9 @@ def embedded(embedded_address: str) -> Iterator[Broker]:
     made = Broker("embedded", embedded_address)
     yield made
     made.close()
+
+
+@pytest.fixture
+def rest(embedded: Broker) -> Rest:
+    """The embedded broker, asked over REST."""
+    return Rest(embedded)

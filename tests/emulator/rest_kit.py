@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from pubsub_kit import Broker
+
 TIMEOUT_S = 15.0
 
 
@@ -76,3 +78,22 @@ def encoded(data: bytes) -> str:
 
 def decoded(text: str) -> bytes:
     return base64.b64decode(text)
+
+
+class Rest:
+    """Requests to one broker, in the project of a test; a path that begins with a slash is taken as it is."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.address = broker.address
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        return ask(self.address, method, self.target(path), body, **headers)
+
+    def target(self, path: str) -> str:
+        return path if path.startswith("/") else f"/v1/projects/{self.broker.project}/{path}"
+
+    def subscription(self, **settings: Any) -> str:
+        """A subscription, and a topic of the same id, both made over gRPC."""
+        topic = self.broker.topic()
+        return self.broker.subscription(topic, **settings).split("/", 2)[2]
