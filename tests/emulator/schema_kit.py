@@ -45,6 +45,9 @@ OPTIONAL = field("q", ["null", "string"], default=None)
 FIRST = record(TEXT)
 SECOND = record(TEXT, OPTIONAL)
 THIRD = record(TEXT, OPTIONAL, field("n", "int", default=0))
+# A message that FIRST takes alone.
+OLD = b'{"a": "x"}'
+NUMBER = 'syntax = "proto3"; message M { int32 n = 1; }'
 
 
 def avro(definition: str = FIRST) -> Any:
@@ -65,6 +68,11 @@ def messages(*data: bytes) -> list[Any]:
 def request(rpc: str, /, **fields: Any) -> Any:
     """A request message of google.pubsub.v1."""
     return message_class(f"google.pubsub.v1.{rpc}Request")(**fields)
+
+
+def settings(**more: object) -> object:
+    """A topic's settings: the schema of these tests, in JSON unless ``more`` says otherwise."""
+    return SchemaSettings(**{"schema": NAME, "encoding": JSON, **more})
 
 
 class Site:
@@ -102,6 +110,13 @@ def run(path: Path, work: Callable[[Site], Awaitable[T]], *, faults: Faults | No
             await site.close()
 
     return asyncio.run(working())
+
+
+async def fits(site: Site, *data: bytes, **more: object) -> list[str]:
+    """The revisions that published messages are told to be of."""
+    published = messages(*data)
+    await site.schemas.validate(settings(**more), published)
+    return [message.attributes["googclient_schemarevisionid"] for message in published]
 
 
 async def refusal(work: Awaitable[Any]) -> Refusal:
