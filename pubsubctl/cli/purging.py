@@ -8,9 +8,8 @@ from pubsubctl.cli.selecting import AT_ONCE, Selection
 from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
-from pubsubctl.render import purged as render
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, line, note
+from pubsubctl.render.output import Format, each, line, note
 from pubsubctl.render.purged import Purged
 from pubsubctl.store.base import Store
 
@@ -28,7 +27,7 @@ def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_
     dead = [job for job in known.values() if job is not None and job.dead_letter]
     _ask(len(dead), yes=yes or dry_run)
     parts = (dead[start : start + AT_ONCE] for start in range(0, len(dead), AT_ONCE))
-    render.show((one for part in parts for one in _purge(store, part, dry_run=dry_run)), form)
+    each((one for part in parts for one in _purge(store, part, dry_run=dry_run)), form)
     unknown = [job_id for job_id, job in known.items() if job is None]
     if unknown:
         raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl dlq list` lists what is")
@@ -62,7 +61,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     if form is Format.TEXT and not dry_run:
         line(f"{plural(steps.take(), 'dead letter')} purged")
     else:
-        steps.take(lambda found: render.show(found, form))
+        steps.take(lambda found: each(found, form))
     if not total:
         note("there is no such dead letter")
     elif dry_run:

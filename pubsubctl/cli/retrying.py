@@ -9,9 +9,8 @@ from pubsubctl.cli.selecting import AT_ONCE, Selection
 from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job, JobState
-from pubsubctl.render import retried as render
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, commands, line, note
+from pubsubctl.render.output import Format, commands, each, line, note
 from pubsubctl.render.retried import Retried
 from pubsubctl.store.base import Store
 
@@ -45,7 +44,7 @@ def by_id(
     fit = [job for job in known.values() if job is not None and not why_not(job)]
     parts = (fit[start : start + AT_ONCE] for start in range(0, len(fit), AT_ONCE))
     done = [one for part in parts for one in _retry(store, part, dry_run=dry_run)]
-    render.show(done, form)
+    each(done, form)
     if done and not dry_run:
         _say_who_publishes(store)
     unknown = [job_id for job_id, job in known.items() if job is None]
@@ -82,7 +81,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     if form is Format.TEXT and not dry_run:
         line(f"{plural(steps.take(), 'job')} queued again")
     else:
-        steps.take(lambda found: render.show(found, form))
+        steps.take(lambda found: each(found, form))
     if not total:
         note("nothing matches")
     elif steps.count and not dry_run:

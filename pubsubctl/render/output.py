@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 
 class Format(StrEnum):
@@ -33,6 +33,28 @@ def document(content: Any, form: Format = Format.JSON) -> None:
     sys.stdout.write(json.dumps(content, indent=2 if form is Format.JSON else None) + "\n")
     if form is Format.JSONL:
         sys.stdout.flush()  # a line is read as it comes
+
+
+class Shown(Protocol):
+    """One of many things that are shown alike."""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON shows it; these names are stable."""
+
+    def line(self) -> str:
+        """As text."""
+
+
+def each(found: Iterable[Shown], form: Format) -> None:
+    """A line each, or a JSON list, as they come."""
+    if form is Format.JSON:
+        array(one.document() for one in found)
+        return
+    for one in found:
+        if form is Format.TEXT:
+            line(one.line())
+        else:
+            document(one.document(), form)
 
 
 def streamed(

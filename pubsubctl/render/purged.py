@@ -1,10 +1,7 @@
 """Dead letters that were deleted."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-from pubsubctl.render.output import Format, array, document, line
 
 
 @dataclass(frozen=True)
@@ -27,15 +24,3 @@ class Purged:
     def line(self) -> str:
         """As text."""
         return f"{self.job_id} {'purged' if self.gone else 'would be purged'} ({self.reason})"
-
-
-def show(found: Iterable[Purged], form: Format) -> None:
-    """A line each, on stdout, or a JSON list, as they come."""
-    if form is Format.JSON:
-        array(one.document() for one in found)
-        return
-    for one in found:
-        if form is Format.TEXT:
-            line(one.line())
-        else:
-            document(one.document(), form)

@@ -1,10 +1,7 @@
 """Jobs that were asked to run once more."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-from pubsubctl.render.output import Format, array, document, line
 
 
 @dataclass(frozen=True)
@@ -29,15 +26,3 @@ class Retried:
         if self.queued:
             return f"{self.job_id} queued again (it was {self.state_before})"
         return f"{self.job_id} would be queued again (it is {self.state_before})"
-
-
-def show(found: Iterable[Retried], form: Format) -> None:
-    """A line each, on stdout, or a JSON list, as they come."""
-    if form is Format.JSON:
-        array(one.document() for one in found)
-        return
-    for one in found:
-        if form is Format.TEXT:
-            line(one.line())
-        else:
-            document(one.document(), form)
