@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
-from pubsubctl.cli.selecting import AT_ONCE, Selection
+from pubsubctl.cli.selecting import Selection, of_ids, portions
 from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, each, line, note
+from pubsubctl.render.output import Format, each, note
 from pubsubctl.render.purged import Purged
 from pubsubctl.store.base import Store
 
@@ -22,16 +22,13 @@ def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_
         JobNotFound: some are not there.
         PubsubctlError: the answer was no; or some are no dead letters. All others are deleted.
     """
-    wanted = list(dict.fromkeys(job_ids))
-    known = dict(zip(wanted, store.get(wanted), strict=True))
-    dead = [job for job in known.values() if job is not None and job.dead_letter]
+    jobs, unknown = of_ids(store, job_ids)
+    dead = [job for job in jobs if job.dead_letter]
     _ask(len(dead), yes=yes or dry_run)
-    parts = (dead[start : start + AT_ONCE] for start in range(0, len(dead), AT_ONCE))
-    each((one for part in parts for one in _purge(store, part, dry_run=dry_run)), form)
-    unknown = [job_id for job_id, job in known.items() if job is None]
+    each((one for part in portions(dead) for one in _purge(store, part, dry_run=dry_run)), form)
     if unknown:
         raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl dlq list` lists what is")
-    others = [f"{job.id} ({job.state})" for job in known.values() if job is not None and not job.dead_letter]
+    others = [f"{job.id} ({job.state})" for job in jobs if not job.dead_letter]
     if others:
         raise PubsubctlError(f"no dead letter: {', '.join(others)}; only what was given up on is purged")
 
@@ -53,15 +50,10 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         PubsubctlError: the answer was no.
     """
     total = selection.count(store)
-    if not total:
-        selection.check_batch(store)
     _ask(total, yes=yes or dry_run)
     act = partial(_purge, store, dry_run=dry_run)
     steps = Steps(store, selection, act, doing=None if dry_run else "purged", total=total, form=form)
-    if form is Format.TEXT and not dry_run:
-        line(f"{plural(steps.take(), 'dead letter')} purged")
-    else:
-        steps.take(lambda found: each(found, form))
+    steps.show("dead letter")
     if not total:
         note("there is no such dead letter")
     elif dry_run:

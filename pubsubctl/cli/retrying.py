@@ -5,12 +5,12 @@ from functools import partial
 
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.following import alive
-from pubsubctl.cli.selecting import AT_ONCE, Selection
+from pubsubctl.cli.selecting import Selection, of_ids, portions
 from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job, JobState
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, commands, each, line, note
+from pubsubctl.render.output import Format, commands, each, note
 from pubsubctl.render.retried import Retried
 from pubsubctl.store.base import Store
 
@@ -39,16 +39,13 @@ def by_id(
         PubsubctlError: some are not to be retried. All others are.
     """
     why_not = refused or refusal
-    wanted = list(dict.fromkeys(job_ids))
-    known = dict(zip(wanted, store.get(wanted), strict=True))
-    fit = [job for job in known.values() if job is not None and not why_not(job)]
-    parts = (fit[start : start + AT_ONCE] for start in range(0, len(fit), AT_ONCE))
-    done = [one for part in parts for one in _retry(store, part, dry_run=dry_run)]
+    jobs, unknown = of_ids(store, job_ids)
+    fit = [job for job in jobs if not why_not(job)]
+    done = [one for part in portions(fit) for one in _retry(store, part, dry_run=dry_run)]
     each(done, form)
     if done and not dry_run:
         _say_who_publishes(store)
-    unknown = [job_id for job_id, job in known.items() if job is None]
-    refusals = [why_not(job) for job in known.values() if job is not None]
+    refusals = [why_not(job) for job in jobs]
     if unknown:
         raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl status` lists the latest")
     if any(refusals):
@@ -72,16 +69,11 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         PubsubctlError: the answer was no.
     """
     total = selection.count(store)
-    if not total:
-        selection.check_batch(store)
     if total and not dry_run:
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
     act = partial(_retry, store, dry_run=dry_run)
     steps = Steps(store, selection, act, doing=None if dry_run else "queued again", total=total, form=form)
-    if form is Format.TEXT and not dry_run:
-        line(f"{plural(steps.take(), 'job')} queued again")
-    else:
-        steps.take(lambda found: each(found, form))
+    steps.show("job")
     if not total:
         note("nothing matches")
     elif steps.count and not dry_run:

@@ -56,8 +56,15 @@ class Selection:
             yield from page.jobs
 
     def count(self, store: Store) -> int:
-        """How many there are."""
-        return sum(len(page.jobs) for page in self.pages(store))
+        """How many there are.
+
+        Raises:
+            JobNotFound: there are none, and no job belongs to the batch.
+        """
+        total = sum(len(page.jobs) for page in self.pages(store))
+        if not total:
+            self.check_batch(store)
+        return total
 
     def check_batch(self, store: Store) -> None:
         """See that the batch is one: nothing is found of a mistyped one either.
@@ -72,6 +79,18 @@ class Selection:
     def everything(self) -> bool:
         """Whether it chooses nothing: every dead letter there is."""
         return self == dead_letters()
+
+
+def of_ids(store: Store, job_ids: Sequence[str]) -> tuple[list[Job], list[str]]:
+    """The jobs of these ids, each once, and the ids that no job has."""
+    wanted = list(dict.fromkeys(job_ids))
+    known = dict(zip(wanted, store.get(wanted), strict=True))
+    return [job for job in known.values() if job is not None], [id_ for id_, job in known.items() if job is None]
+
+
+def portions(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    """The jobs, as many at a time as a write to the store may take."""
+    return (jobs[start : start + AT_ONCE] for start in range(0, len(jobs), AT_ONCE))
 
 
 def dead_letters() -> Selection:

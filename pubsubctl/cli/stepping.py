@@ -15,10 +15,11 @@ from pubsubctl.render.display import Display
 from pubsubctl.render.drawing import is_terminal
 from pubsubctl.render.figures import plural
 from pubsubctl.render.going import Going
-from pubsubctl.render.output import Format, flush, note
+from pubsubctl.render.output import Format, Shown, each, flush, line, note
 from pubsubctl.store.base import Store
 
 Found = TypeVar("Found")
+ShownFound = TypeVar("ShownFound", bound=Shown)
 
 
 class Steps(Generic[Found]):
@@ -54,18 +55,28 @@ class Steps(Generic[Found]):
         self._form = form
         self.count = 0
 
-    def take(self, show: Callable[[Iterable[Found]], None] | None = None) -> int:
-        """Take them all; returns to how many jobs it was done.
+    def show(self: "Steps[ShownFound]", what: str) -> None:
+        """Take them all, and show each; as text, where something is done to them, no more than to how many it was.
 
         Args:
-            show: is given what ``act`` gives, one by one; unless given nothing of it is shown.
+            what: one of them, for people: ``dead letter``.
+
+        Raises:
+            typer.Exit: Ctrl-C was pressed; what was done until then is told, since it stays.
+        """
+        if self._form is Format.TEXT and self._doing is not None:
+            line(f"{plural(self.take(), what)} {self._doing}")
+            return
+        with self._taken() as found:
+            each(found, self._form)
+
+    def take(self) -> int:
+        """Take them all, and show none; returns to how many jobs it was done.
 
         Raises:
             typer.Exit: Ctrl-C was pressed; what was done until then is told, since it stays.
         """
         with self._taken() as found:
-            if show is not None:
-                show(found)
             for _ in found:
                 pass
         return self.count
