@@ -6,7 +6,7 @@ import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.filters import with_filters
-from pubsubctl.cli.options import FormatOption, with_settings
+from pubsubctl.cli.options import DryRunOption, FormatOption, JobsArgument, YesOption, with_settings
 from pubsubctl.errors import UsageError
 from pubsubctl.render.output import Format
 
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 app = new()
 
 _Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
-_Jobs = Annotated[list[str] | None, typer.Argument(metavar="[JOB...]", show_default=False, help="The ids of jobs.")]
 _All = Annotated[bool, typer.Option("--all", help="Every dead letter there is.")]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which they are, and do nothing.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.callback()
@@ -69,11 +66,11 @@ def show(
 def replay(
     settings: "Settings",
     *,
-    jobs: _Jobs = None,
+    jobs: JobsArgument = None,
     every: _All = False,
     chosen: "Selection",
-    dry_run: _DryRun = False,
-    yes: _Yes = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Queue dead letters again.
@@ -98,11 +95,11 @@ def replay(
 def purge(
     settings: "Settings",
     *,
-    jobs: _Jobs = None,
+    jobs: JobsArgument = None,
     every: _All = False,
     chosen: "Selection",
-    dry_run: _DryRun = False,
-    yes: _Yes = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Delete dead letters for good.

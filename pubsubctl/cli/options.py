@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from pubsubctl.settings import Settings
 
 FormatOption = Annotated[Format, typer.Option("--format", help="How to show it.")]
+JobsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[JOB...]", show_default=False, help="The ids of jobs.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which they are, and do nothing.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account")
 _OF_JOBS = ("topic", "subscription", "store")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pubsubctl.cli.app import new
-from pubsubctl.cli.options import FormatOption, with_settings
+from pubsubctl.cli.options import DryRunOption, FormatOption, JobsArgument, YesOption, with_settings
 from pubsubctl.errors import UsageError
 from pubsubctl.render.output import Format
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 app = new()
 
-_Jobs = Annotated[list[str] | None, typer.Argument(metavar="[JOB...]", show_default=False, help="The ids of jobs.")]
 _Failed = Annotated[bool, typer.Option("--failed", help="All failed jobs; with --batch, those of the batch.")]
 _Batch = Annotated[
     str | None,
@@ -27,8 +26,6 @@ _Reason = Annotated[
         "--reason", metavar="REASON,...", help="Of those, the ones that failed for this: status, timeout, ..."
     ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Show which they are, and do nothing.")]
-_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @app.command(epilog="Example: pubsubctl retry --failed --reason timeout --dry-run")
@@ -36,12 +33,12 @@ _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def retry(
     settings: "Settings",
     *,
-    jobs: _Jobs = None,
+    jobs: JobsArgument = None,
     failed: _Failed = False,
     batch: _Batch = None,
     reason: _Reason = None,
-    dry_run: _DryRun = False,
-    yes: _Yes = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Queue failed or cancelled jobs again.
