@@ -166,7 +166,7 @@ class Settings:
     app: str | None = _default(None, _text)
     processes: int = _default(0, _count(0, _MOST_PROCESSES))
     threads: int = _default(1, _count(1, _MOST_THREADS))
-    prefetch: int = _default(32, _count(0))
+    prefetch: int | None = _default(None, _count(0))
     route: str | None = _default(None, _route)
     lease: int = _default(60, _ack_deadline)
     job_timeout: float | None = _default(None, _some_time)

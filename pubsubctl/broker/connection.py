@@ -14,7 +14,6 @@ from pubsubctl.settings import Settings
 
 if TYPE_CHECKING:
     import grpc
-    from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 CLOUD = "pubsub.googleapis.com"
@@ -136,15 +135,17 @@ class Connection:
                 self._subscriber = patiently(SubscriberClient(transport=transport))
             return self._subscriber
 
-    def streaming(self) -> "StreamingClient":
-        """A new high-level subscriber, with a channel of its own; its user closes it."""
-        from google.cloud.pubsub_v1 import SubscriberClient as StreamingClient
-        from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+    @property
+    def channel(self) -> "grpc.Channel":
+        """What the clients share."""
+        with self._lock:
+            return self._shared_channel()
 
+    def streaming(self) -> "grpc.Channel":
+        """A new channel, for a stream; its user closes it."""
         # A connection that has died without a word is noticed by pings. Google's emulator may take frequent ones amiss.
         often = self.address.is_cloud or self.address.kind == "embedded"
-        channel = self._new_channel((("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_KEEPALIVE))
-        return StreamingClient(transport=SubscriberGrpcTransport(host=self.address.place, channel=channel))
+        return self._new_channel((("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_KEEPALIVE))
 
     def close(self) -> None:
         """Close what was opened; closing it twice does no harm."""

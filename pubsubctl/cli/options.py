@@ -41,7 +41,7 @@ _HELP = {
     "ack_deadline": ("SECONDS", "Ack deadline of the subscription, 10 to 600; a worker's stream sets its own."),
     "processes": ("N", "Processes that run the app, up to 1000; one a CPU unless given."),
     "threads": ("N", "Threads in each process, up to 1000; 1 unless given."),
-    "prefetch": ("N", "Messages held beyond those that run; 32 unless given."),
+    "prefetch": ("N", "Messages held beyond those that run; 32 unless given, and up to 1000 while jobs are short."),
     "route": ("'METHOD /path'", "Where messages without a path go."),
     "job_timeout": ("DURATION", "Longest that an attempt may take; no limit unless given."),
     "max_attempts": ("N", "Failures that a job is allowed; 5 unless given."),

@@ -64,7 +64,10 @@ def lines(ready: Ready) -> Iterator[tuple[str, str]]:
 
 def _slots(settings: Settings) -> str:
     made = f"{plural(settings.process_count, 'process', 'processes')} by {plural(settings.threads, 'thread')}"
-    return f"{settings.slots} ({made}), up to {plural(settings.prefetch, 'message')} held beyond them"
+    held = "messages held beyond them as jobs are short or long"
+    if settings.prefetch is not None:
+        held = f"up to {plural(settings.prefetch, 'message')} held beyond them"
+    return f"{settings.slots} ({made}), {held}"
 
 
 def _limits(settings: Settings) -> Iterator[str]:

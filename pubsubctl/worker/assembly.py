@@ -221,7 +221,7 @@ class Assembly:
             self._connection,
             settings.subscription_path,
             self._execution,
-            hold=self._plan.hold,
+            gears=self._plan.gears(),
             most_deliveries=self._plan.most_deliveries,
             lease_s=settings.lease,
             drain_timeout_s=settings.drain_timeout,

@@ -1,8 +1,9 @@
-"""A message on its way through the worker: what the client gave us, and what the store is asked about it."""
+"""A message on its way through the worker: what the broker gave us, and what the store is asked about it."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, Self
 
 from pubsubctl import wire
 from pubsubctl.broker.deadletter import buried_id
@@ -14,23 +15,34 @@ from pubsubctl.worker.outcome import max_crashes
 
 
 class Message(Protocol):
-    """What is used of google-cloud-pubsub's Message."""
+    """What came by a stream; see ``Arrival``.
+
+    Attributes:
+        published_at: by the broker's clock, seconds since the epoch.
+        delivery_attempt: by the broker's count, where it counts; else 0.
+    """
 
     message_id: str
     data: bytes
     attributes: dict[str, str]
     ordering_key: str
-    publish_time: datetime
-    delivery_attempt: int | None
+    published_at: float
+    delivery_attempt: int
 
     def ack(self) -> None:
         """Done for good."""
 
-    def nack(self) -> None:
-        """Deliver it again."""
+    def nack(self, *others: Self) -> None:
+        """Deliver it again, and these others after it, which came from the same broker."""
 
     def drop(self) -> None:
         """Keep its lease no longer."""
+
+
+def nack(messages: Sequence[Message]) -> None:
+    """Have messages delivered again, in their order."""
+    if messages:
+        messages[0].nack(*messages[1:])
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Delivery:
             lease_s=terms.lease_s,
             max_attempts=terms.max_attempts,
             max_crashes=max_crashes(terms.retry_on),
-            age_s=(datetime.now(UTC) - message.publish_time).total_seconds(),
+            age_s=time.time() - message.published_at,
             max_age_s=terms.result_ttl_s,
             request=envelope.request,
             topic=terms.topic,

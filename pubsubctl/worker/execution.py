@@ -8,9 +8,10 @@ wherever it runs: the next of its key would begin.
 """
 
 import logging
+import math
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -18,7 +19,8 @@ from pubsubctl.errors import ApplicationError
 from pubsubctl.faults import point
 from pubsubctl.job import JobState
 from pubsubctl.store.claims import Claimed, Lease, Refused
-from pubsubctl.worker.delivery import Delivery, Message, Terms
+from pubsubctl.worker.delivery import Delivery, Message, Terms, nack
+from pubsubctl.worker.gears import Tempo
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.outcome import Died, Ending, outcome_of
@@ -76,34 +78,44 @@ class Execution:
         """How many jobs are claimed and have not ended."""
         return self._hand.busy
 
-    def running_of(self, stream: object) -> int:
-        """How many jobs run whose messages came by a stream."""
-        return self._hand.running_of(stream)
+    def running(self) -> int:
+        """How many jobs run, or are about to."""
+        return self._hand.busy
+
+    def tempo(self) -> Tempo:
+        """How jobs go."""
+        return Tempo(math.inf, 0.0) if self._pool is None else self._pool.tempo()
 
     # --- from the puller --------------------------------------------------------------------------------------------
 
-    def deliver(self, message: Message, stream: object) -> None:
-        """Take a message that arrived."""
+    def deliver(self, messages: Sequence[Message], stream: object) -> None:
+        """Take messages that arrived, in their order."""
         point("delivered")
         with self._hand.lock:
-            self._meters.deliveries += 1
-            self._meters.redeliveries += (message.delivery_attempt or 1) > 1
-            taken = self._hand.arrived(Delivery(message, stream))
+            self._meters.deliveries += len(messages)
+            self._meters.redeliveries += sum(1 for message in messages if message.delivery_attempt > 1)
+            taken = self._hand.arrived(Delivery(message, stream) for message in messages)
         if taken:
             self._pump()
         else:
-            message.nack()  # of an ordering key: the client releases the next one when one is settled
+            nack(messages)
 
     def abandon(self, stream: object) -> None:
-        """Forget what came by a stream that has died and was not claimed: it will be delivered again.
-
-        Soon, where the client can still say that it is not wanted. Not so with an ordering key: the client would hand
-        on the next of that key by the stream that has died.
-        """
-        for delivery in self._hand.forget(stream):
-            if not delivery.message.ordering_key:
-                delivery.message.nack()
+        """Give back what came by a stream and was not claimed: others may have it."""
+        nack([delivery.message for delivery in self._hand.forget(stream)])
         self._pump()
+
+    def thin_out(self, most_deliveries: float) -> int:
+        """Give back some of what waits behind others of its ordering key, and keeps other keys away.
+
+        It comes again when what is left of its key is settled, in its order: the first of a key stays, and nothing of
+        the key begins elsewhere.
+        """
+        taken = self._hand.thin_out(most_deliveries)
+        if taken:
+            nack([delivery.message for delivery in taken])
+            _log.info("given back, since they wait behind others of their key and keep jobs away: %d", len(taken))
+        return len(taken)
 
     def drain(self, timeout_s: float) -> None:
         """Begin nothing more, give back what has not begun, let what runs end for up to ``timeout_s``.

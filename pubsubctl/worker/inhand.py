@@ -10,7 +10,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from pubsubctl.worker.delivery import Delivery
 from pubsubctl.worker.ordering import Turns
@@ -45,11 +45,6 @@ class InHand:
         """How many jobs are claimed and have not ended."""
         return len(self._running)
 
-    def running_of(self, stream: object) -> int:
-        """How many of these came by a stream."""
-        with self.lock:
-            return sum(1 for delivery in self._running.values() if delivery.stream is stream)
-
     @property
     def has_unclaimed(self) -> bool:
         """Whether anything waits to be claimed, as seen without the lock: whoever adds to it looks afterwards."""
@@ -57,14 +52,14 @@ class InHand:
 
     # --- on its way -------------------------------------------------------------------------------------------------
 
-    def arrived(self, delivery: Delivery) -> bool:
-        """Take a delivery in; False if nothing is taken any more."""
+    def arrived(self, deliveries: Iterable[Delivery]) -> bool:
+        """Take deliveries in; False if nothing is taken any more."""
         with self.lock:
-            if self.closed:
-                return False
-            if not delivery.message.ordering_key or self._turns.take(delivery):
-                self._inbox.append(delivery)
-            return True
+            if not self.closed:
+                self._inbox.extend(
+                    each for each in deliveries if not each.message.ordering_key or self._turns.take(each)
+                )
+            return not self.closed
 
     def returned(self, delivery: Delivery) -> bool:
         """Take a delivery back in that had its turn; False if nothing is taken any more."""
@@ -171,6 +166,11 @@ class InHand:
                 if delivery.message.ordering_key:
                     self.settled(delivery)
             return gone
+
+    def thin_out(self, most_deliveries: float) -> list[Delivery]:
+        """Take out some of what waits for its turn; see ``Turns.thin_out``."""
+        with self.lock:
+            return self._turns.thin_out(most_deliveries)
 
     def close(self) -> list[Delivery]:
         """Take nothing in any more; returns what was not claimed, those of an ordering key in order."""

@@ -1,10 +1,12 @@
 """Whose turn it is among the deliveries of an ordering key: one is in hand, the others wait until it is settled.
 
-google-cloud-pubsub holds them back as well, but each of its streams does so for itself; and where delivery is exactly
-once it stops caring for a message whose lease has lapsed, and hands on the next one while that one is still here.
+A broker may send many messages of one key at once, and they count for it as held: one key with a long job, or with one
+whose retry is due in ten minutes, would leave no room for the jobs of any other key, and slots idle. So some of those
+that wait are given back where they are in the way.
 """
 
 from collections import deque
+from operator import itemgetter
 
 from pubsubctl.worker.delivery import Delivery
 
@@ -31,6 +33,21 @@ class Turns:
             return waiting.popleft()
         self._waiting.pop(key, None)
         return None
+
+    def thin_out(self, most_deliveries: float) -> list[Delivery]:
+        """Take out half of those that wait, the ones that are furthest from their turn; those of a key in order.
+
+        Args:
+            most_deliveries: what was delivered more often is kept, since each delivery counts for the broker's own
+                dead-letter policy.
+        """
+        lines = list(self._waiting.values())
+        places = sorted(((place, line) for line in lines for place in range(len(line))), key=itemgetter(0))
+        taken = []
+        for _, line in places[len(places) // 2 :][::-1]:
+            if line[-1].message.delivery_attempt <= most_deliveries:  # from the end: what stays must have no hole
+                taken.append(line.pop())
+        return taken[::-1]
 
     def clear(self) -> list[Delivery]:
         """Take out all that wait, those of a key in order."""

@@ -10,21 +10,22 @@ class Pace:
     """Learns how long jobs take; at first it takes them for long.
 
     Attributes:
+        mean_s: what a job takes, by the latest of them.
         ahead: how many jobs may wait in a child.
     """
 
     def __init__(self) -> None:
-        self._mean_s = _AHEAD_S
+        self.mean_s = _AHEAD_S
         self.ahead = 0
 
     def learn(self, seconds: float) -> None:
         """A job has taken so long."""
-        self._mean_s += _WEIGHT * (seconds - self._mean_s)
-        self.ahead = min(_MOST_AHEAD, int(_AHEAD_S / max(self._mean_s, _AHEAD_S / _MOST_AHEAD)))
-        if self._mean_s >= _AHEAD_S:
+        self.mean_s += _WEIGHT * (seconds - self.mean_s)
+        self.ahead = min(_MOST_AHEAD, int(_AHEAD_S / max(self.mean_s, _AHEAD_S / _MOST_AHEAD)))
+        if self.mean_s >= _AHEAD_S:
             self.ahead = 0
 
     def slow_down(self) -> None:
         """One of them takes long: give nothing ahead until the next have shown that they are short."""
-        self._mean_s = max(self._mean_s, _AHEAD_S)
+        self.mean_s = max(self.mean_s, _AHEAD_S)
         self.ahead = 0

@@ -1,4 +1,4 @@
-"""Deliveries that wait for their time, their leases kept by the client meanwhile."""
+"""Deliveries that wait for their time, their leases kept meanwhile."""
 
 import heapq
 import itertools

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pubsubctl.settings import Settings
 from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.worker.delivery import Terms
+from pubsubctl.worker.gears import FEW, MANY, Gears
 from pubsubctl.worker.stopping import Limits
 
 
@@ -60,8 +61,12 @@ class Plan:
             slots=self.settings.slots,
         )
 
-    @property
-    def hold(self) -> int:
-        """The most messages that it holds: no more than it may still run."""
-        most = self.settings.slots + self.settings.prefetch
-        return most if self.limits.max_jobs is None else min(most, self.limits.max_jobs)
+    def gears(self) -> Gears:
+        """How many messages it holds: those that run, and so many as the settings say, or as jobs are short."""
+        settings, jobs = self.settings, self.limits.max_jobs
+        few, many = (FEW, MANY) if settings.prefetch is None else (settings.prefetch, settings.prefetch)
+        least, most = (
+            hold if jobs is None else min(hold, jobs)  # no more than it may still run
+            for hold in (settings.slots + few, settings.slots + many)
+        )
+        return Gears(settings.slots, least=least, most=most)

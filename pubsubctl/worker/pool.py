@@ -18,6 +18,7 @@ from pubsubctl.exchange import Meaning, meaning
 from pubsubctl.worker import reports
 from pubsubctl.worker.children import Children
 from pubsubctl.worker.events import Events
+from pubsubctl.worker.gears import Tempo
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.outcome import Answered, Ending, TimedOut, TooLarge
 from pubsubctl.worker.output import Output, about, write_through
@@ -66,6 +67,7 @@ class Pool:
         term_grace_s: float = 0.5,
     ) -> None:
         self._events = events
+        self._processes = processes
         self._threads = threads
         self._max_jobs = max_jobs_per_child
         self._max_memory = max_memory_per_child
@@ -98,6 +100,14 @@ class Pool:
         """How many more tasks could be given to children right now."""
         with self._lock:
             return sum(self._room(child) for child in self._children) - len(self._waiting)
+
+    def tempo(self) -> Tempo:
+        """How jobs go."""
+        with self._lock:
+            now = time.monotonic()
+            ages = [now - (task.began_at or now) for child in self._children for task in child.running()]
+        busy = len(ages) >= self._processes * self._threads
+        return Tempo(self._pace.mean_s, min(ages) if busy else 0.0)
 
     def run(self, tasks: Iterable[Task]) -> None:
         """Give tasks to the children; where none has room they wait."""

@@ -1,61 +1,81 @@
-"""Keeps a stream from the broker open: subscribes anew whenever one has ended, or shows no life any more.
+"""Keeps a stream from the broker open: opens another whenever one has ended, brings nothing, or holds too much.
 
-What a broker refuses for good (there is no such subscription, no permission) ends the worker only if no stream was
+What the broker refuses for good (there is no such subscription, no permission) ends the worker only if no stream was
 ever had: then it was started wrongly, and whoever did that is still looking. Later, somebody has taken away what was
 there, and will most likely bring it back (a ``setup`` again, a restarted emulator that forgets everything, a changed
 policy that is on its way). A worker that ended would have to be started again by hand on every machine, and would
 take the jobs that run with it. So it says so once, is not ready, tries again at the pace of ``_LAST_PAUSE_S``, and goes
 on by itself.
+
+How many messages a stream may have outstanding is said as it is opened, and never again. So with jobs that have become
+short, or long, another stream takes its place. Messages do not mind by which stream they came: ``Leases`` keeps them.
 """
 
 import math
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import TimeoutError as NotYet
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import grpc
+from google.api_core import exceptions
+
 from pubsubctl.broker.connection import Connection, answers
-from pubsubctl.worker.delivery import Message
-from pubsubctl.worker.followers import Followers
+from pubsubctl.broker.leasing import Leasing
+from pubsubctl.broker.stream import Stream
+from pubsubctl.worker.arrival import Arrival
+from pubsubctl.worker.feed import Feed
+from pubsubctl.worker.gears import Gears, Tempo
+from pubsubctl.worker.leases import Leases
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
-from pubsubctl.worker.scheduler import DirectScheduler
-from pubsubctl.worker.stream import Stream, connect, flow_control
-from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, is_open
+from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog
 
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.2, 10.0
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 10.0
 _LASTING_S = 30.0
 """How long a stream must have lived for the next one to be tried without delay."""
+_BREAKS = 3
+"""How many streams in a row may break as soon as they are open before that is told: one does now and then."""
+_SHIFT_S = 0.25
+"""How often it is looked whether less is to be held, while much is."""
+_STIR_S = 0.05
+"""How often it is looked whether more is to be held, at most."""
+_CONNECT_S, _CONNECTED_S = 10.0, 0.2
 
 
 class Sink(Protocol):
     """Where deliveries go; see ``Execution``."""
 
-    def deliver(self, message: Message, stream: object) -> None:
-        """Take a message."""
+    def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
+        """Take messages, in the order in which they came."""
 
     def abandon(self, stream: object) -> None:
-        """Forget what came by a stream that has died."""
+        """Give back what came by a stream and has not begun."""
 
     def drain(self, timeout_s: float) -> None:
         """Give back what has not begun, end what runs."""
 
-    def running_of(self, stream: object) -> int:
-        """How many jobs run whose messages came by a stream."""
+    def running(self) -> int:
+        """How many jobs run."""
 
     def is_hungry(self) -> bool:
         """Whether it could run more than it was given."""
+
+    def thin_out(self, most_deliveries: float) -> int:
+        """Give back some of what waits behind others of its ordering key; how many those were."""
+
+    def tempo(self) -> Tempo:
+        """How its jobs go."""
 
 
 class Puller:
     """A thread that keeps a stream open until it is told to stop.
 
     Args:
-        hold: the most messages to be held at once.
+        gears: how many messages are held.
         most_deliveries: after how many deliveries the broker gives a message up; None where it never does.
-        lease_s: how long a lease at the broker lasts; the client renews it.
+        lease_s: how long a lease at the broker lasts; it is renewed for as long as a message is held.
         drain_timeout_s: how long the sink may take to drain.
         on_hopeless: told why no stream can be had.
         broker: where it is told whether the broker is there, for whoever else needs it.
@@ -69,7 +89,7 @@ class Puller:
         subscription: str,
         sink: Sink,
         *,
-        hold: int,
+        gears: Gears,
         lease_s: int,
         most_deliveries: int | None = None,
         drain_timeout_s: float,
@@ -82,9 +102,9 @@ class Puller:
         self._connection = connection
         self._subscription = subscription
         self._sink = sink
-        self._hold = hold
+        self._gears = gears
+        self._lease_s = lease_s
         self._most_deliveries = math.inf if most_deliveries is None else most_deliveries // 2
-        self._flow = flow_control(hold=hold, lease_s=lease_s)
         self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
         self._meters = meters or Meters()
@@ -92,11 +112,14 @@ class Puller:
         self._jobs_wait = waiting
         self._patience = patience or Patience()
         self._silent_s = self._patience.silent_s
+        self._leases = Leases(Leasing(connection.channel, subscription), lease_s)
         self._stop = threading.Event()
-        self._stream: Stream | None = None
+        self._stir = threading.Event()
+        self._stirred_at = 0.0
+        self._feed: Feed | None = None
         self._proved = False
-        self._drained = False
-        self._lock = threading.Lock()
+        self._breaks = 0
+        self._settled = -1
         self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
 
     @property
@@ -107,32 +130,28 @@ class Puller:
     @property
     def held(self) -> int:
         """How many messages are leased now."""
-        stream = self._stream
-        leaser = None if stream is None else stream.manager.leaser
-        return 0 if leaser is None else int(leaser.message_count)
+        return self._leases.count
 
     @property
     def waiting(self) -> int:
         """How many of these are not of jobs that run: nobody else is sent them while they wait here."""
-        stream = self._stream
-        return 0 if stream is None else max(0, self.held - self._sink.running_of(stream.scheduler))
+        return max(0, self.held - self._sink.running())
 
     @property
     def listens(self) -> bool:
         """Whether a stream is open at this moment."""
-        stream = self._stream
-        return stream is not None and is_open(stream.manager)
+        feed = self._feed
+        return feed is not None and feed.is_open
 
     def start(self) -> None:
         """Begin pulling."""
+        self._leases.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop pulling, let the sink drain, return when every ack has been sent or the client has given up on it."""
-        with self._lock:
-            self._stop.set()
-            if self._stream is not None:
-                self._stream.future.cancel()
+        """Stop pulling, let the sink drain, return when the broker has every ack, or does not take them."""
+        self._stop.set()
+        self._stir.set()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -148,12 +167,18 @@ class Puller:
             if is_refusal(error) and not self._proved:
                 self._on_hopeless(reason(error))
                 break
-            self._reach.lost(error)
+            self._tell_of(error, lasted_s=time.monotonic() - began)
             pause = _FIRST_PAUSE_S if time.monotonic() - began > _LASTING_S else pause
             self._rest(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
-        if not self._drained:  # there was no stream whose end would have done it
-            self._sink.drain(self._drain_timeout_s)
+        self._sink.drain(self._drain_timeout_s)
+        self._leases.close(self._patience.acks_s)
+
+    def _tell_of(self, error: Exception | None, *, lasted_s: float) -> None:
+        """Every stream ends some day, and another takes its place before anybody has missed it."""
+        self._breaks = 1 if lasted_s > _LASTING_S else self._breaks + 1
+        if is_refusal(error) or isinstance(error, StreamSilent) or self._breaks >= _BREAKS:
+            self._reach.lost(error)
 
     def _rest(self, pause_s: float) -> None:
         """Wait before the next stream: at least so long, and until there is a broker."""
@@ -161,91 +186,104 @@ class Puller:
         while not self._stop.is_set() and not self._broker_answers():
             self._stop.wait(self._patience.trouble_look_s)
 
-    # --- one stream -------------------------------------------------------------------------------------------------
-
-    def _pull(self) -> BaseException | None:
-        """Keep one stream open until it ends; returns why, None if we ended it."""
-        scheduler = DirectScheduler(self._stream_ended)
-        client, stream = None, None
+    def _pull(self) -> Exception | None:
+        """Keep a stream open until it ends; returns why, None if we ended it."""
         try:
-            client = self._connection.streaming()
-            connect(client, self._stop)
-            with self._lock:
-                if self._stop.is_set():
-                    return None
-                stream = self._stream = Stream(
-                    client,
-                    self._subscription,
-                    scheduler,
-                    lambda message: self._deliver(message, scheduler),
-                    self._flow,
-                    tries_s=self._patience.tries_s,
-                )
-                self._meters.streams += 1
-            self._follow(stream)
-        except Exception as error:  # noqa: BLE001 - whatever ended it, another stream is tried
+            feed = self._feed = self._open()
+        except Exception as error:  # noqa: BLE001 - whatever it is, another stream is tried
             return error
-        finally:
-            with self._lock:
-                self._stream = None
-            if stream is not None:
-                stream.close()
-            elif client is not None:
-                client.close()
-        return None
+        while True:
+            error = self._follow(feed)
+            following = None
+            if error is None and not self._stop.is_set():  # it holds too much, or too little
+                try:
+                    following = self._open()
+                except Exception as failure:  # noqa: BLE001 - as above
+                    error = failure
+            self._feed = following
+            self._end(feed, error)
+            if following is None:
+                return error
+            feed = following
 
-    def _follow(self, stream: Stream) -> None:
-        """Wait for the end of a stream, and bring it about where it shows no life.
+    def _open(self) -> Feed:
+        """Open a stream.
 
         Raises:
-            StreamLost: it was given up.
-            Exception: why the client gave it up.
+            ServiceUnavailable: there is no broker.
+        """
+        channel = self._connection.streaming()
+        try:
+            _connect(channel, self._stop)
+            hold = self._gears.hold
+            stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s)
+        except BaseException:
+            channel.close()
+            raise
+        self._meters.streams += 1
+        feed = Feed(stream, self._leases, self._deliver, hold=hold, on_end=self._stir.set)
+        feed.start()
+        return feed
+
+    def _end(self, feed: Feed, error: Exception | None) -> None:
+        """Let go of a stream; what came by it and has not begun is kept, unless it may be too much, or out of order."""
+        feed.part()
+        feed.close()
+        too_much = error is None and not self._stop.is_set() and self._gears.is_low
+        if too_much or isinstance(error, StreamSilent):
+            self._sink.abandon(feed)
+
+    # --- one stream -------------------------------------------------------------------------------------------------
+
+    def _follow(self, feed: Feed) -> Exception | None:
+        """Wait for the end of a stream, and look after it meanwhile.
+
+        Returns:
+            Why it has ended, or must; None where we have no use for it any more.
         """
         watchdog = Watchdog(
-            stream.manager,
-            stream.scheduler,
-            patience=self._patience,
+            feed,
             silent_s=self._silent_s,
+            full=lambda: self._leases.count >= feed.hold,
             waiting=self._jobs_wait,
         )
-        followers = Followers(stream.manager, self._hold, most_deliveries=self._most_deliveries)
-        while not self._has_ended(stream, self._look_s(watchdog, followers)):
-            if stream.scheduler.ended_at is not None:
-                self._let_end(stream, StreamLost("the client gives it up"))
-            if followers.are_stuck() and self._sink.is_hungry():
-                followers.give_back()
-            lost = self._look(stream, watchdog)
-            if lost is not None and not self._stop.is_set():
-                stream.end(lost)
-                self._let_end(stream, lost)
+        looked_at = time.monotonic()
+        while not self._stop.is_set():
+            self._stir.wait(self._look_s() if self._gears.is_low else _SHIFT_S)
+            self._stir.clear()
+            if feed.ended.is_set():
+                return None if self._stop.is_set() else feed.error or exceptions.Unknown("the broker has ended it")
+            now = time.monotonic()
+            if self._gears.shift(self._sink.tempo(), held=self._leases.count, now=now):
+                return None
+            if now - looked_at >= self._look_s():
+                looked_at = now
+                if (silent := self._look(feed, watchdog)) is not None:
+                    return silent
+        return None
 
-    def _look_s(self, watchdog: Watchdog, followers: Followers) -> float:
-        soon = self.trouble or watchdog.suspects or followers.are_in_the_way()
+    def _look_s(self) -> float:
+        """How long until the next look."""
+        soon = self.trouble or self._leases.count >= self._gears.hold
         return self._patience.trouble_look_s if soon else self._patience.look_s
 
-    def _has_ended(self, stream: Stream, within_s: float) -> bool:
-        try:
-            stream.future.result(timeout=within_s)
-        except NotYet:
-            if not stream.future.done():
-                return False
-            raise
-        return True
-
-    def _let_end(self, stream: Stream, reason: StreamLost) -> None:
-        """Give a stream that ends a little time: its threads may hang, or try for minutes what they try."""
-        if not self._has_ended(stream, self._patience.end_s) and not self._drained:
-            raise reason
-
-    def _look(self, stream: Stream, watchdog: Watchdog) -> StreamLost | None:
+    def _look(self, feed: Feed, watchdog: Watchdog) -> StreamSilent | None:
+        feed.beat()
+        self._thin_out(feed)
         answering = self._broker_answers()
-        lost = watchdog.look(answers=answering)
-        if isinstance(lost, StreamSilent):
+        silent = watchdog.look(answers=answering)
+        if silent is not None:
             self._silent_s = min(2 * self._silent_s, self._patience.most_silent_s)
-        elif lost is None and answering and is_open(stream.manager) and stream.age_s >= self._patience.look_s:
+        elif answering and feed.is_open and feed.age_s >= self._patience.look_s:
             self._proved = True
             self._reach.found()
-        return lost
+        return silent
+
+    def _thin_out(self, feed: Feed) -> None:
+        """Where all that may be held is held, and nothing has moved since the last look, make room for other keys."""
+        settled, self._settled = self._settled, self._leases.settled
+        if settled == self._settled and self._leases.count >= feed.hold and self._sink.is_hungry():
+            self._sink.thin_out(self._most_deliveries)
 
     def _broker_answers(self) -> bool:
         if answers(self._connection.address):
@@ -253,18 +291,33 @@ class Puller:
         self._reach.unanswered()
         return False
 
-    def _deliver(self, message: Message, stream: DirectScheduler) -> None:
-        if stream.ended_at is not None:  # and whoever asked for it has forgotten it
-            message.nack()
-            return
+    def _deliver(self, messages: Sequence[Arrival], feed: Feed) -> None:
         self._proved = True
+        self._breaks = 0
         self._reach.heard()
         self._silent_s = self._patience.silent_s
-        self._sink.deliver(message, stream)
+        self._sink.deliver(messages, feed)
+        if self._leases.count >= feed.hold // 2 and feed.heard_at - self._stirred_at > _STIR_S:
+            self._stirred_at = feed.heard_at
+            self._stir.set()
 
-    def _stream_ended(self, stream: object) -> None:
-        if self._stop.is_set():
-            self._drained = True
-            self._sink.drain(self._drain_timeout_s)
-        else:
-            self._sink.abandon(stream)
+
+def _connect(channel: grpc.Channel, given_up: threading.Event) -> None:
+    """Wait until a channel has its connection: a stream that is asked for before is refused at once.
+
+    Raises:
+        ServiceUnavailable: it has none after ``_CONNECT_S``.
+    """
+    ready = grpc.channel_ready_future(channel)
+    deadline = time.monotonic() + _CONNECT_S
+    try:
+        while not given_up.is_set():
+            try:
+                ready.result(timeout=_CONNECTED_S)
+            except grpc.FutureTimeoutError:
+                if time.monotonic() > deadline:
+                    raise exceptions.ServiceUnavailable(f"no connection within {_CONNECT_S:g} s") from None
+            else:
+                return
+    finally:
+        ready.cancel()

@@ -34,7 +34,7 @@ class Reach:
         return self._subscription.trouble or self._broker.trouble
 
     def lost(self, error: BaseException | None) -> None:
-        """A stream has ended, and will be followed by another."""
+        """Streams end, one after another, or bring nothing."""
         if is_refusal(error):
             self._subscription.missed_by(
                 _PULLER,

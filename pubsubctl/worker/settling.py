@@ -7,7 +7,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Reason
 from pubsubctl.store.claims import Outcome, Refusal, Refused
 from pubsubctl.store.messages import Burial
-from pubsubctl.worker.delivery import Delivery, Terms
+from pubsubctl.worker.delivery import Delivery, Terms, nack
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.reading import Unfit
@@ -120,8 +120,7 @@ class Settling:
 
     def nack_all(self, deliveries: Iterable[Delivery]) -> None:
         """Give back what waited here, in its order; nothing is claimed any more."""
-        for delivery in deliveries:
-            delivery.message.nack()
+        nack([delivery.message for delivery in deliveries])
 
     def _accepted(self, delivery: Delivery | None, outcome: Outcome) -> None:
         if outcome.held:

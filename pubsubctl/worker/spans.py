@@ -33,7 +33,7 @@ class Spans:
             message_id=delivery.message.message_id,
             attributes=delivery.message.attributes,
             ordering_key=delivery.message.ordering_key,
-            delivery_attempt=delivery.message.delivery_attempt,
+            delivery_attempt=delivery.message.delivery_attempt or None,
         )
 
     def until_recorded(self, outcome: Outcome, then: Callable[[bool], None]) -> Callable[[bool], None]:

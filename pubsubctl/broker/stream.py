@@ -1,0 +1,85 @@
+"""One StreamingPull call, in bare protobuf: messages as they come, in the batches in which they come.
+
+google-cloud-pubsub's own subscriber wraps every message, takes it through five threads, and asks the broker to extend
+each lease before anybody sees the message. What a worker needs of it is this call, and ``Leasing``.
+"""
+
+import queue
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+from google.api_core import exceptions
+from google.pubsub_v1 import types
+
+from pubsubctl.broker.routing import routed
+
+_MOST_BYTES = 256 * 1024 * 1024
+
+
+class Stream:
+    """An open stream: iterate over it, in one thread; any other may end it.
+
+    Args:
+        channel: its own; closed with it.
+        subscription: the full name of what is pulled from.
+        hold: the most messages that may be in hand, unacknowledged; a broker that ignores it sends more.
+        lease_s: how long each message is leased as it is sent.
+    """
+
+    def __init__(self, channel: grpc.Channel, subscription: str, *, hold: int, lease_s: int) -> None:
+        self._channel = channel
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        request = types.StreamingPullRequest.pb()
+        self._beat = request()
+        self._requests.put(
+            request(
+                subscription=subscription,
+                stream_ack_deadline_seconds=lease_s,
+                client_id=str(uuid.uuid4()),
+                max_outstanding_messages=hold,
+                max_outstanding_bytes=_MOST_BYTES,
+            )
+        )
+        call = channel.stream_stream(
+            "/google.pubsub.v1.Subscriber/StreamingPull",
+            request_serializer=request.SerializeToString,
+            response_deserializer=types.StreamingPullResponse.pb().FromString,
+        )
+        self._call: Any = call(iter(self._requests.get, None), metadata=routed(subscription))
+
+    def __iter__(self) -> Iterator[Any]:
+        """The messages of each response, as the ``ReceivedMessage`` of bare protobuf, until the stream ends.
+
+        Raises:
+            GoogleAPICallError: why the broker, or the network, has ended it.
+        """
+        try:
+            for response in self._call:
+                yield response.received_messages
+        except grpc.RpcError as error:
+            raise exceptions.from_grpc_error(error) from error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return bool(self._call.is_active())
+
+    def beat(self) -> None:
+        """Show that we are there: what says nothing for long is taken for dead on the way."""
+        self._requests.put(self._beat)
+
+    def part(self) -> None:
+        """Ask for nothing more; what the broker has sent still comes, and then the stream ends.
+
+        A broker may not notice a cancellation: Google's emulator goes on sending to a cancelled stream, which nobody
+        reads, and what was given back since may never be seen again.
+        """
+        self._requests.put(None)
+
+    def close(self) -> None:
+        """End it, and its channel; what has not been read comes again when its lease has run out."""
+        self._requests.put(None)
+        self._call.cancel()
+        self._channel.close()
