@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1 import types
-from google.rpc import error_details_pb2
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
 from pubsubctl.broker.routing import routed

@@ -30,7 +30,13 @@ class Feed:
     """
 
     def __init__(
-        self, stream: Stream, leases: Leases, deliver: Callable[[Sequence[Arrival], "Feed"], None], *, hold: int, on_end: Callable[[], None] = lambda: None,
+        self,
+        stream: Stream,
+        leases: Leases,
+        deliver: Callable[[Sequence[Arrival], "Feed"], None],
+        *,
+        hold: int,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._stream = stream
         self._leases = leases

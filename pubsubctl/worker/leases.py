@@ -47,8 +47,8 @@ class Leases:
         self._every_s = lease_s / _RENEWALS
         self._most = most
         self._clock = clock
-        self._wake = threading.Condition()
-        self._room = threading.Condition(self._wake)
+        lock = threading.RLock()
+        self._wake, self._room = threading.Condition(lock), threading.Condition(lock)
         self._held: dict[str, Arrival] = {}
         self._acks: list[str] = []
         self._nacks: list[str] = []

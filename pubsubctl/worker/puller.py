@@ -188,23 +188,22 @@ class Puller:
 
     def _pull(self) -> Exception | None:
         """Keep a stream open until it ends; returns why, None if we ended it."""
+        feed, error = self._try_to_open()
+        while feed is not None:
+            error, following = self._follow(feed), None
+            if error is None and not self._stop.is_set():  # it holds too much, or too little
+                following, error = self._try_to_open()
+            self._feed = following
+            self._end(feed, error)
+            feed = following
+        return error
+
+    def _try_to_open(self) -> tuple[Feed | None, Exception | None]:
         try:
             feed = self._feed = self._open()
         except Exception as error:  # noqa: BLE001 - whatever it is, another stream is tried
-            return error
-        while True:
-            error = self._follow(feed)
-            following = None
-            if error is None and not self._stop.is_set():  # it holds too much, or too little
-                try:
-                    following = self._open()
-                except Exception as failure:  # noqa: BLE001 - as above
-                    error = failure
-            self._feed = following
-            self._end(feed, error)
-            if following is None:
-                return error
-            feed = following
+            return None, error
+        return feed, None
 
     def _open(self) -> Feed:
         """Open a stream.
