@@ -45,6 +45,8 @@ _AT_ONCE = 1000
 _BYTES_AT_ONCE = 8_000_000
 _SLOW_S = 0.1
 """How long the next request may take to come before those that have come are submitted without it."""
+_REST_S = 0.000_02
+"""Between two looks at jobs that are waited for, for each of them."""
 _LOOK_S = 1.0
 """The longest that a waiter trusts its watch alone."""
 
@@ -72,6 +74,10 @@ class SubmittedJob:
         if self._last is None or self._last.state is not JobState.SUCCEEDED:
             self._last = self._client.get(self.id)
         return self._last
+
+    def _became(self, job: Job) -> Self:
+        self._last = job
+        return self
 
     @property
     def state(self) -> JobState:
@@ -289,16 +295,24 @@ class Client:
         """
         pending = {job.id: job for job in jobs}
         deadline = None if timeout is None else time.monotonic() + timeout
-        turn = 0
+        turn, missed_at = 0, time.monotonic()
         with self.store.watch() as watch:
             while pending:
-                ended = self._ended(pending, turn)
-                for job in ended:
-                    del pending[job.id]
-                yield from ended
+                looked_at = _in_turn(list(pending), turn)
                 turn += 1
-                if pending and not ended:
-                    watch.wait(_time_left(deadline, len(pending)))
+                ended = [
+                    pending.pop(job.id)._became(job)  # noqa: SLF001 - the two are one thing
+                    for job in self.store.ended(looked_at)
+                ]
+                yield from ended
+                if not ended and time.monotonic() - missed_at > _LOOK_S:
+                    self._miss_none(looked_at)
+                    missed_at = time.monotonic()
+                if pending:
+                    # Of many some end at any moment, and each look costs what all that is looked at costs.
+                    time.sleep(_REST_S * len(looked_at))
+                    if not ended:
+                        watch.wait(_time_left(deadline, len(pending)))
 
     def close(self) -> None:
         """Give back every connection; closing it twice does no harm."""
@@ -400,21 +414,17 @@ class Client:
                 f"which has another request: the {differs} is not the same"
             )
 
-    def _ended(self, pending: Mapping[str, SubmittedJob], turn: int) -> list[SubmittedJob]:
-        """Those that have ended, of the oldest thousand, where it is likely, and of another thousand in turn."""
-        ids = list(pending)
-        rest = len(ids) - _AT_ONCE
-        start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
-        looked_at = ids[:_AT_ONCE] + ids[start : start + _AT_ONCE]
-        ended = []
-        for job_id, job in zip(looked_at, self.store.get(looked_at), strict=True):
+    def _miss_none(self, job_ids: Sequence[str]) -> None:
+        for job_id, job in zip(job_ids, self.store.get(job_ids), strict=True):
             if job is None:
                 raise JobNotFound(f"job {job_id} is no longer in the store")
-            if job.finished:
-                handle = pending[job_id]
-                handle._last = job  # noqa: SLF001 - the two are one thing
-                ended.append(handle)
-        return ended
+
+
+def _in_turn(ids: list[str], turn: int) -> list[str]:
+    """The oldest thousand, where it is likely that some have ended, and another thousand in turn."""
+    rest = len(ids) - _AT_ONCE
+    start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
+    return ids[:_AT_ONCE] + ids[start : start + _AT_ONCE]
 
 
 def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None) -> NewJob:

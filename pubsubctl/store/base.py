@@ -211,6 +211,10 @@ class Store(ABC):
         """Jobs by id, in order; None where there is none."""
 
     @abstractmethod
+    def ended(self, job_ids: Sequence[str]) -> list[Job]:
+        """Those of these jobs that have ended, in any order: asked again and again while many are waited for."""
+
+    @abstractmethod
     def request(self, job_id: str) -> Request | None:
         """What a job was asked to run."""
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql import bindparam, func, select, tuple_
 
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
-from pubsubctl.job import Job, JobState, Reason
+from pubsubctl.job import FINISHED, Job, JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.answers import Page
 from pubsubctl.store.schema import constant, jobs, requests, responses
@@ -24,6 +24,9 @@ JOB_COLUMNS = tuple(jobs.c[field.name] for field in fields(Job))
 
 _REQUEST = (requests.c.method, requests.c.path, requests.c.headers, requests.c.body)
 _GET = Statement(select(*JOB_COLUMNS).where(AnyOf(jobs.c.id)))
+_GET_ENDED = Statement(
+    select(*JOB_COLUMNS).where(AnyOf(jobs.c.id), jobs.c.state.in_([constant(state) for state in sorted(FINISHED)]))
+)
 _GET_REQUESTS = Statement(select(requests.c.job_id, *_REQUEST).where(AnyOf(requests.c.job_id)))
 _GET_RESPONSE = Statement(
     select(responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase).where(
@@ -76,6 +79,11 @@ def _page(*, of_state: bool, of_batch: bool, of_reason: bool, of_path: bool) -> 
 def jobs_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Job]:
     """The jobs that there are."""
     return {row[0]: rows.job(row) for row in transaction.fetch_any(_GET, job_ids)}
+
+
+def ended_by_id(transaction: Transaction, job_ids: Sequence[str]) -> list[Job]:
+    """See ``Store.ended``."""
+    return [rows.job(row) for row in transaction.fetch_any(_GET_ENDED, job_ids)]
 
 
 def requests_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Request]:

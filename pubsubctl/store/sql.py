@@ -135,6 +135,11 @@ class SqlStore(Store):
             found = reading.jobs_by_id(transaction, job_ids)
         return [found.get(job_id) for job_id in job_ids]
 
+    def ended(self, job_ids: Sequence[str]) -> list[Job]:
+        """See ``Store.ended``."""
+        with self._database.read() as transaction:
+            return reading.ended_by_id(transaction, job_ids)
+
     def request(self, job_id: str) -> Request | None:
         """See ``Store.request``."""
         with self._database.read() as transaction:

@@ -4,6 +4,7 @@ Short jobs need many in hand, as each trip to the broker and to the store then c
 would wait here, while another worker had a slot for them.
 """
 
+import math
 from dataclasses import dataclass
 
 FEW, MANY = 32, 1000
@@ -14,6 +15,8 @@ _FULL = 0.5
 """The share of what may be held that must be in hand for more to be of use."""
 _STEP = 2.0
 _STALLED_S = 1.0
+_LASTING_S = 1.0
+"""For how long jobs must be long: one that took long makes no other long."""
 _FIRST_REST_S, _LAST_REST_S = 2.0, 120.0
 _PROVEN_S = 30.0
 
@@ -48,6 +51,7 @@ class Gears:
         self._shifted_at = float("-inf")
         self._rest_s = 0.0
         self._next_rest_s = _FIRST_REST_S
+        self._slow_since = math.inf
 
     @property
     def hold(self) -> int:
@@ -86,6 +90,6 @@ class Gears:
         rested = not self.is_low or now - self._shifted_at >= self._rest_s
         if wanted >= _STEP * self._hold and held >= _FULL * self._hold and rested:
             return wanted
-        if wanted * _STEP * _STEP <= self._hold and held > wanted:
-            return self._least
-        return self._hold
+        slow = wanted * _STEP * _STEP <= self._hold and held > wanted
+        self._slow_since = min(self._slow_since, now) if slow else math.inf
+        return self._least if now - self._slow_since > _LASTING_S else self._hold

@@ -1,7 +1,7 @@
 """How many jobs a child may hold beyond its slots: some milliseconds' worth. Pure."""
 
-_AHEAD_S = 0.005
-_MOST_AHEAD = 64
+_AHEAD_S = 0.04
+_MOST_AHEAD = 400
 _WEIGHT = 0.2
 """Of the newest job in the mean of what jobs take."""
 

@@ -30,6 +30,8 @@ _log = logging.getLogger("pubsubctl.worker")
 
 _LONG_S = 0.05
 """A job that has run for so long is not short."""
+_MOST_OUTGOING = 1 << 20
+"""Bytes that wait to be sent to a child, beyond which it is given nothing ahead."""
 _MOST_STUCK = 3
 """Children that may get stuck with a job before it is blamed."""
 
@@ -270,7 +272,8 @@ class Pool:
         """How many tasks more a child may hold."""
         if not child.usable:
             return 0
-        room = self._threads + self._pace.ahead - len(child.tasks)
+        ahead = self._pace.ahead if len(child.outgoing) < _MOST_OUTGOING else 0
+        room = self._threads + ahead - len(child.tasks)
         return min(room, self._max_jobs - child.given) if self._max_jobs else room
 
     def _feed(self) -> None:
