@@ -32,6 +32,7 @@ from pubsubctl.errors import (
 from pubsubctl.exchange import Request, Response
 from pubsubctl.faults import point
 from pubsubctl.job import Job, JobState, NewJob, difference
+from pubsubctl.notes import Notes
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Added
 from pubsubctl.store.base import Store
@@ -159,7 +160,9 @@ class Client:
         self.settings = settings or Settings.load(flags)
         self.store: Store = open_store(self.settings.store_url, create=create_store)
         self._connection: Connection | None = None
+        self._publisher: Publisher | None = None
         self._connecting = threading.Lock()
+        self._notes = Notes(self.store)
 
     def submit(
         self,
@@ -233,6 +236,7 @@ class Client:
         Raises:
             JobNotFound: there is none of that id.
         """
+        self._notes.flush()
         found = self.store.get([job_id])[0]
         if found is None:
             raise JobNotFound(
@@ -319,6 +323,7 @@ class Client:
         with self._connecting:
             if self._connection is not None:
                 self._connection.close()
+        self._notes.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -352,8 +357,9 @@ class Client:
         topic, store_id = self.settings.topic_path, self.store.store_id
         jobs = [_new_job(*each, topic, batch_id) for each in zip(submissions, requests, strict=True)]
         messages = [_message(job, store_id) for job in jobs]
-        publisher = Publisher(self.connection, topic)
-        added = self.store.add(jobs)
+        publisher = self._publisher_of(self.connection)
+        with self._notes.together():
+            added = self.store.add(jobs)
         point("inserted")
         fresh: list[tuple[Added, Outgoing]] = []
         for job, answer, message in zip(jobs, added, messages, strict=True):
@@ -367,6 +373,11 @@ class Client:
             if answer.existed and not answer.same_request:
                 self._check_key(submission, answer.job_id)
         return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
+
+    def _publisher_of(self, connection: Connection) -> Publisher:
+        if self._publisher is None:
+            self._publisher = Publisher(connection, self.settings.topic_path)
+        return self._publisher
 
     def _publish(self, publisher: Publisher, fresh: Sequence[tuple[Added, Outgoing]]) -> None:
         """Publish call by call, so that what was taken, what was not and what is in doubt are told apart."""
@@ -395,7 +406,7 @@ class Client:
     def _note(self, asked: Sequence[Added], answers: Sequence[Taken | Rejected]) -> BrokerError | None:
         """Note what the broker has and what it refused; returns why, if it refused any."""
         pairs = list(zip(asked, answers, strict=True))
-        self.store.published(
+        self._notes.put(
             Published(job.job_id, answer.message_id, job.attempt) for job, answer in pairs if isinstance(answer, Taken)
         )
         rejected = [(job, answer.error) for job, answer in pairs if isinstance(answer, Rejected)]

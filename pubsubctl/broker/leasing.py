@@ -46,7 +46,7 @@ class Leasing:
     def __init__(self, channel: grpc.Channel, subscription: str, *, timeout_s: float = 10.0) -> None:
         self._subscription = subscription
         self._timeout_s = timeout_s
-        self._metadata = routed(subscription)
+        self._metadata = routed("subscription", subscription)
         self._acknowledge = _stub(channel, "Acknowledge", types.AcknowledgeRequest.pb())
         self._modify = _stub(channel, "ModifyAckDeadline", types.ModifyAckDeadlineRequest.pb())
 

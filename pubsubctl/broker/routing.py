@@ -3,6 +3,6 @@
 from google.api_core import gapic_v1
 
 
-def routed(subscription: str) -> tuple[tuple[str, str], ...]:
-    """The metadata of a call for a subscription, given by its full name."""
-    return (gapic_v1.routing_header.to_grpc_metadata((("subscription", subscription),)),)
+def routed(field: str, name: str) -> tuple[tuple[str, str], ...]:
+    """The metadata of a call whose request has this full name in this field: ``topic`` or ``subscription``."""
+    return (gapic_v1.routing_header.to_grpc_metadata(((field, name),)),)

@@ -47,7 +47,7 @@ class Stream:
             request_serializer=request.SerializeToString,
             response_deserializer=types.StreamingPullResponse.pb().FromString,
         )
-        self._call: Any = call(iter(self._requests.get, None), metadata=routed(subscription))
+        self._call: Any = call(iter(self._requests.get, None), metadata=routed("subscription", subscription))
 
     def __iter__(self) -> Iterator[Any]:
         """The messages of each response, as the ``ReceivedMessage`` of bare protobuf, until the stream ends.

@@ -11,10 +11,10 @@ from pathlib import Path
 from pubsubctl.store.base import Watch
 from pubsubctl.store.failures import translated
 
-# The longer it took, the less a few milliseconds matter: a wait is late by an eighth of itself, within these bounds.
-_SHORTEST_S = 0.0005
+# The longer it took, the less a few milliseconds matter: a wait is late by a sixteenth of itself, within these bounds.
+_SHORTEST_S = 0.0002
 _LONGEST_S = 0.010
-_SHARE = 8
+_SHARE = 16
 
 
 class DataVersionWatch(Watch):

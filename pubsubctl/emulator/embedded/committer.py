@@ -1,7 +1,7 @@
 """Group commit: whatever arrived while the last transaction was written goes into the next.
 
 The broker's event loop fills the open group; a thread writes one group at a time. Nothing waits on a timer, except
-acks that could not be written, which are tried again.
+acks: alone in a group they wait a moment for something to go with, and those that could not be written for another try.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.status import Refusal, exhausted, internal
 
 RETRY_S = 0.5
+ACKS_S = 0.003
+"""How long acks wait to be written: a lost one only brings its message again, and a publish waits for every commit."""
 
 
 class Committer:
@@ -44,6 +46,7 @@ class Committer:
         self._unwritten: dict[int, array[int]] = {}
         self._writing = False
         self._scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._queue: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -56,10 +59,18 @@ class Committer:
     def open(self) -> Group:
         """The group that the next transaction will write."""
         if not self._scheduled:
+            self._forget_timer()
             self._scheduled = True
             self._idle.clear()
             if not self._writing:
                 self._loop.call_soon(self._close_group)
+        return self._open
+
+    def open_for_acks(self) -> Group:
+        """The same for whoever is in no hurry."""
+        if not self._scheduled and self._timer is None:
+            self._idle.clear()
+            self._timer = self._loop.call_later(ACKS_S, self.open)
         return self._open
 
     async def write(self, statement: str, parameters: tuple[object, ...]) -> None:
@@ -84,7 +95,7 @@ class Committer:
 
     def ack(self, subscription: int, ids: array[int]) -> Group:
         """Write that these messages are acknowledged; however often it takes."""
-        group = self.open()
+        group = self.open_for_acks()
         group.add_acks(subscription, ids)
         return group
 
@@ -93,6 +104,11 @@ class Committer:
         await self._idle.wait()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _close_group(self) -> None:
         self._scheduled = False
@@ -146,7 +162,7 @@ class Committer:
         self._writing = False
         if self._scheduled:
             self._close_group()
-        else:
+        elif self._timer is None:
             self._idle.set()
 
     def _keep(self, acks: dict[int, array[int]]) -> None:
