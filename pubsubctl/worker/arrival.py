@@ -42,9 +42,9 @@ class Arrival:
         self.ordering_key: str = message.ordering_key
         self.published_at: float = published.seconds + published.nanos / 1e9
 
-    def ack(self) -> None:
-        """Done for good."""
-        self._leases.ack(self)
+    def ack(self, *others: "Arrival") -> None:
+        """Done for good, as these others."""
+        self._leases.ack([self, *others])
 
     def nack(self, *others: "Arrival") -> None:
         """Deliver it again, and these others after it."""

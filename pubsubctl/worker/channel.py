@@ -35,18 +35,17 @@ def out_of_the_way(descriptor: int) -> int:
 
 
 class Channel:
-    """The child's end of the socket; silent in whatever the application forks."""
+    """The child's end of the socket; silent in whatever the application forks.
+
+    Attributes:
+        ours: whether this is the child itself, and not what the application forked.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._socket = socket.socket(fileno=out_of_the_way(descriptor))
         self._unpacker = Unpacker()
         self._lock = threading.Lock()
-        self._owner = os.getpid()
-
-    @property
-    def ours(self) -> bool:
-        """Whether this is the child itself, and not what the application forked."""
-        return os.getpid() == self._owner
+        self.ours = True
 
     def receive(self) -> list[Frame]:
         """Wait for frames; an empty list says that the parent has gone."""
@@ -56,7 +55,8 @@ class Channel:
         return []
 
     def close(self) -> None:
-        """Let go of the socket, without a word to the parent."""
+        """Let go of the socket, without a word to the parent: this is what the application forked."""
+        self.ours = False
         with contextlib.suppress(OSError):
             self._socket.close()
 

@@ -8,7 +8,8 @@ from the parent         ``job`` (ticket, id, attempt, method, path, headers; the
 from the child          ``ready`` | ``unloadable`` (error), once
                         ``began`` (ticket), ``progress`` (ticket, fraction, note),
                         ``done`` (ticket, status, phrase, headers, seconds; the body is the frame's),
-                        ``too-large`` (ticket, seconds)
+                        ``too-large`` (ticket, seconds); either may say that the job of another ticket
+                        begins now (next)
 ======================  ==========================================================================
 
 ``ready``, ``began``, ``done`` and ``too-large`` also say how many bytes were ``printed`` so far, if any; the last two

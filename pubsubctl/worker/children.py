@@ -72,6 +72,7 @@ class Children:
         on_look: Callable[[Child, float], None],
         on_stuck: Callable[[Child, float], None],
         on_report: Callable[[Child, reports.Report], None],
+        on_silence: Callable[[], None],
         on_death: Callable[[Child], None],
     ) -> None:
         self._app = app
@@ -96,7 +97,7 @@ class Children:
         self._respawn = Respawn(processes)
         self._looked_at = time.monotonic()
         self._stopping = False
-        self._hearing = Hearing(lock, self._forwarder, on_report=self._heard, on_silence=events.room_made)
+        self._hearing = Hearing(lock, self._forwarder, on_report=self._heard, on_silence=on_silence)
         self._switchboard = self._hearing.switchboard
         self._thread = threading.Thread(target=self._loop, name="pool", daemon=True)
 
@@ -290,11 +291,11 @@ class Children:
 
     def _ended_by_death(self, child: Child, task: Task, how: str) -> None:
         if not child.condemned:
-            self._events.ended(task, Died(how, child.log_of(task)))
+            self._events.ended([(task, Died(how, child.log_of(task)))])
         elif task.ticket not in child.condemned:
             self._events.interrupted(task)
         elif (ending := child.condemned[task.ticket]) is not None:
-            self._events.ended(task, replace(ending, log=child.log_of(task)))
+            self._events.ended([(task, replace(ending, log=child.log_of(task)))])
         else:
             self._events.stopped(task)
 

@@ -29,14 +29,20 @@ class Message(Protocol):
     published_at: float
     delivery_attempt: int
 
-    def ack(self) -> None:
-        """Done for good."""
+    def ack(self, *others: Self) -> None:
+        """Done for good, as these others, which came from the same broker."""
 
     def nack(self, *others: Self) -> None:
         """Deliver it again, and these others after it, which came from the same broker."""
 
     def drop(self) -> None:
         """Keep its lease no longer."""
+
+
+def ack(messages: Sequence[Message]) -> None:
+    """Say that messages are done for good."""
+    if messages:
+        messages[0].ack(*messages[1:])
 
 
 def nack(messages: Sequence[Message]) -> None:

@@ -1,5 +1,6 @@
 """What the owner of a pool is told."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pubsubctl.errors import ApplicationError
@@ -16,8 +17,8 @@ class Events(Protocol):
     def room_made(self) -> None:
         """A child can take more than it has."""
 
-    def ended(self, task: Task, ending: Ending) -> None:
-        """A job's attempt has ended."""
+    def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
+        """Attempts have ended, in this order."""
 
     def interrupted(self, task: Task) -> None:
         """A job was stopped for no fault of its own, or does not begin here at all; it may run elsewhere."""

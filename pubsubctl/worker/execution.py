@@ -18,7 +18,7 @@ from functools import partial
 from pubsubctl.errors import ApplicationError
 from pubsubctl.faults import point
 from pubsubctl.job import JobState
-from pubsubctl.store.claims import Claimed, Lease, Refused
+from pubsubctl.store.claims import Claimed, Lease, Outcome, Refused
 from pubsubctl.worker.delivery import Delivery, Message, Terms, nack
 from pubsubctl.worker.gears import Tempo
 from pubsubctl.worker.inhand import InHand
@@ -66,6 +66,7 @@ class Execution:
         self._settling = Settling(
             terms, self._hand, recorder, self._meters, pump=self._pump, on_dead_letter=on_dead_letter
         )
+        recorder.on_told = self._settling.flush
         self._tells_of_order = not terms.ordered
         self._jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
 
@@ -148,17 +149,23 @@ class Execution:
         else:
             self._pump()
 
-    def ended(self, task: Task, ending: Ending) -> None:
-        """A job's attempt has ended: have it recorded."""
+    def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
+        """Attempts have ended: have that recorded."""
         point("ended")
         with self._hand.lock:
-            delivery = self._hand.ended(task)
-            self._lasted(task)
+            deliveries = [self._hand.ended(task) for task, _ in endings]
+            for task, _ in endings:
+                self._lasted(task)
+        self._recorder.record([self._to_record(*each) for each in zip(deliveries, endings, strict=True)])
+
+    def _to_record(
+        self, delivery: Delivery | None, ended: tuple[Task, Ending]
+    ) -> tuple[Outcome, Callable[[bool], None]]:
+        task, ending = ended
         outcome = outcome_of(task.claimed, ending, now=time.time(), jitter=self._jitter, retry_on=self._terms.retry_on)
         if outcome.state is JobState.RETRYING and delivery is not None and delivery.message.ordering_key:
             outcome = replace(outcome, held=True)
-        recorded = partial(self._settling.recorded, delivery, outcome)
-        self._recorder.record(outcome, self._spans.until_recorded(outcome, recorded))
+        return outcome, self._spans.until_recorded(outcome, partial(self._settling.recorded, delivery, outcome))
 
     def interrupted(self, task: Task) -> None:
         """A job was stopped for no fault of its own: it is asked for once more, if it may be."""
@@ -279,7 +286,7 @@ class Execution:
             if self._terms.retry_on.crash or task.began_at is None:
                 self._give_back([task])
             else:
-                self.ended(task, Died(why, task.log))
+                self.ended([(task, Died(why, task.log))])
 
     def _finish_running(self, pool: Pool, timeout_s: float) -> None:
         """Wait for what runs; stop and give back what does not end in time."""

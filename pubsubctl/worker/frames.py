@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+# One of each for all: json.dumps makes a new one each time that it is asked for separators.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 _LENGTHS = struct.Struct("!II")
 _MOST = 1 << 26
 """Far more than any header or body has: whoever announces more is no part of this, and must not fill the memory."""
@@ -30,7 +33,7 @@ class Frame:
 
 def pack(header: dict[str, Any], body: bytes = b"") -> bytes:
     """A frame as bytes."""
-    head = json.dumps(header, separators=(",", ":")).encode()
+    head = _encode(header).encode()
     return b"".join((_LENGTHS.pack(len(head), len(body)), head, body))
 
 
@@ -52,7 +55,7 @@ class Unpacker:
             head_bytes, _ = _LENGTHS.unpack_from(self._buffer, start)
             head = start + _LENGTHS.size
             yield Frame(
-                json.loads(self._buffer[head : head + head_bytes]), bytes(self._buffer[head + head_bytes : end])
+                _decode(self._buffer[head : head + head_bytes].decode()), bytes(self._buffer[head + head_bytes : end])
             )
             start = end
         del self._buffer[:start]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from pubsubctl.worker import reports
+from pubsubctl.worker.frames import Frame
 from pubsubctl.worker.output import Forwarder
 from pubsubctl.worker.process import Child
 from pubsubctl.worker.switchboard import Switchboard
@@ -50,18 +51,22 @@ class Hearing:
         try:
             while frames := child.receive():
                 for frame in frames:
-                    child.printed.note(reports.printed(frame))
-                    if child.printed.is_behind:  # what a job printed is heard before its end, while it is known to run
-                        self._hear_output(child)
-                    self._on_report(child, reports.read(frame))
+                    self._hear(child, frame)
         except reports.NONSENSE as error:
             _log.error("child %d speaks nonsense and is killed: %r", child.pid, error)
             child.fault = "the process that ran it was killed: the app has written into the worker's own socket"
             self.cut_off(child, grace_s=0.0)
-            return
-        if frames is None:
-            self.cut_off(child, grace_s=EXIT_GRACE_S)
+        else:
+            if frames is None:
+                self.cut_off(child, grace_s=EXIT_GRACE_S)
         self._on_silence()
+
+    def _hear(self, child: Child, frame: Frame) -> None:
+        if own := reports.printed(frame):
+            child.printed.note(own)
+            if child.printed.is_behind:  # what a job printed is heard before its end, while it is known to run
+                self._hear_output(child)
+        self._on_report(child, reports.read(frame))
 
     def cut_off(self, child: Child, *, grace_s: float) -> None:
         """Its socket says no more: its process ends in a moment, or is made to."""

@@ -88,11 +88,11 @@ class Leases:
             while len(self._held) >= most and not given_up.is_set():
                 self._room.wait(_LAST_PAUSE_S)
 
-    def ack(self, arrival: Arrival) -> None:
-        """It is done for good."""
+    def ack(self, arrivals: Sequence[Arrival]) -> None:
+        """These are done for good."""
         with self._wake:
-            self._let_go([arrival])
-            self._acks.append(arrival.ack_id)
+            self._let_go(arrivals)
+            self._acks += [each.ack_id for each in arrivals]
             self._stir()
 
     def nack(self, arrivals: Sequence[Arrival]) -> None:

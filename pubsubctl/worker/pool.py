@@ -76,6 +76,7 @@ class Pool:
         self._lock = threading.RLock()
         self._waiting: deque[Task] = deque()  # claimed, and no child has room: what a dead or slow child gave back
         self._pace = Pace()
+        self._over: list[tuple[Task, Ending]] = []  # which the owner is about to be told
         self._children = Children(
             app,
             events,
@@ -91,6 +92,7 @@ class Pool:
             on_look=self._look_at,
             on_stuck=self._take_from_stuck,
             on_report=self._heard,
+            on_silence=self._tell,
             on_death=self._inherit,
         )
 
@@ -190,10 +192,12 @@ class Pool:
 
     def _heard(self, child: Child, report: reports.Report) -> None:
         match report:
-            case reports.Began(ticket):
-                child.begin(child.tasks[ticket], time.monotonic())
             case reports.Ended():
                 self._done(child, report)
+                if report.following is not None:
+                    child.begin(child.tasks[report.following], child.moved_at)
+            case reports.Began(ticket):
+                child.begin(child.tasks[ticket], time.monotonic())
             case reports.Progressed(ticket, fraction, note):
                 if task := child.tasks.get(ticket):
                     task.progress = (fraction, note)
@@ -208,17 +212,25 @@ class Pool:
             self._children.proved()
             if self._max_jobs or self._max_memory or child.leaving:
                 self._let_leave(child, report.resident)
-            self._feed()
         if not child.condemned or (ticket not in child.condemned and _good(ending)):
-            self._events.ended(task, ending)
+            self._over.append((task, ending))
         elif ticket not in child.condemned:
             self._events.interrupted(task)  # it may have gone wrong just because the child is made to end
         # A job that ended while it was being killed has ended as it was to be killed for.
         elif (chosen := child.condemned[ticket]) is not None:
-            self._events.ended(task, replace(chosen, log=ending.log))
+            self._over.append((task, replace(chosen, log=ending.log)))
         else:
             task.log = ending.log
             self._events.stopped(task)
+
+    def _tell(self) -> None:
+        """All that a child has said for now is heard: tell of all that has ended at once."""
+        with self._lock:
+            self._feed()
+        over, self._over = self._over, []
+        if over:
+            self._events.ended(over)
+        self._events.room_made()
 
     def _take_from_stuck(self, child: Child, now: float) -> None:
         """What it has not taken is given to others, unless it was so often: what hangs every child is its own fault.

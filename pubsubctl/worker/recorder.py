@@ -7,7 +7,7 @@ away everything is kept and tried again; nobody is told of a write before it is 
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pubsubctl.errors import StoreUnreachable
 from pubsubctl.faults import point
@@ -32,12 +32,16 @@ class Recorder:
 
     Args:
         presence: where it is told whether the store is there, for whoever else needs it.
+
+    Attributes:
+        on_told: called when everybody was told of what a commit has written.
     """
 
     def __init__(self, store: Store, meters: Meters | None = None, *, presence: Presence | None = None) -> None:
         self._store = store
         self._meters = meters or Meters()
         self._presence = presence or Presence("the store is back")
+        self.on_told: Callable[[], None] = lambda: None
         self._wake = threading.Condition()
         self._next = Group()
         self._closed = False
@@ -65,10 +69,10 @@ class Recorder:
             self._next.claims.append((claims, then))
             self._wake.notify()
 
-    def record(self, outcome: Outcome, then: Callable[[bool], None]) -> None:
-        """Write how an attempt ended; ``then`` learns whether it was still the current one."""
+    def record(self, outcomes: Iterable[tuple[Outcome, Callable[[bool], None]]]) -> None:
+        """Write how attempts ended; whoever is to be told of each learns whether it was still the current one."""
         with self._wake:
-            self._next.outcomes.append((outcome, then))
+            self._next.outcomes.extend(outcomes)
             self._wake.notify()
 
     def release(self, lease: Lease, then: Callable[[], None]) -> None:
@@ -110,6 +114,7 @@ class Recorder:
         else:
             if answers is not None:
                 group.tell(answers)
+                self.on_told()
 
     def _refused(self, group: Group, error: Exception) -> None:
         """The store is there and refuses: find out what it refuses, so that the rest is not held up by it."""
@@ -127,10 +132,12 @@ class Recorder:
                 _log.error("the store refuses a write, and keeps less of it: %s", error)
                 if answers is not None:
                     plainer.tell(answers)
+                    self.on_told()
                 return
         _log.error("the store refuses a write, which is dropped: %s", error)
         claimed = [self._claim_alone(claim) for claims, _ in group.claims for claim in claims]
         group.tell((claimed, [False] * len(group.outcomes)))
+        self.on_told()
 
     def _claim_alone(self, claim: Claim) -> Claimed | Refused:
         """Ask for one of several jobs that were refused together; one that cannot be asked for is asked for later."""

@@ -47,12 +47,14 @@ class Ended:
     Attributes:
         seconds: how long it took.
         resident: bytes of memory in use, where that is more than asked for, else 0.
+        following: the ticket of the task that begins now, if one does.
     """
 
     ticket: int
     ending: Answered | TooLarge
     seconds: float
     resident: int
+    following: int | None = None
 
 
 Report = Ready | Unloadable | Began | Progressed | Ended
@@ -91,7 +93,7 @@ def _ended(header: dict[str, Any], ending: Answered | TooLarge) -> Ended:
     seconds = float(header["seconds"])
     if not seconds >= 0:
         raise ValueError(f"{seconds} s")
-    return Ended(header["ticket"], ending, seconds, int(header.get("resident", 0)))
+    return Ended(header["ticket"], ending, seconds, int(header.get("resident", 0)), header.get("next"))
 
 
 def _response(header: dict[str, Any], body: bytes) -> Response:

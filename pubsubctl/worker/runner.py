@@ -3,6 +3,7 @@
 import resource
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,18 @@ from pubsubctl.worker.frames import Frame, pack
 from pubsubctl.worker.progress import Reporter, reporting_to
 
 _STATM = Path("/proc/self/statm")
+
+
+@dataclass(slots=True)
+class Ended:
+    """How a job ended, as its frame says it."""
+
+    header: dict[str, Any]
+    body: bytes
+
+    def frame(self, following: int | None = None) -> bytes:
+        """The frame, which may say as well that the job of another ticket begins now."""
+        return pack(self.header if following is None else self.header | {"next": following}, self.body)
 
 
 class Runner:
@@ -47,8 +60,8 @@ class Runner:
         """The frame that says that a job begins now, so that only it is blamed if the process dies."""
         return pack({"kind": "began", "ticket": frame.header["ticket"], **self._printed()})
 
-    def run(self, frame: Frame) -> bytes:
-        """Run one job to its end; returns the frame that says how it ended."""
+    def run(self, frame: Frame) -> Ended:
+        """Run one job to its end."""
         header = frame.header
         ticket = header["ticket"]
         request = Request(header["method"], header["path"], tuple(map(tuple, header["headers"])), frame.body)
@@ -61,7 +74,7 @@ class Runner:
         finally:
             reporter.close()  # a thread that the application left behind may report on
             self._reporters.discard(reporter)
-        return pack(end | {"ticket": ticket, "seconds": time.perf_counter() - began} | self._besides(log), body)
+        return Ended(end | {"ticket": ticket, "seconds": time.perf_counter() - began} | self._besides(log), body)
 
     def flush(self) -> None:
         """Send the progress that was held back, and let out what waits for the end of its line."""

@@ -7,7 +7,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Reason
 from pubsubctl.store.claims import Outcome, Refusal, Refused
 from pubsubctl.store.messages import Burial
-from pubsubctl.worker.delivery import Delivery, Terms, nack
+from pubsubctl.worker.delivery import Delivery, Message, Terms, ack, nack
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.reading import Unfit
@@ -47,6 +47,7 @@ class Settling:
         self._pump = pump
         self._on_dead_letter = on_dead_letter
         self._foreign_stores: set[str] = set()
+        self._acks: list[Message] = []  # of what the recorder's thread is about to have told everybody
 
     def turned_away(self, delivery: Delivery, why: Unfit, text: str) -> None:
         """It is no job of ours; see ``Reader.read`` for ``text``."""
@@ -122,6 +123,11 @@ class Settling:
         """Give back what waited here, in its order; nothing is claimed any more."""
         nack([delivery.message for delivery in deliveries])
 
+    def flush(self) -> None:
+        """Ack what is to be acked, all at once: the recorder has told of all that one commit wrote."""
+        acks, self._acks = self._acks, []
+        ack(acks)
+
     def _accepted(self, delivery: Delivery | None, outcome: Outcome) -> None:
         if outcome.held:
             if delivery is not None:
@@ -174,7 +180,7 @@ class Settling:
             delivery.message.nack()
 
     def _ack(self, delivery: Delivery) -> None:
-        delivery.message.ack()
+        self._acks.append(delivery.message)
         self._settled(delivery)
 
     def _nack(self, delivery: Delivery) -> None:

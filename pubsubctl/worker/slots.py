@@ -8,7 +8,7 @@ from pubsubctl.worker import tickets
 from pubsubctl.worker.capture import Capture
 from pubsubctl.worker.channel import Channel, leave
 from pubsubctl.worker.frames import Frame
-from pubsubctl.worker.runner import Runner
+from pubsubctl.worker.runner import Ended, Runner
 
 _BROKEN = 70
 
@@ -51,16 +51,16 @@ class Slots:
             os._exit(_BROKEN)
 
     def _run_jobs(self) -> None:
-        ended = b""
+        ended: Ended | None = None
         while True:
             number = tickets.take(self._tickets_fd)
             if number is None:
-                if ended:
-                    self._channel.send(ended)
-                number, ended = tickets.wait(self._tickets_fd), b""
+                if ended is not None:
+                    self._channel.send(ended.frame())
+                number, ended = tickets.wait(self._tickets_fd), None
             frame = self._frame(number)
-            # The end of one job and the beginning of the next are one write.
-            self._channel.send(ended + self._runner.began(frame))
+            # The end of one job and the beginning of the next are one frame.
+            self._channel.send(self._runner.began(frame) if ended is None else ended.frame(number))
             ended = self._runner.run(frame)
             if not self._channel.ours:
                 os._exit(0)  # the application has forked, and this copy of us has come back too
