@@ -2,7 +2,7 @@
 
 import queue
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,9 @@ class Listener:
     def room_made(self) -> None:
         pass
 
-    def ended(self, task: Task, ending: Ending) -> None:
-        self.ends.put((task, ending))
+    def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
+        for ended in endings:
+            self.ends.put(ended)
 
     def interrupted(self, task: Task) -> None:
         self.interruptions.put(task)

@@ -39,8 +39,9 @@ class Listener:
     def room_made(self) -> None:
         pass
 
-    def ended(self, task: Task, ending: Ending) -> None:
-        self.ends.put((task, ending))
+    def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
+        for ended in endings:
+            self.ends.put(ended)
 
     def stopped(self, task: Task) -> None:
         pass

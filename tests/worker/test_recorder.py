@@ -60,7 +60,7 @@ def test_an_outcome_is_durable_when_it_is_told(store, recorder):
     assert isinstance(claimed, Claimed)
     told: queue.SimpleQueue[tuple[bool, Any]] = queue.SimpleQueue()
     outcome = Outcome("a", claimed.attempt, JobState.SUCCEEDED, response=Response(200, body=b"done"))
-    recorder.record(outcome, lambda accepted: told.put((accepted, store.response("a"))))
+    recorder.record([(outcome, lambda accepted: told.put((accepted, store.response("a"))))])
     accepted, response = told.get(timeout=10)
     assert accepted
     assert response is not None
@@ -72,7 +72,7 @@ def test_an_outcome_of_an_attempt_that_is_not_ours_any_more_is_refused(store, re
     assert isinstance(claimed, Claimed)
     store.release([Lease("a", claimed.attempt)])
     told: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    recorder.record(Outcome("a", claimed.attempt, JobState.SUCCEEDED, response=Response(200)), told.put)
+    recorder.record([(Outcome("a", claimed.attempt, JobState.SUCCEEDED, response=Response(200)), told.put)])
     assert told.get(timeout=10) is False
 
 
@@ -171,7 +171,7 @@ def begun(recorder: Recorder, job_id: str) -> int:
 
 def recorded(recorder: Recorder, outcome: Outcome) -> bool:
     told: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    recorder.record(outcome, told.put)
+    recorder.record([(outcome, told.put)])
     return told.get(timeout=10)
 
 
@@ -233,7 +233,7 @@ def test_a_write_that_fails_for_any_reason_leaves_the_others_alone(store, record
     told: queue.SimpleQueue[tuple[str, bool]] = queue.SimpleQueue()
     for job_id, attempt in attempts.items():
         outcome = Outcome(job_id, attempt, JobState.SUCCEEDED, response=Response(200))
-        recorder.record(outcome, lambda accepted, job_id=job_id: told.put((job_id, accepted)))
+        recorder.record([(outcome, lambda accepted, job_id=job_id: told.put((job_id, accepted)))])
     assert dict(told.get(timeout=10) for _ in range(3)) == {"a": True, "b": False, "c": True}
 
 
@@ -265,7 +265,7 @@ def test_nobody_who_asks_waits_for_a_commit(store, recorder):
     assert entered.wait(10)
     began = time.monotonic()
     recorder.claim([claim("b")], told.put)
-    recorder.record(Outcome("c", 1, JobState.SUCCEEDED), told.put)
+    recorder.record([(Outcome("c", 1, JobState.SUCCEEDED), told.put)])
     recorder.release(Lease("d", 1), lambda: told.put("released"))
     recorder.bury(Burial("msg-1", "1", "topic", "malformed", (), b""), lambda: told.put("buried"))
     assert time.monotonic() - began < 1
