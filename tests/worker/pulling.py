@@ -1,19 +1,16 @@
 """A puller on a real broker, with a sink that the test reads."""
 
 import queue
-import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from project import wait_for
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.settings import Settings
-from pubsubctl.worker.delivery import Message
+from pubsubctl.worker.arrival import Arrival
+from pubsubctl.worker.gears import Gears, Tempo
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.puller import Puller
 from pubsubctl.worker.watchdog import Patience
@@ -23,32 +20,43 @@ class Sink:
     """Keeps deliveries; drains as the test says."""
 
     def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self.streams: list[object] = []
-        self.threads: set[str] = set()
-        self.abandoned: list[object] = []
+        self.spared: list[object] = []
+        self.thinned = 0
+        self.hungry = False
+        self.pace = Tempo(mean_s=1.0, stalled_s=0.0)
         self.hopeless: list[str] = []
+        self.on_deliver: Callable[[Sequence[Arrival], object], None] = lambda *_: None
         self.on_drain: Callable[[], None] = lambda: None
 
-    def deliver(self, message: Message, stream: object) -> None:
-        self.threads.add(threading.current_thread().name)
+    def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
+        self.on_deliver(messages, stream)
         if stream not in self.streams:
             self.streams.append(stream)
-        self.messages.put(message)
+        for message in messages:
+            self.messages.put(message)
 
-    def running_of(self, stream: object) -> int:
+    def spare(self, stream: object) -> None:
+        self.spared.append(stream)
+
+    def thin_out(self, most_deliveries: float) -> int:
+        self.thinned += 1
         return 0
 
-    def abandon(self, stream: object) -> None:
-        self.abandoned.append(stream)
+    def tempo(self) -> Tempo:
+        return self.pace
+
+    def running(self) -> int:
+        return 0
 
     def drain(self, timeout_s: float) -> None:
         self.on_drain()
 
     def is_hungry(self) -> bool:
-        return False
+        return self.hungry
 
-    def next(self, timeout_s: float = 20.0) -> Message:
+    def next(self, timeout_s: float = 20.0) -> Arrival:
         return self.messages.get(timeout=timeout_s)
 
 
@@ -77,6 +85,7 @@ class Rig:
         self,
         *,
         hold: int = 10,
+        most: int = 0,
         lease_s: int = 10,
         subscription: str | None = None,
         waiting: Callable[[float], bool] = lambda _: False,
@@ -86,7 +95,7 @@ class Rig:
             self.pulling,
             subscription or self.settings.subscription_path,
             self.sink,
-            hold=hold,
+            gears=Gears(1, least=hold, most=most),
             lease_s=lease_s,
             drain_timeout_s=5.0,
             on_hopeless=self.sink.hopeless.append,
@@ -100,11 +109,6 @@ class Rig:
 
     def publish(self, *data: bytes) -> None:
         self.publisher.publish([Outgoing(each, {"n": "1"}) for each in data])
-
-    def manager(self, puller: Puller) -> Any:
-        """The client's own manager of the open stream."""
-        wait_for(lambda: puller._stream is not None, what="the stream is open")
-        return puller._stream.manager
 
     def waiting(self) -> list[bytes]:
         """What a plain pull is given at once."""
