@@ -16,6 +16,7 @@ _STEP = 2.0
 _STALLED_S = 1.0
 _FIRST_REST_S, _LAST_REST_S = 2.0, 120.0
 _PROVEN_S = 30.0
+"""Held for so long, many were no mistake; after one, few are held for longer each time before many are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,6 @@ class Gears:
         self._hold = least
         self._shifted_at = float("-inf")
         self._rest_s = 0.0
-        self._next_rest_s = _FIRST_REST_S
 
     @property
     def hold(self) -> int:
@@ -70,11 +70,9 @@ class Gears:
         chosen = self._chosen(tempo, held, now)
         if chosen == self._hold:
             return False
-        if chosen > self._hold:
-            if now - self._shifted_at > _PROVEN_S:
-                self._next_rest_s = _FIRST_REST_S
-        else:
-            self._rest_s, self._next_rest_s = self._next_rest_s, min(2 * self._next_rest_s, _LAST_REST_S)
+        if chosen < self._hold:
+            soon = now - self._shifted_at < _PROVEN_S
+            self._rest_s = min(2 * self._rest_s, _LAST_REST_S) if soon and self._rest_s else _FIRST_REST_S
         self._hold, self._shifted_at = chosen, now
         return True
 

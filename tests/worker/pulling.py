@@ -2,18 +2,46 @@
 
 import queue
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.emulator.embedded import Faults
+from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.settings import Settings
 from pubsubctl.worker.arrival import Arrival
 from pubsubctl.worker.gears import Gears, Tempo
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.puller import Puller
 from pubsubctl.worker.watchdog import Patience
+
+BELIEVING = 100
+"""How many messages Google's emulator sends at once, whatever a stream has asked for."""
+
+
+class Watched(Faults):
+    """Counts calls by their method, and makes the faults that a test asks for."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.refusals: dict[str, Refusal] = {}
+        self._breaks = 0
+
+    async def before_rpc(self, method: str) -> None:
+        self.calls[method] += 1
+        if method in self.refusals:
+            raise self.refusals[method]
+
+    def disconnect(self, times: int) -> None:
+        """Let the next responses end their streams instead of being sent."""
+        self._breaks = times
+
+    def disconnects(self) -> bool:
+        self._breaks -= 1
+        return self._breaks >= 0
 
 
 class Sink:
@@ -28,7 +56,8 @@ class Sink:
         self.pace = Tempo(mean_s=1.0, stalled_s=0.0)
         self.hopeless: list[str] = []
         self.on_deliver: Callable[[Sequence[Arrival], object], None] = lambda *_: None
-        self.on_drain: Callable[[], None] = lambda: None
+        self.on_spare: Callable[[object], object] = lambda _: None
+        self.on_drain: Callable[[], object] = lambda: None
 
     def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
         self.on_deliver(messages, stream)
@@ -39,6 +68,7 @@ class Sink:
 
     def spare(self, stream: object) -> None:
         self.spared.append(stream)
+        self.on_spare(stream)
 
     def thin_out(self, most_deliveries: float) -> int:
         self.thinned += 1
@@ -67,10 +97,11 @@ class Rig:
         address: of the broker.
         folder: where the settings are looked for.
         pull_at: where the puller finds the broker, if that is elsewhere.
+        project: a name of its own, where the broker is not.
     """
 
-    def __init__(self, address: str, folder: Path, *, pull_at: str | None = None) -> None:
-        self.settings = Settings.load({"emulator_host": address}, environ={}, start=folder)
+    def __init__(self, address: str, folder: Path, *, pull_at: str | None = None, project: str = "p-local") -> None:
+        self.settings = Settings.load({"emulator_host": address, "project": project}, environ={}, start=folder)
         self.connection = Connection(self.settings)
         elsewhere = Settings.load({"emulator_host": pull_at or address}, environ={}, start=folder)
         self.pulling = Connection(elsewhere)
