@@ -27,7 +27,12 @@ _OPTIONS = (
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
 _LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 1000))
-_KEEPALIVE = (("grpc.keepalive_timeout_ms", 10_000), ("grpc.http2.max_pings_without_data", 0))
+_LASTING = (
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Channels that look the same share a connection, and what takes the place of a dead one would have that of others.
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 
 @dataclass(frozen=True)
@@ -141,11 +146,11 @@ class Connection:
         with self._lock:
             return self._shared_channel()
 
-    def streaming(self) -> "grpc.Channel":
-        """A new channel, for a stream; its user closes it."""
+    def lasting(self) -> "grpc.Channel":
+        """A new channel with a connection of its own, for a stream or for leases; its user closes it."""
         # A connection that has died without a word is noticed by pings. Google's emulator may take frequent ones amiss.
         often = self.address.is_cloud or self.address.kind == "embedded"
-        return self._new_channel((("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_KEEPALIVE))
+        return self._new_channel((("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_LASTING))
 
     def close(self) -> None:
         """Close what was opened; closing it twice does no harm."""

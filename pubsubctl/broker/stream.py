@@ -19,7 +19,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 
 
 class Stream:
-    """An open stream: iterate over it, in one thread; any other may end it.
+    """An open stream: read in one thread; any other may end it.
 
     Args:
         channel: its own; closed with it.
@@ -49,7 +49,7 @@ class Stream:
         )
         self._call: Any = call(iter(self._requests.get, None), metadata=routed("subscription", subscription))
 
-    def __iter__(self) -> Iterator[Any]:
+    def responses(self) -> Iterator[Any]:
         """The messages of each response, as the ``ReceivedMessage`` of bare protobuf, until the stream ends.
 
         Raises:
@@ -79,7 +79,7 @@ class Stream:
         self._requests.put(None)
 
     def close(self) -> None:
-        """End it, and its channel; what has not been read comes again when its lease has run out."""
+        """End it, and its channel, if it has not ended; what was not read comes again when its lease has run out."""
         self._requests.put(None)
         self._call.cancel()
         self._channel.close()

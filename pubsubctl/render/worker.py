@@ -12,7 +12,6 @@ from pubsubctl.render.patience import PatientHandler
 from pubsubctl.render.secrets import redacted
 
 _FORMAT, _TIME = "%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"
-_DISPATCHER = "google.cloud.pubsub_v1.subscriber._protocol.helper_threads"
 _labels: dict[str, str] = {}
 
 
@@ -50,15 +49,8 @@ def log_to_stderr(*, verbose: bool, log_format: str = "text", project: str | Non
     if not verbose:
         for name in ("google", "grpc"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        # A stream that is closed while its broker is away: a traceback, of what the client gets over by itself.
-        for name in ("google.api_core.bidi", "grpc._channel"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        logging.getLogger(_DISPATCHER).addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether it is more than acks that could not be sent: those end the stream, which the worker tells itself."""
-    return record.exc_info is None or type(record.exc_info[1]).__name__ != "RetryError"
+        # A stream that is closed while its broker is away: a traceback, of what the worker gets over by itself.
+        logging.getLogger("grpc._channel").setLevel(logging.CRITICAL)
 
 
 def _all_as_json(formatter: JsonFormatter) -> JsonFormatter:

@@ -12,6 +12,7 @@ class Arrival:
     Args:
         received: a ``ReceivedMessage`` of bare protobuf.
         leases: whoever keeps it.
+        stream: what it came by.
 
     Attributes:
         leased_at: by ``time.monotonic``, when its lease began last.
@@ -27,12 +28,14 @@ class Arrival:
         "message_id",
         "ordering_key",
         "published_at",
+        "stream",
     )
 
-    def __init__(self, received: Any, leases: "Leases", leased_at: float) -> None:
+    def __init__(self, received: Any, leases: "Leases", stream: object, leased_at: float) -> None:
         message = received.message
         published = message.publish_time
         self._leases = leases
+        self.stream = stream
         self.leased_at = leased_at
         self.ack_id: str = received.ack_id
         self.delivery_attempt: int = received.delivery_attempt

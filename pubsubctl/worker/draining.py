@@ -80,9 +80,9 @@ class Drain:
         _log.warning("drained in %.1f s: attempts ended %d, given back %d", took_s, attempts.total(), released)
 
     def _take_apart(self) -> None:
-        # The puller first: until it has returned, the client keeps every lease and sends every ack, and everything
-        # else is needed to end what runs. Only then the children; then whatever writes. Nothing here may take for
-        # ever: a broker or a store may be away.
+        # The puller first: until it has returned, every lease is kept and every ack is sent, and all else is needed to
+        # end what runs. Only then the children; then whatever writes. Nothing here may take for ever: a broker or a
+        # store may be away.
         for part in self._parts.deciders:
             part.close(_DECIDED_S)
         self._pull_no_more()
@@ -93,10 +93,10 @@ class Drain:
     def _pull_no_more(self) -> None:
         """Let what runs end, or a second signal stop it."""
         self._in_thread("draining", self._parts.puller.stop, What.DRAINED)
-        # When the sink has drained, everything is recorded; what is left is the client's last acks. With the broker
-        # away it tries those for minutes, which nobody would wait for: the jobs have ended, a redelivery finds that.
+        # When the sink has drained, everything is recorded; what is left is the last acks. Nobody would wait for a
+        # broker that is away: the jobs have ended, a redelivery finds that.
         if not self._until(What.DRAINED, time.monotonic() + self._timeout_s + _LAST_WRITES_S + _LAST_ACKS_S):
-            _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")
+            _log.warning("the stream does not end; left without it, what was in hand will be delivered again")
 
     def _close_rest(self) -> None:
         parts = self._parts

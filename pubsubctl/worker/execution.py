@@ -101,10 +101,9 @@ class Execution:
         else:
             nack(messages)
 
-    def abandon(self, stream: object) -> None:
-        """Give back what came by a stream and was not claimed: others may have it."""
-        nack([delivery.message for delivery in self._hand.forget(stream)])
-        self._pump()
+    def spare(self, stream: object) -> None:
+        """Give back what was not claimed, but for what came by that stream: others may have it."""
+        nack([delivery.message for delivery in self._hand.spare(stream)])
 
     def thin_out(self, most_deliveries: float) -> int:
         """Give back some of what waits behind others of its ordering key, and keeps other keys away.
@@ -123,7 +122,7 @@ class Execution:
 
         Blocks until every outcome is recorded and acked.
         """
-        self._settling.nack_all(self._hand.close())  # now: the client would nack them only when this returns
+        self._settling.nack_all(self._hand.close())
         if self._pool is not None:
             self._finish_running(self._pool, timeout_s)
 

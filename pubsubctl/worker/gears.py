@@ -19,6 +19,7 @@ _LASTING_S = 1.0
 """For how long jobs must be long: one that took long makes no other long."""
 _FIRST_REST_S, _LAST_REST_S = 2.0, 120.0
 _PROVEN_S = 30.0
+"""Held for so long, many were no mistake; after one, few are held for longer each time before many are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,6 @@ class Gears:
         self._hold = least
         self._shifted_at = float("-inf")
         self._rest_s = 0.0
-        self._next_rest_s = _FIRST_REST_S
         self._slow_since = math.inf
 
     @property
@@ -74,11 +74,9 @@ class Gears:
         chosen = self._chosen(tempo, held, now)
         if chosen == self._hold:
             return False
-        if chosen > self._hold:
-            if now - self._shifted_at > _PROVEN_S:
-                self._next_rest_s = _FIRST_REST_S
-        else:
-            self._rest_s, self._next_rest_s = self._next_rest_s, min(2 * self._next_rest_s, _LAST_REST_S)
+        if chosen < self._hold:
+            soon = now - self._shifted_at < _PROVEN_S
+            self._rest_s = min(2 * self._rest_s, _LAST_REST_S) if soon and self._rest_s else _FIRST_REST_S
         self._hold, self._shifted_at = chosen, now
         return True
 

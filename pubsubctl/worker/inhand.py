@@ -133,6 +133,8 @@ class InHand:
     def settled(self, delivery: Delivery) -> bool:
         """A delivery with an ordering key is no more in hand; whether another of the key has the turn now."""
         with self.lock:
+            if self.closed:
+                return False
             following = self._turns.end(delivery.message.ordering_key)
             if following is not None:
                 self._inbox.append(following)
@@ -154,17 +156,20 @@ class InHand:
 
     # --- giving back ------------------------------------------------------------------------------------------------
 
-    def forget(self, stream: object) -> list[Delivery]:
-        """Take out what came by a stream that has died and was not claimed; others have its turns now."""
+    def spare(self, stream: object) -> list[Delivery]:
+        """Take out what waits to be claimed and has no ordering key, but for what came by that stream.
+
+        What has one stays: later messages of the key, which may be under way to us by another stream, must not be
+        before it.
+        """
+
+        def stays(delivery: Delivery) -> bool:
+            return bool(delivery.message.ordering_key) or delivery.stream is stream
+
         with self.lock:
-            gone = [delivery for delivery in self._inbox if delivery.stream is stream]
-            self._inbox = deque(delivery for delivery in self._inbox if delivery.stream is not stream)
-            gone += self._parking.forget(stream)
-            gone += self._forget_aside(stream)
-            self._turns.forget(stream)
-            for delivery in gone:
-                if delivery.message.ordering_key:
-                    self.settled(delivery)
+            gone = [delivery for delivery in self._inbox if not stays(delivery)]
+            if gone:
+                self._inbox = deque(delivery for delivery in self._inbox if stays(delivery))
             return gone
 
     def thin_out(self, most_deliveries: float) -> list[Delivery]:
@@ -173,14 +178,23 @@ class InHand:
             return self._turns.thin_out(most_deliveries)
 
     def close(self) -> list[Delivery]:
-        """Take nothing in any more; returns what was not claimed, those of an ordering key in order."""
+        """Take nothing in any more; returns what was not claimed, those of an ordering key in order.
+
+        What waits behind a claimed one of its key is not among them: others must not begin it before that is settled.
+        """
         with self.lock:
             self.closed = True
             aside = [delivery for again in self._aside.values() for delivery in again]
-            unclaimed = [*self._parking.clear(), *self._inbox, *aside, *self._turns.clear()]
+            unclaimed = [*self._parking.clear(), *self._inbox, *aside]
             self._inbox.clear()
             self._aside.clear()
-            return unclaimed
+            return [*unclaimed, *(each for delivery in unclaimed for each in self.followers(delivery))]
+
+    def followers(self, delivery: Delivery) -> list[Delivery]:
+        """Once nothing is taken in any more: take out what waits behind a delivery of its key, in order."""
+        with self.lock:
+            key = delivery.message.ordering_key
+            return self._turns.leave(key) if key and self.closed else []
 
     def hurry(self) -> None:
         """Wait no longer for what runs."""
@@ -198,12 +212,6 @@ class InHand:
         """Wait until everything is written, hurry or not."""
         with self.lock:
             self._quiet.wait_for(self._is_quiet, timeout_s)
-
-    def _forget_aside(self, stream: object) -> list[Delivery]:
-        gone = [delivery for again in self._aside.values() for delivery in again if delivery.stream is stream]
-        for delivery in gone:
-            self._aside[delivery.same].remove(delivery)
-        return gone
 
     def _is_quiet(self) -> bool:
         return not self._running and not self._claiming and not self._writing

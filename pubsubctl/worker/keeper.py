@@ -1,7 +1,7 @@
 """Keeps the store's leases of what runs, passes progress on, tells what is ours no more.
 
-The leases at the broker are kept by google-cloud-pubsub's own leaser, in threads that nothing here can block. What runs
-too long is stopped by the pool, however long the store takes to answer.
+The leases at the broker are kept by ``Leases``, in a thread that no store can block. What runs too long is stopped by
+the pool, however long the store takes to answer.
 """
 
 import logging

@@ -7,6 +7,7 @@ finds out by the store.
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -27,34 +28,52 @@ class Calls(Protocol):
         """Lease these from now on."""
 
 
+class _Outbox:
+    """Ack ids that the broker is still to be told of, in order; those that failed wait for their time apart."""
+
+    def __init__(self) -> None:
+        self.fresh: list[str] = []
+        self.late: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.fresh or self.late)
+
+    def take(self, most: int) -> list[str]:
+        taken, self.fresh = self.fresh[:most], self.fresh[most:]
+        return taken
+
+    def retry(self) -> None:
+        self.fresh[:0] = self.late
+        self.late.clear()
+
+
 class Leases:
     """Any thread may call it, and none waits for the broker but in ``close``.
 
     Args:
         lease_s: how long a lease lasts.
         most: how many ack ids one call takes.
-        clock: seconds that only rise.
 
     Attributes:
         settled: how many messages were acked, given back or let go of so far.
     """
 
-    def __init__(
-        self, calls: Calls, lease_s: int, *, most: int = 1000, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, calls: Calls, lease_s: int, *, most: int = 1000) -> None:
         self._calls = calls
         self._lease_s = lease_s
         self._every_s = lease_s / _RENEWALS
         self._most = most
-        self._clock = clock
         lock = threading.RLock()
         self._wake, self._room = threading.Condition(lock), threading.Condition(lock)
         self._held: dict[str, Arrival] = {}
-        self._acks: list[str] = []
-        self._nacks: list[str] = []
-        self._renew_at = clock() + self._every_s
+        self._of: Counter[object] = Counter()
+        self._acks, self._nacks = _Outbox(), _Outbox()
+        self._pause_s = _FIRST_PAUSE_S
+        self._retry_at = 0.0
+        self._broken = False
+        self._renew_at = time.monotonic() + self._every_s
         self._closed = False
-        self._given_up = threading.Event()
+        self._given_up = False
         self._idle = False
         self.settled = 0
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
@@ -64,42 +83,60 @@ class Leases:
         """How many messages are in hand."""
         return len(self._held)
 
+    def count_of(self, stream: object) -> int:
+        """How many of these came by a stream."""
+        return self._of[stream]
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
-    def close(self, timeout_s: float) -> None:
-        """Tell the broker what it was not told yet, for so long at most; leases are renewed no more."""
+    def close(self, timeout_s: float) -> bool:
+        """Tell the broker what it was not told yet, for so long at most; leases are renewed no more.
+
+        Returns:
+            Whether it took all of that.
+        """
         with self._wake:
             self._closed = True
             self._wake.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        self._given_up.set()
+        with self._wake:
+            self._given_up = True
+            self._wake.notify_all()
+            return not (self._acks or self._nacks or self._thread.is_alive())
 
     def take(self, arrivals: Sequence[Arrival]) -> None:
         """Keep the leases of these, which have just begun."""
         with self._wake:
-            self._held |= {each.ack_id: each for each in arrivals}
+            for each in arrivals:
+                self._forget(each.ack_id)
+                self._held[each.ack_id] = each
+                self._of[each.stream] += 1
 
-    def wait_for_room(self, most: int, given_up: threading.Event) -> None:
-        """Wait until fewer than ``most`` are in hand, or there is no use for that any more."""
+    def wait_for_room(self, stream: object, most: int, needless: Callable[[], bool]) -> None:
+        """Wait until fewer than ``most`` of a stream are in hand, or there is no use for that any more."""
         with self._room:
-            while len(self._held) >= most and not given_up.is_set():
-                self._room.wait(_LAST_PAUSE_S)
+            self._room.wait_for(lambda: self._of[stream] < most or needless())
+
+    def wait_no_more(self) -> None:
+        """Have those that wait for room see whether they need it."""
+        with self._room:
+            self._room.notify_all()
 
     def ack(self, arrivals: Sequence[Arrival]) -> None:
         """These are done for good."""
         with self._wake:
             self._let_go(arrivals)
-            self._acks += [each.ack_id for each in arrivals]
+            self._acks.fresh += [each.ack_id for each in arrivals]
             self._stir()
 
     def nack(self, arrivals: Sequence[Arrival]) -> None:
         """Give these back, in one call as far as that goes: so they come again in their order."""
         with self._wake:
             self._let_go(arrivals)
-            self._nacks += [each.ack_id for each in arrivals]
+            self._nacks.fresh += [each.ack_id for each in arrivals]
             self._stir()
 
     def drop(self, arrival: Arrival) -> None:
@@ -109,9 +146,16 @@ class Leases:
 
     def _let_go(self, arrivals: Sequence[Arrival]) -> None:
         for each in arrivals:
-            self._held.pop(each.ack_id, None)
+            if self._held.get(each.ack_id) is each:
+                self._forget(each.ack_id)
         self.settled += len(arrivals)
         self._room.notify_all()
+
+    def _forget(self, ack_id: str) -> None:
+        if (arrival := self._held.pop(ack_id, None)) is not None:
+            self._of[arrival.stream] -= 1
+            if not self._of[arrival.stream]:
+                del self._of[arrival.stream]
 
     def _stir(self) -> None:
         if self._idle:
@@ -121,56 +165,68 @@ class Leases:
     # --- the thread -------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        pause = _FIRST_PAUSE_S
-        while self._has_work() and not self._given_up.is_set():
-            if self._tell() and self._renew():
-                pause = _FIRST_PAUSE_S
-            else:
-                self._given_up.wait(pause)
-                pause = min(pause * _GROWTH, _LAST_PAUSE_S)
+        while self._wait_for_work():
+            self._renew()  # first: an ack that comes late does less harm than a lease that lapses
+            self._tell()
 
-    def _has_work(self) -> bool:
+    def _wait_for_work(self) -> bool:
         """Wait for some; False once there is none left and will be none."""
         with self._wake:
-            while not (self._acks or self._nacks):
-                if self._closed:
+            while not self._given_up:
+                now = time.monotonic()
+                if now >= self._retry_at:
+                    self._broken = False
+                    self._acks.retry()
+                    self._nacks.retry()
+                if (self._acks.fresh or self._nacks.fresh) and not self._broken:
+                    return True
+                left = [] if self._closed else [self._renew_at - now]
+                if self._acks or self._nacks:
+                    left.append(self._retry_at - now)
+                if not left:
                     return False
-                left = self._renew_at - self._clock()
-                if left <= 0:
-                    break
+                if left[0] <= 0:
+                    return True
                 self._idle = True
-                self._wake.wait(left)
+                self._wake.wait(min(left))
                 self._idle = False
-            return True
+            return False
 
-    def _tell(self) -> bool:
-        """Whether the broker took what was said last of these."""
+    def _tell(self) -> None:
         with self._wake:
-            nacks, self._nacks = self._nacks[: self._most], self._nacks[self._most :]
-            acks, self._acks = self._acks[: self._most], self._acks[self._most :]
-        again_nacks = self._calls.lease(nacks, 0) if nacks else []
-        again_acks = self._calls.acknowledge(acks) if acks else []
-        if again_nacks or again_acks:
-            with self._wake:
-                self._nacks[:0] = again_nacks
-                self._acks[:0] = again_acks
-        return not (again_nacks or again_acks)
+            if self._broken:
+                return
+            nacks, acks = self._nacks.take(self._most), self._acks.take(self._most)
+        left_nacks = self._calls.lease(nacks, 0) if nacks else []
+        left_acks = self._calls.acknowledge(acks) if acks else []
+        with self._wake:
+            if not (left_nacks or left_acks):
+                self._pause_s = self._pause_s if self._acks.late or self._nacks.late else _FIRST_PAUSE_S
+                return
+            if not (self._acks.late or self._nacks.late):
+                self._retry_at = time.monotonic() + self._pause_s
+            self._nacks.late += left_nacks
+            self._acks.late += left_acks
+            # Where nothing was taken there is no broker; where some was, the others need not wait for the rest.
+            self._broken = len(left_nacks) + len(left_acks) == len(nacks) + len(acks)
+            self._pause_s = min(self._pause_s * _GROWTH, _LAST_PAUSE_S)
 
-    def _renew(self) -> bool:
-        """Renew what is due; whether the broker took it."""
-        now = self._clock()
-        if now < self._renew_at or self._closed:
-            return True
+    def _renew(self) -> None:
+        """Renew what is due, if it is time for that."""
+        now = time.monotonic()
         with self._wake:
+            if now < self._renew_at or self._closed:
+                return
             due = [each for each in self._held.values() if now - each.leased_at >= self._every_s]
+        renewed = True
         for start in range(0, len(due), self._most):
             part = due[start : start + self._most]
-            began = self._clock()
+            began = time.monotonic()
             failed = set(self._calls.lease([each.ack_id for each in part], self._lease_s))
             for each in part:
                 if each.ack_id not in failed:
                     each.leased_at = began
-            if failed:
-                return False
-        self._renew_at = now + self._every_s
-        return True
+            renewed = renewed and not failed
+            if len(failed) == len(part):
+                break
+        self._renew_at = now + self._every_s if renewed else time.monotonic() + min(self._every_s, _LAST_PAUSE_S) / 4

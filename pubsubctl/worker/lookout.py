@@ -9,7 +9,7 @@ from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.worker.condition import Condition, Pulse, View, holds, lately, lives, unstuck
 from pubsubctl.worker.meters import Meters
 
-_THREADS = ("pool", "recorder", "keeper", "sweeper", "puller")
+_THREADS = ("pool", "recorder", "keeper", "sweeper", "puller", "leases")
 _KEEPER_STILL_S = 60.0
 """A keeper looks four times a second; with a store that takes its time, less often. A lease lasts as long as this."""
 _RECORDER_AT_ONE_S = 120.0

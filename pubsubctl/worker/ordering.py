@@ -49,13 +49,6 @@ class Turns:
                 taken.append(line.pop())
         return taken[::-1]
 
-    def clear(self) -> list[Delivery]:
-        """Take out all that wait, those of a key in order."""
-        found = [delivery for waiting in self._waiting.values() for delivery in waiting]
-        self._waiting.clear()
-        return found
-
-    def forget(self, stream: object) -> None:
-        """Take out what waits and came by a stream that has died."""
-        for key, waiting in self._waiting.items():
-            self._waiting[key] = deque(delivery for delivery in waiting if delivery.stream is not stream)
+    def leave(self, key: str) -> list[Delivery]:
+        """Take out all that wait of a key, in order; the one that has the turn is not in hand any more."""
+        return list(self._waiting.pop(key, ()))

@@ -29,19 +29,7 @@ class Parking:
         return found
 
     def clear(self) -> list[Delivery]:
-        """Take out all of them."""
-        return [delivery for _, _, delivery, _ in self._take(lambda _: True)]
-
-    def forget(self, stream: object) -> list[Delivery]:
-        """Take out what came by a stream that has died."""
-        return [delivery for _, _, delivery, _ in self._take(lambda each: each.stream is stream)]
-
-    def _take(self, wanted: Callable[[Delivery], bool]) -> list[tuple[float, int, Delivery, Then]]:
-        """Take some out, in the order of their time."""
-        if not self._waiting:
-            return []
-        found = sorted((each for each in self._waiting if wanted(each[2])), key=lambda each: each[:2])
-        if found:
-            self._waiting = [each for each in self._waiting if not wanted(each[2])]
-            heapq.heapify(self._waiting)
-        return found
+        """Take out all of them, in the order of their time."""
+        found = sorted(self._waiting, key=lambda each: each[:2])
+        self._waiting.clear()
+        return [delivery for _, _, delivery, _ in found]

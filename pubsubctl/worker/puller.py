@@ -1,4 +1,4 @@
-"""Keeps a stream from the broker open: opens another whenever one has ended, brings nothing, or holds too much.
+"""Keeps a stream from the broker open: opens another whenever one has ended, brings nothing, or may hold too much.
 
 What the broker refuses for good (there is no such subscription, no permission) ends the worker only if no stream was
 ever had: then it was started wrongly, and whoever did that is still looking. Later, somebody has taken away what was
@@ -9,8 +9,11 @@ on by itself.
 
 How many messages a stream may have outstanding is said as it is opened, and never again. So with jobs that have become
 short, or long, another stream takes its place. Messages do not mind by which stream they came: ``Leases`` keeps them.
+What is in hand and was not begun stays there, in its order, and no stream is read before the one before it has ended:
+so no message of an ordering key is before an earlier one. Only what would wait behind long jobs is given back.
 """
 
+import logging
 import math
 import threading
 import time
@@ -32,6 +35,8 @@ from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
 from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog
 
+_log = logging.getLogger("pubsubctl.worker")
+
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 10.0
 _LASTING_S = 30.0
 """How long a stream must have lived for the next one to be tried without delay."""
@@ -42,6 +47,8 @@ _SHIFT_S = 0.25
 _STIR_S = 0.05
 """How often it is looked whether more is to be held, at most."""
 _CONNECT_S, _CONNECTED_S = 10.0, 0.2
+_CALL_S, _CALLS_A_LEASE = 10.0, 4
+"""How long the broker may take for an answer; and how many calls may time out, at least, before a lease lapses."""
 
 
 class Sink(Protocol):
@@ -50,8 +57,8 @@ class Sink(Protocol):
     def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
         """Take messages, in the order in which they came."""
 
-    def abandon(self, stream: object) -> None:
-        """Give back what came by a stream and has not begun."""
+    def spare(self, stream: object) -> None:
+        """Give back what has not begun, in no order that matters, but for what came by that stream."""
 
     def drain(self, timeout_s: float) -> None:
         """Give back what has not begun, end what runs."""
@@ -112,7 +119,8 @@ class Puller:
         self._jobs_wait = waiting
         self._patience = patience or Patience()
         self._silent_s = self._patience.silent_s
-        self._leases = Leases(Leasing(connection.channel, subscription), lease_s)
+        self._leasing = Leasing(connection.lasting, subscription, timeout_s=min(_CALL_S, lease_s / _CALLS_A_LEASE))
+        self._leases = Leases(self._leasing, lease_s)
         self._stop = threading.Event()
         self._stir = threading.Event()
         self._stirred_at = 0.0
@@ -172,7 +180,9 @@ class Puller:
             self._rest(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
         self._sink.drain(self._drain_timeout_s)
-        self._leases.close(self._patience.acks_s)
+        if not self._leases.close(self._patience.acks_s):
+            _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")
+        self._leasing.close()
 
     def _tell_of(self, error: Exception | None, *, lasted_s: float) -> None:
         """Every stream ends some day, and another takes its place before anybody has missed it."""
@@ -190,20 +200,22 @@ class Puller:
         """Keep a stream open until it ends; returns why, None if we ended it."""
         feed, error = self._try_to_open()
         while feed is not None:
+            self._feed = feed
+            feed.start()
             error, following = self._follow(feed), None
-            if error is None and not self._stop.is_set():  # it holds too much, or too little
+            shifted = error is None and not self._stop.is_set()  # as it may hold too much, or too little
+            if shifted:
                 following, error = self._try_to_open()
             self._feed = following
-            self._end(feed, error)
+            self._end(feed, too_much=shifted and self._gears.is_low)
             feed = following
         return error
 
     def _try_to_open(self) -> tuple[Feed | None, Exception | None]:
         try:
-            feed = self._feed = self._open()
+            return self._open(), None
         except Exception as error:  # noqa: BLE001 - whatever it is, another stream is tried
             return None, error
-        return feed, None
 
     def _open(self) -> Feed:
         """Open a stream.
@@ -211,26 +223,28 @@ class Puller:
         Raises:
             ServiceUnavailable: there is no broker.
         """
-        channel = self._connection.streaming()
+        channel = self._connection.lasting()
         try:
             _connect(channel, self._stop)
+            if self._stop.is_set():
+                raise exceptions.Cancelled("there is no use for it any more")
             hold = self._gears.hold
             stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s)
         except BaseException:
             channel.close()
             raise
         self._meters.streams += 1
-        feed = Feed(stream, self._leases, self._deliver, hold=hold, on_end=self._stir.set)
-        feed.start()
-        return feed
+        return Feed(stream, self._leases, self._deliver, hold=hold, on_end=self._stir.set)
 
-    def _end(self, feed: Feed, error: Exception | None) -> None:
-        """Let go of a stream; what came by it and has not begun is kept, unless it may be too much, or out of order."""
-        feed.part()
-        feed.close()
-        too_much = error is None and not self._stop.is_set() and self._gears.is_low
-        if too_much or isinstance(error, StreamSilent):
-            self._sink.abandon(feed)
+    def _end(self, feed: Feed, *, too_much: bool) -> None:
+        """Let go of a stream.
+
+        What came by it and has not begun is kept, unless it is too much. What came before it, and has not begun for as
+        long as it lived, is given back: each stream may bring as many messages as any.
+        """
+        feed.end()
+        if not self._stop.is_set():
+            self._sink.spare(None if too_much else feed)
 
     # --- one stream -------------------------------------------------------------------------------------------------
 
@@ -243,14 +257,15 @@ class Puller:
         watchdog = Watchdog(
             feed,
             silent_s=self._silent_s,
-            full=lambda: self._leases.count >= feed.hold,
+            full=lambda: feed.is_full,
             waiting=self._jobs_wait,
         )
         looked_at = time.monotonic()
         while not self._stop.is_set():
             self._stir.wait(self._look_s() if self._gears.is_low else _SHIFT_S)
             self._stir.clear()
-            if feed.ended.is_set():
+            if feed.ended.is_set() or not feed.is_open:  # where it is full, nobody reads that it has ended
+                feed.end()
                 return None if self._stop.is_set() else feed.error or exceptions.Unknown("the broker has ended it")
             now = time.monotonic()
             if self._gears.shift(self._sink.tempo(), held=self._leases.count, now=now):
@@ -263,7 +278,8 @@ class Puller:
 
     def _look_s(self) -> float:
         """How long until the next look."""
-        soon = self.trouble or self._leases.count >= self._gears.hold
+        feed = self._feed
+        soon = self.trouble or (feed is not None and feed.is_full)
         return self._patience.trouble_look_s if soon else self._patience.look_s
 
     def _look(self, feed: Feed, watchdog: Watchdog) -> StreamSilent | None:
@@ -281,7 +297,7 @@ class Puller:
     def _thin_out(self, feed: Feed) -> None:
         """Where all that may be held is held, and nothing has moved since the last look, make room for other keys."""
         settled, self._settled = self._settled, self._leases.settled
-        if settled == self._settled and self._leases.count >= feed.hold and self._sink.is_hungry():
+        if settled == self._settled and feed.is_full and self._sink.is_hungry():
             self._sink.thin_out(self._most_deliveries)
 
     def _broker_answers(self) -> bool:
@@ -296,7 +312,7 @@ class Puller:
         self._reach.heard()
         self._silent_s = self._patience.silent_s
         self._sink.deliver(messages, feed)
-        if self._leases.count >= feed.hold // 2 and feed.heard_at - self._stirred_at > _STIR_S:
+        if self._leases.count_of(feed) >= feed.hold // 2 and feed.heard_at - self._stirred_at > _STIR_S:
             self._stirred_at = feed.heard_at
             self._stir.set()
 

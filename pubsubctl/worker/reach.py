@@ -68,4 +68,4 @@ class Reach:
 def reason(error: BaseException | None) -> str:
     """The first line of what an error says."""
     lines = str(error or "").strip().splitlines()
-    return lines[0] if lines and lines[0] != "None" else f"{type(error).__name__}, and the client does not say why"
+    return lines[0] if lines and lines[0] != "None" else f"{type(error).__name__}, which does not say why"

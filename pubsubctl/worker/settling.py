@@ -117,7 +117,7 @@ class Settling:
     def readmit(self, delivery: Delivery) -> None:
         """Have it claimed once more; in a drain somebody else may."""
         if not self._hand.returned(delivery):
-            delivery.message.nack()
+            self._give_back(delivery)
 
     def nack_all(self, deliveries: Iterable[Delivery]) -> None:
         """Give back what waited here, in its order; nothing is claimed any more."""
@@ -177,7 +177,7 @@ class Settling:
         if wait_s <= 0:
             then(delivery)
         elif not self._hand.park(delivery, wait_s, then):
-            delivery.message.nack()
+            self._give_back(delivery)
 
     def _ack(self, delivery: Delivery) -> None:
         self._acks.append(delivery.message)
@@ -188,8 +188,14 @@ class Settling:
         self._settled(delivery)
 
     def _settled(self, delivery: Delivery) -> None:
-        if delivery.message.ordering_key and self._hand.settled(delivery):
-            self._pump()
+        if delivery.message.ordering_key:
+            if self._hand.settled(delivery):
+                self._pump()
+            self.nack_all(self._hand.followers(delivery))
+
+    def _give_back(self, delivery: Delivery) -> None:
+        """In a drain, with what waits behind it in the order of its key."""
+        self.nack_all([delivery, *self._hand.followers(delivery)])
 
     def _tell_of(self, store_id: str, message_id: str) -> None:
         """Once for each store."""

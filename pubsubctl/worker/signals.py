@@ -19,6 +19,8 @@ _OURS = frozenset(
         "keeper",
         "sweeper",
         "puller",
+        "stream",
+        "leases",
         "reconciler",
         "health",
         "stopping",
@@ -53,7 +55,7 @@ def thread_failures(notices: Notices) -> Iterator[None]:
 
     def hook(failure: threading.ExceptHookArgs) -> None:
         if failure.thread is None or failure.thread.name not in _OURS:
-            _log.debug("a thread of the client's has ended: %r", failure.exc_value)
+            _log.debug("a thread that is none of ours has ended: %r", failure.exc_value)
             return
         before(failure)
         notices.put(Notice(What.FAILED, f"the {failure.thread.name} thread failed: {failure.exc_value!r}"))

@@ -35,7 +35,7 @@ class Patience:
     trouble_look_s: float = 1.0
     silent_s: float = 60.0
     most_silent_s: float = 960.0
-    acks_s: float = 60.0
+    acks_s: float = 4.0
 
 
 class Heard(Protocol):

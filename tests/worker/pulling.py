@@ -1,54 +1,92 @@
 """A puller on a real broker, with a sink that the test reads."""
 
 import queue
-import threading
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
-
-from project import wait_for
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.broker.publish import Outgoing, Publisher
+from pubsubctl.emulator.embedded import Faults
+from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.settings import Settings
-from pubsubctl.worker.delivery import Message
+from pubsubctl.worker.arrival import Arrival
+from pubsubctl.worker.gears import Gears, Tempo
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.puller import Puller
 from pubsubctl.worker.watchdog import Patience
+
+BELIEVING = 100
+"""How many messages Google's emulator sends at once, whatever a stream has asked for."""
+
+
+class Watched(Faults):
+    """Counts calls by their method, and makes the faults that a test asks for."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.refusals: dict[str, Refusal] = {}
+        self._breaks = 0
+
+    async def before_rpc(self, method: str) -> None:
+        self.calls[method] += 1
+        if method in self.refusals:
+            raise self.refusals[method]
+
+    def disconnect(self, times: int) -> None:
+        """Let the next responses end their streams instead of being sent."""
+        self._breaks = times
+
+    def disconnects(self) -> bool:
+        self._breaks -= 1
+        return self._breaks >= 0
 
 
 class Sink:
     """Keeps deliveries; drains as the test says."""
 
     def __init__(self) -> None:
-        self.messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.messages: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
         self.streams: list[object] = []
-        self.threads: set[str] = set()
-        self.abandoned: list[object] = []
+        self.spared: list[object] = []
+        self.thinned = 0
+        self.hungry = False
+        self.pace = Tempo(mean_s=1.0, stalled_s=0.0)
         self.hopeless: list[str] = []
-        self.on_drain: Callable[[], None] = lambda: None
+        self.on_deliver: Callable[[Sequence[Arrival], object], None] = lambda *_: None
+        self.on_spare: Callable[[object], object] = lambda _: None
+        self.on_drain: Callable[[], object] = lambda: None
 
-    def deliver(self, message: Message, stream: object) -> None:
-        self.threads.add(threading.current_thread().name)
+    def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
+        self.on_deliver(messages, stream)
         if stream not in self.streams:
             self.streams.append(stream)
-        self.messages.put(message)
+        for message in messages:
+            self.messages.put(message)
 
-    def running_of(self, stream: object) -> int:
+    def spare(self, stream: object) -> None:
+        self.spared.append(stream)
+        self.on_spare(stream)
+
+    def thin_out(self, most_deliveries: float) -> int:
+        self.thinned += 1
         return 0
 
-    def abandon(self, stream: object) -> None:
-        self.abandoned.append(stream)
+    def tempo(self) -> Tempo:
+        return self.pace
+
+    def running(self) -> int:
+        return 0
 
     def drain(self, timeout_s: float) -> None:
         self.on_drain()
 
     def is_hungry(self) -> bool:
-        return False
+        return self.hungry
 
-    def next(self, timeout_s: float = 20.0) -> Message:
+    def next(self, timeout_s: float = 20.0) -> Arrival:
         return self.messages.get(timeout=timeout_s)
 
 
@@ -59,10 +97,11 @@ class Rig:
         address: of the broker.
         folder: where the settings are looked for.
         pull_at: where the puller finds the broker, if that is elsewhere.
+        project: a name of its own, where the broker is not.
     """
 
-    def __init__(self, address: str, folder: Path, *, pull_at: str | None = None) -> None:
-        self.settings = Settings.load({"emulator_host": address}, environ={}, start=folder)
+    def __init__(self, address: str, folder: Path, *, pull_at: str | None = None, project: str = "p-local") -> None:
+        self.settings = Settings.load({"emulator_host": address, "project": project}, environ={}, start=folder)
         self.connection = Connection(self.settings)
         elsewhere = Settings.load({"emulator_host": pull_at or address}, environ={}, start=folder)
         self.pulling = Connection(elsewhere)
@@ -77,6 +116,7 @@ class Rig:
         self,
         *,
         hold: int = 10,
+        most: int = 0,
         lease_s: int = 10,
         subscription: str | None = None,
         waiting: Callable[[float], bool] = lambda _: False,
@@ -86,7 +126,7 @@ class Rig:
             self.pulling,
             subscription or self.settings.subscription_path,
             self.sink,
-            hold=hold,
+            gears=Gears(1, least=hold, most=most),
             lease_s=lease_s,
             drain_timeout_s=5.0,
             on_hopeless=self.sink.hopeless.append,
@@ -100,11 +140,6 @@ class Rig:
 
     def publish(self, *data: bytes) -> None:
         self.publisher.publish([Outgoing(each, {"n": "1"}) for each in data])
-
-    def manager(self, puller: Puller) -> Any:
-        """The client's own manager of the open stream."""
-        wait_for(lambda: puller._stream is not None, what="the stream is open")
-        return puller._stream.manager
 
     def waiting(self) -> list[bytes]:
         """What a plain pull is given at once."""

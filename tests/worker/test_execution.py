@@ -3,10 +3,10 @@
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from project import wait_for
@@ -33,22 +33,23 @@ where_nothing_is_begun_twice = pytest.mark.parametrize(
 
 
 class Arrival:
-    """A message as google-cloud-pubsub hands it on; keeps what is done with it."""
+    """A message as a stream hands it on; keeps what is done with it."""
 
     def __init__(self, job_id: str, message_id: str = "m1", path: str = "/noop", **more: Any) -> None:
         self.message_id = message_id
         envelope = wire.Envelope(job_id, Request.of("GET", path), store_id=more.get("store_id"))
         self.data, self.attributes = wire.encode(envelope)
         self.ordering_key = more.get("ordering_key", "")
-        self.publish_time = datetime.now(UTC) - timedelta(seconds=more.get("age_s", 0))
-        self.delivery_attempt: int | None = None
+        self.published_at = time.time() - more.get("age_s", 0)
+        self.delivery_attempt = 0
         self.settled: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
     def ack(self) -> None:
         self.settled.put(("ack",))
 
-    def nack(self) -> None:
-        self.settled.put(("nack",))
+    def nack(self, *others: Self) -> None:
+        for each in (self, *others):
+            each.settled.put(("nack",))
 
     def drop(self) -> None:
         self.settled.put(("drop",))
@@ -76,8 +77,7 @@ class Rig:
         self.pool.start()
 
     def deliver(self, *arrivals: Arrival) -> None:
-        for arrival in arrivals:
-            self.execution.deliver(arrival, self)  # type: ignore[arg-type] - all that is used of a Message
+        self.execution.deliver(arrivals, self)
 
     def state(self, job_id: str) -> JobState | None:
         job = self.store.get([job_id])[0]
@@ -197,16 +197,12 @@ def test_it_learns_of_a_cancellation(rig, tmp_path):
 
 
 @with_room_left
-def test_it_is_given_back_by_a_drain_and_forgotten_with_its_stream(rig, tmp_path):
+def test_it_is_given_back_by_a_drain(rig, tmp_path):
     run_until(rig, tmp_path / "end")
-    dead = object()
-    rig.execution.deliver(lost := Arrival("a"), dead)
     rig.deliver(again := Arrival("a"))
     rig.wait(until=lambda: len(rig.execution._hand._aside) == 1)
-    rig.execution.abandon(dead)
     rig.execution.drain(0.0)
     assert again.outcome() == ("nack",)
-    assert lost.outcome() == ("nack",)
 
 
 def test_a_job_that_a_drain_stops_is_given_back_when_its_process_is_dead(rig):
@@ -326,17 +322,50 @@ def test_a_message_older_than_results_are_kept_is_a_dead_letter_and_not_run(rig)
     assert (job.state, job.reason, job.attempt) == (JobState.FAILED, "forgotten", 0)
 
 
-def test_what_a_dead_stream_brought_and_nobody_claimed_is_given_back_but_for_what_has_an_ordering_key(rig, tmp_path):
+def test_what_waits_is_given_back_but_for_what_a_stream_has_just_brought_and_what_has_an_ordering_key(rig, tmp_path):
     rig.deliver(running := Arrival("running", path=f"/until{tmp_path}/end"))
     wait_for(lambda: rig.state("running") is JobState.RUNNING, what="the job runs")
-    rig.deliver(waiting := Arrival("waiting", "m2"))
-    rig.deliver(keyed := Arrival("keyed", "m3", ordering_key="k"))
-    rig.execution.abandon(rig)
-    (tmp_path / "end").touch()
-    assert running.outcome() == ("ack",)
+    rig.deliver(waiting := Arrival("waiting", "m2"), *(keyed := [Arrival(n, n, ordering_key="k") for n in ("1", "2")]))
+    new = object()
+    rig.execution.deliver([latest := Arrival("latest", "m4")], new)
+    rig.execution.spare(new)
     assert waiting.outcome() == ("nack",)
-    assert keyed.settled.empty()
+    (tmp_path / "end").touch()
+    assert [each.outcome() for each in (running, latest, *keyed)] == [("ack",)] * 4
+    assert waiting.settled.empty()
     assert rig.state("waiting") is None
+
+
+def test_a_drain_gives_back_what_waits_behind_a_job_of_its_key_after_that_and_all_else_before(rig, tmp_path):
+    settled: list[str] = []
+
+    class Watched(Arrival):
+        def ack(self) -> None:
+            settled.append(f"{self.message_id} acked")
+
+        def nack(self, *others: Arrival) -> None:
+            settled.extend(each.message_id for each in (self, *others))
+
+    running = Watched("a1", "a1", path=f"/until{tmp_path}/end", ordering_key="a")
+    rig.deliver(running, *(Watched(n, n, ordering_key=n[0]) for n in ("a2", "b1", "a3", "b2")), Watched("c", "c"))
+    wait_for(lambda: rig.state("a1") is JobState.RUNNING, what="the first runs")
+    drain = threading.Thread(target=rig.execution.drain, args=(20.0,))
+    drain.start()
+    wait_for(lambda: len(settled) == 3, what="what nobody waits for is given back")
+    assert settled == ["b1", "c", "b2"]
+    (tmp_path / "end").touch()
+    drain.join()
+    assert settled[3:] == ["a1 acked", "a2", "a3"]
+
+
+def test_a_job_that_a_drain_gives_back_comes_again_before_what_waits_behind_it(rig, tmp_path):
+    rig.deliver(running := Arrival("1", "1", path=f"/until{tmp_path}/end", ordering_key="k"))
+    wait_for(lambda: rig.state("1") is JobState.RUNNING, what="the first runs")
+    nacked: list[str] = []
+    running.nack = lambda *others: nacked.extend(each.message_id for each in (running, *others))  # type: ignore[method-assign]
+    rig.deliver(*(Arrival(n, n, ordering_key="k") for n in ("2", "3")))
+    rig.execution.drain(0.0)
+    assert nacked == ["1", "2", "3"]
 
 
 def test_what_comes_while_draining_is_nacked_at_once(rig):

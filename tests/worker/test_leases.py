@@ -58,8 +58,9 @@ def check_that_another_runs_it(project: Project, *, broker_too: bool = False) ->
 
 
 @pytest.mark.parametrize("hours", [2, -2])
-def test_the_client_keeps_leases_when_its_clock_is_moved(project, hours):
-    clock = clock_to_be_moved(project, of=("google", "concurrent"))
+def test_leases_are_kept_when_the_clock_is_moved(project, hours):
+    keeping = ("pubsubctl.worker.leases", "pubsubctl.worker.feed", "pubsubctl.worker.puller", "pubsubctl.broker")
+    clock = clock_to_be_moved(project, of=("google", *keeping))
     project.worker("-p", "1", "--verbose")
     with project.client() as client:
         job = client.submit("GET", f"/until{project.folder}/end")

@@ -4,36 +4,31 @@ The broker that is stopped, frozen or started again under a stream is the embedd
 """
 
 import os
-import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from google.cloud.pubsub_v1.subscriber._protocol import helper_threads, requests
-from google.cloud.pubsub_v1.subscriber.exceptions import AcknowledgeError
 from project import HERE, Project, wait_for
 from proxy import Proxy
-from pulling import Rig
+from pulling import Rig, Watched
 
 from pubsubctl import Client, JobState
 from pubsubctl.emulator import daemon
+from pubsubctl.emulator.embedded.clock import MovableClock
 from pubsubctl.emulator.embedded.inprocess import EmbeddedBroker
 from pubsubctl.exchange import Request
 from pubsubctl.job import NewJob
 from pubsubctl.store.claims import WorkerInfo
 from pubsubctl.store.messages import Published
 from pubsubctl.worker.presence import Presence
-from pubsubctl.worker.scheduler import DirectScheduler, EagerQueue
-from pubsubctl.worker.watchdog import Patience, StreamLost, StreamSilent, Watchdog, jobs_wait
+from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog, jobs_wait
 
-HASTY = Patience(look_s=0.1, trouble_look_s=0.1, open_s=0.5, return_s=0.5, silent_s=0.5, most_silent_s=2.0, end_s=1.0)
+HASTY = Patience(look_s=0.1, trouble_look_s=0.1, silent_s=0.5, most_silent_s=2.0)
 
 
 def jobs_always_wait(_: float) -> bool:
@@ -62,7 +57,28 @@ def test_a_connection_that_carries_nothing_any_more_is_replaced(tmp_path, direct
         message.ack()
         rig.close()
     assert len(rig.sink.streams) >= 2
-    assert rig.sink.abandoned[0] is rig.sink.streams[0]
+
+
+@pytest.mark.parametrize("direction", [{}, {"to_broker": False}], ids=["both ways", "from the broker"])
+def test_leases_are_kept_and_acks_told_by_another_connection_where_theirs_carries_nothing_any_more(tmp_path, direction):
+    clock, faults = MovableClock(), Watched()
+    with EmbeddedBroker(tmp_path, clock=clock, faults=faults) as broker, Proxy(broker.address) as proxy:
+        rig = Rig(broker.address, tmp_path, pull_at=proxy.address)
+        puller = rig.pull(lease_s=10)
+        rig.publish(b"running")
+        message = rig.sink.next()
+        wait_for(lambda: faults.calls["ModifyAckDeadline"] > 0, what="its lease was renewed")
+        proxy.stall(**direction)
+        stalled_at = time.monotonic()
+        wait_for(lambda: time.monotonic() - stalled_at > 12, what="a lease that was not renewed has lapsed")
+        assert rig.waiting() == []
+        message.ack()
+        wait_for(lambda: puller.held == 0, what="it is acked")
+        rig.close()
+        rig = Rig(broker.address, tmp_path)
+        clock.advance(700)
+        assert rig.waiting() == []
+        rig.close()
 
 
 def test_a_broker_that_was_frozen_is_pulled_from_again(tmp_path):
@@ -76,7 +92,7 @@ def test_a_broker_that_was_frozen_is_pulled_from_again(tmp_path):
         rig.publish(b"before")
         rig.sink.next().ack()
         os.kill(running.pid, signal.SIGSTOP)
-        wait_for(lambda: bool(rig.sink.abandoned), what="the silent stream is given up")
+        wait_for(lambda: bool(rig.sink.spared), what="the silent stream is given up")
         os.kill(running.pid, signal.SIGCONT)
         rig.publish(b"after")
         while (message := rig.sink.next(40)).data != b"after":
@@ -110,19 +126,14 @@ def test_a_stream_that_may_not_bring_more_is_not_silent(rig):
 
 
 def test_time_without_a_broker_is_no_silence():
-    given = SimpleNamespace(now=0.0, is_open=True)
-    scheduler = DirectScheduler(lambda _: None)
-    scheduler.heard_at = given.now
-    manager = SimpleNamespace(
-        _rpc=SimpleNamespace(call=SimpleNamespace(is_active=lambda: given.is_open)),
-        _consumer=SimpleNamespace(is_paused=False),
-    )
+    given = SimpleNamespace(now=0.0)
+    stream = SimpleNamespace(is_open=True, heard_at=0.0)
     watchdog = Watchdog(
-        manager, scheduler, patience=Patience(), silent_s=60.0, waiting=jobs_always_wait, clock=lambda: given.now
+        stream, silent_s=60.0, full=lambda: False, waiting=jobs_always_wait, clock=lambda: float(given.now)
     )
 
-    def look(now: float, *, answers: bool, is_open: bool) -> StreamLost | None:
-        given.now, given.is_open = now, is_open
+    def look(now: float, *, answers: bool, is_open: bool) -> StreamSilent | None:
+        given.now, stream.is_open = now, is_open
         return watchdog.look(answers=answers)
 
     for now in range(5, 300, 5):
@@ -138,110 +149,6 @@ def test_a_stream_is_opened_anew_more_and_more_seldom_while_nothing_comes(rig):
     rig.pull(waiting=lambda seconds: not asked.append(seconds), patience=HASTY)
     wait_for(lambda: len(asked) >= 4, what="four streams were silent")
     assert asked[:4] == [0.5, 1.0, 2.0, 2.0]
-
-
-def leaser_dies(manager: Any) -> None:
-    manager._leaser._stop_event.set()
-
-
-def dispatcher_dies(manager: Any) -> None:
-    manager._scheduler.queue.put(helper_threads.STOP)
-
-
-def heartbeater_dies(manager: Any) -> None:
-    manager._heartbeater._stop_event.set()
-
-
-def consumer_dies(manager: Any) -> None:
-    def fail(_: object) -> None:
-        raise SystemExit  # which threading says nothing about
-
-    manager._consumer._on_response = fail
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the very point
-@pytest.mark.parametrize("kill", [leaser_dies, dispatcher_dies, heartbeater_dies, consumer_dies])
-def test_a_stream_whose_thread_has_died_is_replaced(rig, kill: Callable[[Any], None]):
-    puller = rig.pull(patience=HASTY)
-    rig.publish(b"before")
-    rig.sink.next().ack()
-    kill(rig.manager(puller))
-    rig.publish(b"after")
-    wait_for(lambda: bool(rig.sink.abandoned), what="the stream is given up")
-    wait_for(lambda: rig.meters.streams == 2, what="there is another")
-    while (message := rig.sink.next()).data != b"after":
-        message.ack()
-
-
-def test_a_stream_that_does_not_end_is_left_behind(rig, caplog):
-    puller = rig.pull(patience=HASTY)
-    rig.publish(b"before")
-    rig.sink.next().ack()
-    manager, hang = rig.manager(puller), threading.Event()
-    manager.leaser.stop = hang.wait
-    heartbeater_dies(manager)
-    try:
-        wait_for(lambda: rig.meters.streams == 2, what="another stream is open")
-        rig.publish(b"after")
-        assert rig.sink.next().data == b"after"
-    finally:
-        hang.set()
-    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
-        "the stream from the broker has ended, another is opened: the client's heartbeater has died"
-    ]
-
-
-def test_a_stream_that_the_client_does_not_open_again_is_replaced(tmp_path):
-    with EmbeddedBroker(tmp_path) as broker:
-        host, _, port = broker.address.rpartition(":")
-        rig = Rig(broker.address, tmp_path)
-        puller = rig.pull(patience=HASTY)
-        rig.publish(b"before")
-        rig.sink.next().ack()
-        turn = threading.Lock()  # what the client waits for before it opens a stream again: by the clock, for hours
-        turn.acquire()
-        rig.manager(puller)._rpc._reopen_throttle = turn
-    with EmbeddedBroker(tmp_path, host=host, port=int(port)):
-        rig.publish(b"after")
-        while (message := rig.sink.next(40)).data != b"after":
-            message.ack()
-        turn.release()
-        rig.close()
-
-
-# The client's leaser may die of it, which is what other tests are about.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_stream_that_cannot_extend_leases_ends_and_another_is_opened_when_the_broker_is_back(tmp_path, caplog):
-    with EmbeddedBroker(tmp_path) as broker:
-        host, _, port = broker.address.rpartition(":")
-        rig = Rig(broker.address, tmp_path)
-        rig.pull(patience=Patience(look_s=0.1, trouble_look_s=0.1, end_s=1.0, tries_s=1.0))
-        rig.publish(b"running")
-        message = rig.sink.next()
-    message.ack()
-    wait_for(lambda: bool(rig.sink.abandoned), what="the client gives the stream up", timeout_s=30)
-    with EmbeddedBroker(tmp_path, host=host, port=int(port)):
-        assert rig.sink.next(40).data == b"running"
-        wait_for(lambda: "the broker is back" in caplog.text, what="that is told")
-        rig.close()
-    ours = [record.message for record in caplog.records if record.name == "pubsubctl.worker"]
-    assert len(ours) == 2, ours
-
-
-def test_whoever_waits_for_the_answer_to_an_ack_of_a_dead_stream_is_told():
-    answer: Future[Any] = Future()
-    late: Future[Any] = Future()
-    acks = EagerQueue()
-    acks.put(requests.AckRequest("1", 0, 0.0, "", answer))
-    acks.put(helper_threads.STOP)
-    acks.die()
-    acks.put(requests.AckRequest("2", 0, 0.0, "", late))
-    for future in (answer, late):
-        with pytest.raises(AcknowledgeError):
-            future.result(timeout=0)
-    assert acks.get() == helper_threads.STOP
-    with pytest.raises(queue.Empty):
-        acks.get(block=False)
 
 
 def test_only_published_jobs_of_the_topic_that_are_due_make_a_silence_suspicious(project):
