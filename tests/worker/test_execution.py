@@ -44,8 +44,9 @@ class Arrival:
         self.delivery_attempt = 0
         self.settled: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
-    def ack(self) -> None:
-        self.settled.put(("ack",))
+    def ack(self, *others: Self) -> None:
+        for each in (self, *others):
+            each.settled.put(("ack",))
 
     def nack(self, *others: Self) -> None:
         for each in (self, *others):
