@@ -2,8 +2,10 @@
 
 python scripts/bench/peers.py                        # all contestants that can run here, 5 rounds
 python scripts/bench/peers.py --quick
-python scripts/bench/peers.py --only pubsubctl celery --rounds 9 --json > peers.json
+python scripts/bench/peers.py --only pubsubctl celery --rounds 9
 python scripts/bench/peers.py --redis-durable        # the peers once more, on a Redis that loses nothing either
+python scripts/bench/peers.py --json --picture peers.svg > peers.json
+python scripts/bench/peers.py --from peers.json --picture peers.svg       # draws it again, and measures nothing
 
 In each round every contestant is started anew (Redis too) and measured, one after the other; who is first changes. The
 table has the medians of the rounds, and of the rounds' ratios. What is measured, with a job that does nothing:
@@ -30,8 +32,8 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from figures import Results
 from loads import Failure
@@ -39,7 +41,9 @@ from racing import interrupts
 from racing.contestant import Contestant
 from racing.line_up import CONTESTANTS, OURS, lacks
 from racing.noop import FAULTS, VARIABLE
+from racing.picture import draw
 from racing.race import Heat, race
+from racing.saved import saved
 from racing.table import BARE, FIGURES, table
 from racing.with_pubsubctl import APP
 
@@ -106,6 +110,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--timeout", type=float, default=usual.timeout_s, help="seconds that one figure may take")
     parser.add_argument("--fault", metavar="WHAT:NUMBER", help=f"have a job go wrong: {', '.join(FAULTS)}")
     parser.add_argument("--json", action="store_true", help="print JSON with the figures of every round")
+    parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw throughput and latency")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json", help="draw what --json printed before")
     return parser.parse_args()
 
 
@@ -117,23 +123,37 @@ def prepare(fault: str | None) -> None:
         os.environ[VARIABLE] = fault
 
 
+def run(given: argparse.Namespace) -> dict[str, Any]:
+    """Measure, and print the table, or all of it.
+
+    Raises:
+        Failure: a contestant lost a job, or cannot be measured.
+    """
+    heat = QUICK if given.quick else Heat(given.jobs, given.singles, given.processes, given.timeout)
+    rounds = 1 if given.quick else given.rounds
+    results = Results(FIGURES, OURS)
+    contestants = chosen(given.only, durable=given.redis_durable, notes=results.notes)
+    measure(contestants, rounds, heat, results)
+    everything = saved(results, contestants, heat, rounds)
+    print(json.dumps(everything) if given.json else table(results))
+    return everything
+
+
 def main() -> int:
-    """Measure and print."""
+    """Measure, print, draw."""
     given = parse()
     prepare(given.fault)
     interrupts.install()
-    heat = QUICK if given.quick else Heat(given.jobs, given.singles, given.processes, given.timeout)
-    results = Results(FIGURES, OURS)
     try:
-        contestants = chosen(given.only, durable=given.redis_durable, notes=results.notes)
-        measure(contestants, 1 if given.quick else given.rounds, heat, results)
+        everything = json.loads(given.source.read_text()) if given.source else run(given)
     except Failure as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    print(json.dumps({"heat": asdict(heat), **results.as_json()}) if given.json else table(results))
+    if given.picture:
+        given.picture.write_text(draw(everything))
     return 0
 
 

@@ -50,6 +50,7 @@ class Contestant:
 
     Attributes:
         name: what it is called, in the table and by ``--only``.
+        title: what it is called in the picture.
         start: starts it.
         tuned: how it is set up, and which document advises that.
         packages: the Python packages that it needs, by the names that are imported.
@@ -59,6 +60,7 @@ class Contestant:
     """
 
     name: str
+    title: str
     start: Start
     tuned: str
     packages: tuple[str, ...] = ()

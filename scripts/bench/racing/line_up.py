@@ -19,16 +19,24 @@ _DRAMATIQ = ("dramatiq", "redis", "hiredis")
 _OURS = (
     Contestant(
         OURS,
+        "pubsubctl",
         StartPubsubctl(),
         "as `worker start` comes, with the embedded broker and SQLite, both durable; a job is a whole HTTP request to "
         "a Flask app; Client.submit_many, Client.wait, and Client.result of each job",
         redis=False,
     ),
-    Contestant("pubsubctl-prefetch-1000", StartPubsubctl("--prefetch", "1000"), "with --prefetch 1000", redis=False),
+    Contestant(
+        "pubsubctl-prefetch-1000",
+        "pubsubctl --prefetch 1000",
+        StartPubsubctl("--prefetch", "1000"),
+        "the same, with --prefetch 1000",
+        redis=False,
+    ),
 )
 _PEERS = (
     Contestant(
         "celery",
+        "Celery, prefork",
         StartCelery("prefork"),
         "one worker with a prefork pool; JSON; prefetch multiplier 128 (user guide, Optimizing, Prefetch Limits: 64 or "
         "128 for short tasks); without gossip, mingle, heartbeat and rate limits; results by the backend's get_many, "
@@ -38,6 +46,7 @@ _PEERS = (
     ),
     Contestant(
         "celery-solo",
+        "Celery, solo",
         StartCelery("solo"),
         "the same, but a worker for each process, with the solo pool: no process besides (user guide, Concurrency)",
         _CELERY,
@@ -45,6 +54,7 @@ _PEERS = (
     ),
     Contestant(
         "rq",
+        "RQ, forking",
         StartRq("rq.Worker"),
         "workers that fork for each job, as RQ advises; enqueue_many, 1,000 in a pipeline; results by "
         "Job.latest_result, which blocks; hiredis",
@@ -53,6 +63,7 @@ _PEERS = (
     ),
     Contestant(
         "rq-simple",
+        "RQ, SimpleWorker",
         StartRq("rq.SimpleWorker"),
         "the same, but workers that do not fork (RQ's Notes on Performance: for very short jobs that can be trusted)",
         _RQ,
@@ -60,6 +71,7 @@ _PEERS = (
     ),
     Contestant(
         "dramatiq",
+        "Dramatiq",
         StartDramatiq(),
         "one worker, 16 threads a process, dramatiq_queue_prefetch=1000 (reference, Environment Variables), which was "
         "faster than the defaults of 8 and 16; a group, and get_result of each message, which blocks; hiredis",
@@ -70,6 +82,7 @@ _DURABLE = tuple(
     replace(
         peer,
         name=f"{peer.name}-durable",
+        title=f"{peer.title}, durable",
         start=replace(peer.start, durable=True),  # type: ignore[type-var]
         tuned=f"{peer.name}, on a Redis with appendonly yes and appendfsync always",
         usual=False,

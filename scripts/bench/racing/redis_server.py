@@ -1,6 +1,7 @@
 """Redis, as a process of its own in a temporary folder."""
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ class Redis:
 def is_missing() -> bool:
     """Whether there is none on this machine."""
     return shutil.which(PROGRAM) is None
+
+
+def version() -> str:
+    """Of the server, such as ``7.0.15``."""
+    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
+    return next(word.removeprefix("v=") for word in said.split() if word.startswith("v="))
 
 
 @contextmanager

@@ -2,8 +2,8 @@
 
 from figures import Figure, Results, number
 
-RATE = Figure("rate", "jobs, from first submit to last result seen", "jobs/s")
-P50 = Figure("p50", "one job after another, submit to result seen, p50", "ms", less_is_better=True, digits=1)
+RATE = Figure("rate", "jobs, from first submit to last result read", "jobs/s")
+P50 = Figure("p50", "one job after another, submit to result read, p50", "ms", less_is_better=True, digits=1)
 
 FIGURES = (
     RATE,
@@ -15,45 +15,31 @@ FIGURES = (
     Figure("cpu-server", "CPU of the broker or Redis, a job", "us", less_is_better=True),
     Figure("cpu-client", "CPU of the client, a job", "us", less_is_better=True),
     Figure("rss", "peak RSS of all processes of the workers", "MiB", less_is_better=True),
-    Figure("pss", "the same, shared pages counted once", "MiB", less_is_better=True),
+    Figure("pss", "the same, pages that they share counted once", "MiB", less_is_better=True),
 )
 BARE = "bare"
 
-_HEAD = (
-    ("", "", "ours is", "one job, ms", "", "", "ours is", "CPU, us a job", "", "", "", "MiB", "shared"),
-    (
-        "median",
-        "jobs/s",
-        "faster",
-        "p50",
-        "p90",
-        "p99",
-        "faster",
-        "workers",
-        "parent",
-        "server",
-        "client",
-        "RSS",
-        "once",
-    ),
-)
+_COLUMNS = ("median", "jobs/s", "ours", "p50 ms", "p90", "p99", "ours", "workers", "parent", "server", "client")
+_LEGEND = "ours: how many times faster pubsubctl is than this one, as the median of the rounds' ratios"
+_WIDTHS = (9, 8, 10, 7, 7, 8, 11, 8, 8, 8, 10, 7)
 
 
 def table(results: Results) -> str:
     """A line for each contestant, and how many times faster ours is; then the application alone, and the notes."""
-    lines = [_line(*cells) for cells in _HEAD]
+    lines = [_line("", "", "many jobs", "", "", "", "one at a time", "", "", "", "CPU of a job, us", "", "MiB, peak")]
+    lines += [_line(*_COLUMNS, "RSS", "PSS")]
     lines += [_row(name, results) for name in results.values if name != BARE]
     bare = results.median(BARE, RATE)
     if bare is not None:
         lines.append(_line("the bare Flask app", number(bare, 0)))
-    return "\n".join([*lines, "", *results.notes])
+    return "\n".join([*lines, "", _LEGEND, *results.notes])
 
 
 def _row(name: str, results: Results) -> str:
-    medians = {figure.name: number(results.median(name, figure), figure.digits) for figure in FIGURES}
-    ratios = {figure.name: _times(name, figure, results) for figure in (RATE, P50)}
-    rest = [medians[figure.name] for figure in FIGURES[2:]]
-    return _line(name, medians["rate"], ratios["rate"], medians["p50"], *rest[:2], ratios["p50"], *rest[2:])
+    cells = {figure.name: number(results.median(name, figure), figure.digits) for figure in FIGURES}
+    times = [_times(name, figure, results) for figure in (RATE, P50)]
+    rest = [cells[figure.name] for figure in FIGURES[4:]]
+    return _line(name, cells["rate"], times[0], cells["p50"], cells["p90"], cells["p99"], times[1], *rest)
 
 
 def _times(name: str, figure: Figure, results: Results) -> str:
@@ -62,5 +48,4 @@ def _times(name: str, figure: Figure, results: Results) -> str:
 
 
 def _line(name: str, *cells: str) -> str:
-    widths = (9, 9, 12, 6, 7, 9, 14, 8, 8, 8, 7, 8)
-    return f"{name:<25}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=False))
+    return f"{name:<25}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, _WIDTHS, strict=False))
