@@ -60,9 +60,9 @@ def throughput(runner: Runner, numbers: Sequence[int], timeout_s: float) -> dict
         return [cpu_s(runner.workers), parent, own_cpu_s(runner.server), own_cpu_s(me)]
 
     with Memory(runner.workers) as memory:
-        before, began = used(), time.perf_counter()
-        _together(runner, numbers, timeout_s)
-        took_s, after = time.perf_counter() - began, used()
+        before = used()
+        took_s = _together(runner, numbers, timeout_s)
+        after = used()
     names = ("cpu-workers", "cpu-parent", "cpu-server", "cpu-client")
     cpu = {name: (b - a) / jobs * 1e6 for name, a, b in zip(names, before, after, strict=True)}
     if runner.parent is None:
@@ -81,11 +81,15 @@ def _some(count: int, numbers: Iterator[int]) -> list[int]:
     return list(itertools.islice(numbers, count))
 
 
-def _together(runner: Runner, numbers: Sequence[int], timeout_s: float) -> None:
+def _together(runner: Runner, numbers: Sequence[int], timeout_s: float) -> float:
+    """Seconds until the last result was read: what a client then does to forget them is not counted."""
     ledger = Ledger(numbers)
+    began = last = time.perf_counter()
     for number, result in runner.many(numbers, timeout_s):
         ledger.came(number, result)
+        last = time.perf_counter()
     ledger.check()
+    return last - began
 
 
 def _alone(runner: Runner, numbers: Sequence[int], timeout_s: float) -> list[float]:

@@ -71,4 +71,6 @@ class StartCelery:
             ]
             tasks = tasks_at(_TASKS, server.url)
             stack.callback(tasks.app.close)
+            # A result that was not waited for unsubscribes when it is collected: not from a Redis that is gone.
+            stack.callback(tasks.app.backend.result_consumer.subscribed_to.clear)
             yield CeleryRunner(tasks, [process.pid for process in started], server.pid)
