@@ -5,7 +5,7 @@ python scripts/bench/peers.py --quick
 python scripts/bench/peers.py --only pubsubctl celery --rounds 9
 python scripts/bench/peers.py --redis-durable        # the peers once more, on a Redis that loses nothing either
 python scripts/bench/peers.py --json --picture peers.svg > peers.json
-python scripts/bench/peers.py --from peers.json --picture peers.svg       # draws it again, and measures nothing
+python scripts/bench/peers.py --from peers.json --picture peers.svg       # shows it again, and measures nothing
 
 In each round every contestant is started anew (Redis too) and measured, one after the other; who is first changes. The
 table has the medians of the rounds, and of the rounds' ratios. What is measured, with a job that does nothing:
@@ -43,7 +43,7 @@ from racing.line_up import CONTESTANTS, OURS, lacks
 from racing.noop import FAULTS, VARIABLE
 from racing.picture import draw
 from racing.race import Heat, race
-from racing.saved import saved
+from racing.saved import measured, saved
 from racing.table import BARE, FIGURES, table
 from racing.with_pubsubctl import APP
 
@@ -111,7 +111,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--fault", metavar="WHAT:NUMBER", help=f"have a job go wrong: {', '.join(FAULTS)}")
     parser.add_argument("--json", action="store_true", help="print JSON with the figures of every round")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw throughput and latency")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json", help="draw what --json printed before")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json", help="show what --json printed before")
     return parser.parse_args()
 
 
@@ -124,7 +124,7 @@ def prepare(fault: str | None) -> None:
 
 
 def run(given: argparse.Namespace) -> dict[str, Any]:
-    """Measure, and print the table, or all of it.
+    """Measure.
 
     Raises:
         Failure: a contestant lost a job, or cannot be measured.
@@ -134,9 +134,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     results = Results(FIGURES, OURS)
     contestants = chosen(given.only, durable=given.redis_durable, notes=results.notes)
     measure(contestants, rounds, heat, results)
-    everything = saved(results, contestants, heat, rounds)
-    print(json.dumps(everything) if given.json else table(results))
-    return everything
+    return saved(results, contestants, heat, rounds)
 
 
 def main() -> int:
@@ -152,6 +150,7 @@ def main() -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    print(json.dumps(everything) if given.json else table(measured(everything)))
     if given.picture:
         given.picture.write_text(draw(everything))
     return 0

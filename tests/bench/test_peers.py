@@ -37,7 +37,9 @@ def test_all_jobs_come_back_and_the_figures_can_be_printed_saved_and_drawn(
     assert medians["cpu-workers"]["rq"] > 1_000  # processes that have ended count too: it forks for each job
     assert set(medians["cpu-parent"]) == {"pubsubctl"}
     source.write_text(done.stdout)
-    assert racing_process.run("--from", str(source), "--picture", str(again)).returncode == 0
+    shown = racing_process.run("--from", str(source), "--picture", str(again))
+    assert shown.returncode == 0, shown.stderr
+    assert [line.split()[0] for line in shown.stdout.splitlines()[2:6]] == names
     assert again.read_text() == picture.read_text()
     ET.fromstring(picture.read_text())
 

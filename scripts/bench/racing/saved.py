@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
@@ -11,7 +11,9 @@ from figures import Results
 
 from racing import redis_server
 from racing.contestant import Contestant
+from racing.line_up import OURS
 from racing.race import Heat
+from racing.table import FIGURES
 
 
 def saved(results: Results, contestants: Sequence[Contestant], heat: Heat, rounds: int) -> dict[str, Any]:
@@ -25,11 +27,21 @@ def saved(results: Results, contestants: Sequence[Contestant], heat: Heat, round
     }
 
 
+def measured(everything: Mapping[str, Any]) -> Results:
+    """The results that were saved."""
+    results = Results(FIGURES, OURS, notes=everything["notes"])
+    for figure in everything["figures"]:
+        for name, rounds in figure["rounds"].items():
+            results.values.setdefault(name, {})[figure["name"]] = rounds
+    return results
+
+
 def _about(contestants: Sequence[Contestant], heat: Heat, rounds: int) -> str:
     cpus = f"{heat.processes} processes each, on {os.cpu_count()} CPUs"
     said = [cpus, f"median of {rounds} rounds in turn" if rounds > 1 else "one round"]
     if any(contestant.redis for contestant in contestants):
-        said.append("Redis with its defaults, pubsubctl on the disk before it answers")
+        unless = " unless called durable" if any(not contestant.usual for contestant in contestants) else ""
+        said.append(f"Redis with its defaults{unless}, pubsubctl on the disk before it answers")
     return "; ".join(said)
 
 

@@ -2,15 +2,14 @@
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from racing.processes import stat, tree
 
-_EVERY_S = 0.2
+_EVERY_S = 0.5
 _TICKS = os.sysconf("SC_CLK_TCK")
-_MIB = 1024.0
 
 
 def cpu_s(roots: Sequence[int]) -> float:
@@ -30,7 +29,7 @@ def _cpu_s(pid: int, *, ended: bool) -> float:
 
 
 class Memory:
-    """While entered, looks some times a second how much memory some processes and their descendants have together.
+    """While entered, looks twice a second, and at the end, how much memory some processes and their descendants have together.
 
     Attributes:
         rss_mib: the most that they had, pages that several of them share being counted in each.
@@ -53,24 +52,20 @@ class Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while True:
-            pids = tree(self._roots)
-            self.rss_mib = max(self.rss_mib, _together(_rollup_of("Rss:"), pids))
-            self.pss_mib = max(self.pss_mib, _together(_rollup_of("Pss:"), pids))
-            if self._end.wait(_EVERY_S):
-                return
+        ended = False
+        while not ended:
+            ended = self._end.wait(_EVERY_S)
+            rss_mib = pss_mib = 0.0
+            for found in map(_rollup, tree(self._roots)):
+                rss_mib += found.get("Rss:", 0.0)
+                pss_mib += found.get("Pss:", 0.0)
+            self.rss_mib, self.pss_mib = max(self.rss_mib, rss_mib), max(self.pss_mib, pss_mib)
 
 
-def _together(of: Callable[[int], float], pids: Sequence[int]) -> float:
-    return sum(map(of, pids))
-
-
-def _rollup_of(field: str) -> Callable[[int], float]:
-    def read(pid: int) -> float:
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:  # it has ended meanwhile
-            return 0.0
-        return next((int(line.split()[1]) / _MIB for line in lines if line.startswith(field)), 0.0)
-
-    return read
+def _rollup(pid: int) -> dict[str, float]:
+    """MiB by kind, as proc(5) has them for the whole of a process; nothing if it has ended meanwhile."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except OSError:
+        return {}
+    return {line.split()[0]: int(line.split()[1]) / 1024 for line in lines}
