@@ -29,7 +29,7 @@ def _cpu_s(pid: int, *, ended: bool) -> float:
 
 
 class Memory:
-    """While entered, looks twice a second, and at the end, how much memory some processes and their descendants have together.
+    """While entered, looks twice a second, and at the end, how much memory a tree of processes has together.
 
     Attributes:
         rss_mib: the most that they had, pages that several of them share being counted in each.
