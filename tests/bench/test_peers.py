@@ -63,8 +63,9 @@ def test_whoever_loses_a_job_is_named_and_the_run_has_failed(
     assert done.stderr.splitlines()[-1].startswith(f"failed: {name}: {said}")
 
 
+# Of RQ it is two workers, and what one of them forked for the job: those wait for it when they are to end.
 @pytest.mark.parametrize(
-    ("name", "program", "count"), [("pubsubctl", "pubsubctl.worker.child", 2), ("celery", "racing.celery_tasks", 3)]
+    ("name", "program", "count"), [("pubsubctl", "pubsubctl.worker.child", 2), ("rq", "rq.cli", 3)]
 )
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_process_behind(
