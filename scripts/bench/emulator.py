@@ -16,8 +16,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from brokers import EMBEDDED, JAR, Server, contestants, start
+from budgets import FIGURES, table
 from clients import measure_clients, measure_latency
-from figures import Results, table
+from figures import Results
 from loads import Failure, Load
 from stubs import measure_stubs
 from waiting import measure_waiting
@@ -88,7 +89,7 @@ def main() -> int:
     """Measure and print."""
     given = parse()
     load = QUICK if given.quick else Load(given.messages, given.size, given.latencies, given.waiting, given.timeout)
-    results = Results()
+    results = Results(FIGURES, EMBEDDED)
     try:
         measure(load, 1 if given.quick else given.rounds, given.only, results)
     except Failure as failure:
