@@ -297,6 +297,32 @@ class Client:
             WaitTimeout: some have not ended by then; they go on.
             JobNotFound: one was purged.
         """
+        for ended in self._waves(jobs, timeout):
+            yield from ended
+
+    def results(
+        self, jobs: Iterable[SubmittedJob], timeout: float | None = None
+    ) -> Iterator[tuple[SubmittedJob, Response | None]]:
+        """Yield jobs as they end, each with what the application answered, be it a success or a failure.
+
+        Many results are read at once, so this costs less than asking each job for its own.
+
+        Args:
+            jobs: as for ``wait``, as is ``timeout``.
+
+        Yields:
+            A job, and its response: None where it ended without one, cancelled or given up.
+
+        Raises:
+            WaitTimeout: some have not ended by then; they go on.
+            JobNotFound: one was purged.
+        """
+        for ended in self._waves(jobs, timeout):
+            responses = self.store.responses([job.id for job in ended])
+            yield from ((job, responses.get(job.id)) for job in ended)
+
+    def _waves(self, jobs: Iterable[SubmittedJob], timeout: float | None) -> Iterator[list[SubmittedJob]]:
+        """Jobs as they end, those together that were seen to have ended together."""
         pending = {job.id: job for job in jobs}
         deadline = None if timeout is None else time.monotonic() + timeout
         turn, missed_at = 0, time.monotonic()
@@ -308,7 +334,7 @@ class Client:
                     pending.pop(job.id)._became(job)  # noqa: SLF001 - the two are one thing
                     for job in self.store.ended(looked_at)
                 ]
-                yield from ended
+                yield ended
                 if not ended and time.monotonic() - missed_at > _LOOK_S:
                     self._miss_none(looked_at)
                     missed_at = time.monotonic()
@@ -392,9 +418,11 @@ class Client:
                 refusal = self._note(asked, answers) or refusal
                 point("noted")
         except BrokerError as error:
+            self._notes.flush()
             self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
             raise
         except BrokerUnreachable as error:
+            self._notes.flush()
             one = len(left) == 1
             raise BrokerUnreachable(
                 f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "

@@ -223,6 +223,10 @@ class Store(ABC):
         """What a finished job was answered; None where there is no such job or it has no response."""
 
     @abstractmethod
+    def responses(self, job_ids: Sequence[str]) -> dict[str, Response]:
+        """What these jobs were answered, by their ids: of those that have a response."""
+
+    @abstractmethod
     def find(
         self,
         *,

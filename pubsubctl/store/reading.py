@@ -28,11 +28,9 @@ _GET_ENDED = Statement(
     select(*JOB_COLUMNS).where(AnyOf(jobs.c.id), jobs.c.state.in_([constant(state) for state in sorted(FINISHED)]))
 )
 _GET_REQUESTS = Statement(select(requests.c.job_id, *_REQUEST).where(AnyOf(requests.c.job_id)))
-_GET_RESPONSE = Statement(
-    select(responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase).where(
-        responses.c.job_id == bindparam("of_job")
-    )
-)
+_RESPONSE = (responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase)
+_GET_RESPONSE = Statement(select(*_RESPONSE).where(responses.c.job_id == bindparam("of_job")))
+_GET_RESPONSES = Statement(select(responses.c.job_id, *_RESPONSE).where(AnyOf(responses.c.job_id)))
 _COUNT = Statement(select(jobs.c.state, func.count()).group_by(jobs.c.state))
 _COUNT_BATCH = Statement(
     select(jobs.c.state, func.count()).where(jobs.c.batch_id == bindparam("of_batch")).group_by(jobs.c.state)
@@ -95,6 +93,11 @@ def response_of(transaction: Transaction, job_id: str) -> Response | None:
     """See ``Store.response``."""
     found = transaction.fetch(_GET_RESPONSE, of_job=job_id)
     return rows.response(found[0]) if found else None
+
+
+def responses_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Response]:
+    """See ``Store.responses``."""
+    return {row[0]: rows.response(row[1:]) for row in transaction.fetch_any(_GET_RESPONSES, job_ids)}
 
 
 def counts(transaction: Transaction, batch_id: str | None) -> dict[JobState, int]:

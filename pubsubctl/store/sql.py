@@ -150,6 +150,11 @@ class SqlStore(Store):
         with self._database.read() as transaction:
             return reading.response_of(transaction, job_id)
 
+    def responses(self, job_ids: Sequence[str]) -> dict[str, Response]:
+        """See ``Store.responses``."""
+        with self._database.read() as transaction:
+            return reading.responses_by_id(transaction, job_ids)
+
     def find(
         self,
         *,

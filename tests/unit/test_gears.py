@@ -49,8 +49,18 @@ def test_few_are_held_when_every_slot_stalls_however_short_jobs_were(gears):
 def test_few_are_held_when_jobs_have_become_long_and_more_are_in_hand_than_is_of_use(gears):
     gears.shift(SHORT, held=LEAST, now=0.0)
     assert not gears.shift(LONG, held=20, now=1.0), "so few do no harm"
-    assert gears.shift(LONG, held=100, now=1.0)
+    assert not gears.shift(LONG, held=20, now=3.0), "nor do they for longer"
+    assert not gears.shift(LONG, held=100, now=4.0)
+    assert gears.shift(LONG, held=100, now=5.1)
     assert gears.is_low
+
+
+def test_one_job_that_took_long_makes_no_other_long(gears):
+    gears.shift(SHORT, held=LEAST, now=0.0)
+    for now in (1.0, 2.0, 3.0):
+        assert not gears.shift(LONG, held=MOST, now=now)
+        assert not gears.shift(SHORT, held=MOST, now=now + 0.5)
+    assert gears.hold == MOST
 
 
 def test_it_rests_longer_after_each_time_that_it_held_too_many(gears):

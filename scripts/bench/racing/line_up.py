@@ -22,14 +22,7 @@ _OURS = (
         "pubsubctl",
         StartPubsubctl(),
         "as `worker start` comes, with the embedded broker and SQLite, both durable; a job is a whole HTTP request to "
-        "a Flask app; Client.submit_many, Client.wait, and Client.result of each job",
-        redis=False,
-    ),
-    Contestant(
-        "pubsubctl-prefetch-1000",
-        "pubsubctl --prefetch 1000",
-        StartPubsubctl("--prefetch", "1000"),
-        "the same, with --prefetch 1000",
+        "a Flask app; Client.submit_many and Client.results",
         redis=False,
     ),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from pubsubctl.client import Client
 from pubsubctl.emulator import daemon
 from pubsubctl.errors import WaitTimeout
+from pubsubctl.exchange import Response
 from pubsubctl.sandbox import Sandbox
 from pubsubctl.state import State
 from racing.contestant import Runner
@@ -25,24 +26,25 @@ class PubsubctlRunner(Runner):
         self._client = client
 
     def many(self, numbers: Sequence[int], timeout_s: float) -> Iterator[tuple[int, str]]:
-        """In bulk; each response is read from the store as soon as its job is seen to have ended."""
+        """In bulk."""
         jobs = self._client.submit_many({"path": f"/{number}"} for number in numbers)
         number_of = {job.id: number for job, number in zip(jobs, numbers, strict=True)}
         try:
-            for job in self._client.wait(map(self._client.job, number_of), timeout_s):
-                yield number_of[job.id], self._text(job.id)
+            for job, response in self._client.results(map(self._client.job, number_of), timeout_s):
+                yield number_of[job.id], _text(response)
         except WaitTimeout:
             return
 
     def one(self, number: int, timeout_s: float) -> str:
         """As in ``README``: ``submit``, then ``result``."""
         job = self._client.submit("GET", f"/{number}")
-        job.wait(timeout_s)
-        return self._text(job.id)
+        return _text(job.result(timeout_s))
 
-    def _text(self, job_id: str) -> str:
-        response = self._client.result(job_id)
-        return response.body.decode() if response.status == 200 else f"HTTP {response.status}"  # noqa: PLR2004
+
+def _text(response: Response | None) -> str:
+    if response is None:
+        return "no response"
+    return response.body.decode() if response.status == 200 else f"HTTP {response.status}"  # noqa: PLR2004
 
 
 class StartPubsubctl:
