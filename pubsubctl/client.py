@@ -308,7 +308,8 @@ class Client:
         Many results are read at once, so this costs less than asking each job for its own.
 
         Args:
-            jobs: as for ``wait``, as is ``timeout``.
+            jobs: what to wait for; it is read as a whole.
+            timeout: the longest to wait for all of them, in seconds; None waits for ever.
 
         Yields:
             A job, and its response: None where it ended without one, cancelled or given up.
@@ -429,6 +430,7 @@ class Client:
                 f"and a worker publishes {'it' if one else 'them'} once the broker is back"
             ) from error
         if refusal is not None:
+            self._notes.flush()
             raise refusal
 
     def _note(self, asked: Sequence[Added], answers: Sequence[Taken | Rejected]) -> BrokerError | None:
