@@ -5,13 +5,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sqlalchemy import create_engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from pubsubctl.errors import StoreError, StoreUnreachable
 from pubsubctl.store.base import Watch
@@ -60,14 +61,15 @@ class SqliteDatabase(Database):
             "sqlite://", creator=self._connect, poolclass=QueuePool, max_overflow=-1, pool_reset_on_return=None
         )
         with translated(path):
-            self._writer = self._engine.connect()
+            self._kept = self._engine.connect()
+            self._writer = _driven(self._kept.connection)
             try:
-                self._writer.exec_driver_sql(f"PRAGMA busy_timeout={_WRITER_BUSY_MS}")
-                self.store_id = self._patiently(lambda: identify(self._writer, path))
+                self._writer.execute(f"PRAGMA busy_timeout={_WRITER_BUSY_MS}")
+                self.store_id = self._patiently(lambda: identify(self._kept, path))
             except BaseException:
                 self._shut()
                 raise
-        self._writing = Transaction(self._writer, clock, json.dumps)
+        self._writing = self._transaction_on(self._writer)
 
     def _connect(self) -> sqlite3.Connection:
         # isolation_level=None: transactions begin where we say so, not where the driver guesses.
@@ -96,9 +98,13 @@ class SqliteDatabase(Database):
         self._check_open()
         pool = self._engine.pool
         try:
-            with translated(self._path), self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN")
-                yield Transaction(connection, self._clock, json.dumps)
+            with translated(self._path), closing(self._engine.raw_connection()) as pooled:
+                connection = _driven(pooled)
+                connection.execute("BEGIN")
+                try:
+                    yield self._transaction_on(connection)
+                finally:
+                    connection.rollback()
         finally:
             if self._closed:  # by another thread, meanwhile: the connection came back to a pool that was emptied before
                 pool.dispose()
@@ -142,7 +148,7 @@ class SqliteDatabase(Database):
         try:
             self._check_open()
             with translated(self._path):
-                self._patiently(lambda: self._writer.exec_driver_sql("BEGIN IMMEDIATE"))
+                self._patiently(lambda: self._writer.execute("BEGIN IMMEDIATE"))
         except BaseException:
             self._end()
             raise
@@ -170,7 +176,7 @@ class SqliteDatabase(Database):
         while True:
             try:
                 return ask()
-            except DBAPIError as error:
+            except (sqlite3.Error, DBAPIError) as error:
                 if not is_busy(error) or time.monotonic() > deadline:
                     raise
             time.sleep(_PAUSE_S)
@@ -188,5 +194,15 @@ class SqliteDatabase(Database):
                     self._shut()
 
     def _shut(self) -> None:
-        self._writer.close()
+        self._kept.close()
         self._engine.dispose()
+
+    def _transaction_on(self, connection: sqlite3.Connection) -> Transaction:
+        return Transaction(cast("DBAPIConnection", connection), self._engine.dialect, self._clock, json.dumps)
+
+
+def _driven(pooled: PoolProxiedConnection) -> sqlite3.Connection:
+    """The driver's own connection of one from the pool."""
+    connection = pooled.driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return connection

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from pubsubctl.store.base import Watch
 from pubsubctl.store.statements import Row, Statement
@@ -15,35 +16,41 @@ class Transaction:
     """One open transaction of one thread.
 
     Args:
-        connection: where it is open.
+        connection: the driver's own, where it is open.
+        dialect: how its SQL is written.
         clock: the store's clock.
         encode_keys: how the driver takes the list that ``AnyOf`` binds.
     """
 
     def __init__(
-        self, connection: Connection, clock: Callable[[], float], encode_keys: Callable[[Sequence[str]], Any]
+        self,
+        connection: DBAPIConnection,
+        dialect: Dialect,
+        clock: Callable[[], float],
+        encode_keys: Callable[[Sequence[str]], Any],
     ) -> None:
-        self.connection = connection
+        self._connection = connection
+        self._dialect = dialect
         self.now = clock
         self._encode_keys = encode_keys
 
     def run(self, statement: Statement, rows: Sequence[Row]) -> int:
         """Execute once for each row, nothing where there is none; how many rows of the table were touched."""
-        return statement.run(self.connection, rows)
+        return statement.run(self._connection, self._dialect, rows)
 
     def change(self, statement: Statement, **parameters: Any) -> int:
         """Execute once; how many rows were touched."""
-        return statement.execute(self.connection, parameters).rowcount
+        return statement.execute(self._connection, self._dialect, parameters).rowcount
 
     def fetch(self, statement: Statement, **parameters: Any) -> Sequence[Any]:
         """All rows of a query."""
-        return statement.execute(self.connection, parameters).fetchall()
+        return statement.execute(self._connection, self._dialect, parameters).fetchall()
 
     def fetch_any(self, statement: Statement, keys: Sequence[str]) -> Sequence[Any]:
         """All rows of a query that has an ``AnyOf``."""
         if not keys:
             return ()
-        return statement.execute(self.connection, {"keys": self._encode_keys(keys)}).fetchall()
+        return statement.execute(self._connection, self._dialect, {"keys": self._encode_keys(keys)}).fetchall()
 
 
 class Database(ABC):

@@ -168,7 +168,7 @@ def test_a_store_that_another_thread_keeps_busy_is_unreachable(path):
 
 def test_a_store_that_became_read_only_is_unreachable_for_writing(path):
     with open_store(str(path)) as store:
-        store._database._writer.exec_driver_sql("PRAGMA query_only=1")
+        store._database._writer.execute("PRAGMA query_only=1")
         with pytest.raises(StoreUnreachable, match="may not be written"):
             added(store)
         assert store.find().jobs == []
@@ -178,8 +178,8 @@ def test_a_full_database_refuses_the_whole_group_and_works_again_when_there_is_r
     with open_store(str(path)) as store:
         added(store, "before")
         writer = store._database._writer
-        pages = writer.exec_driver_sql("PRAGMA page_count").scalar_one()
-        writer.exec_driver_sql(f"PRAGMA max_page_count={pages + 5}")
+        pages = writer.execute("PRAGMA page_count").fetchone()[0]
+        writer.execute(f"PRAGMA max_page_count={pages + 5}")
 
         def fill() -> None:
             with store.group():
@@ -189,7 +189,7 @@ def test_a_full_database_refuses_the_whole_group_and_works_again_when_there_is_r
         with pytest.raises(StoreUnreachable, match="the disk is full"):
             fill()
         assert [job.id for job in store.find().jobs] == ["before"]
-        writer.exec_driver_sql("PRAGMA max_page_count=100000")
+        writer.execute("PRAGMA max_page_count=100000")
         added(store, "after")
         assert store.request("after") == REQUEST
 

@@ -40,27 +40,29 @@ def test_whatever_a_database_gives_a_meaning_to_is_escaped_in_its_pattern():
     assert given == {"like_pattern": r"/a\_b\%c\\d[1-2]%_", "glob_pattern": r"/a_b%c\d[[]1-2]*?"}
 
 
-def test_a_statement_brings_its_own_constants_to_one_row_and_to_many():
+@pytest.fixture
+def opened():
+    """A connection of the driver's, with the tables in it, and its dialect."""
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        yield connection.connection.driver_connection, engine.dialect
+    engine.dispose()
+
+
+def test_a_statement_brings_its_own_constants_to_one_row_and_to_many(opened):
     meta = metadata.tables["meta"]
     put = Statement(insert(meta).values(value="always"), ["key"])
     get = Statement(select(meta.c.key).where(meta.c.value == "always").order_by(meta.c.key))
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        metadata.create_all(connection)
-        assert put.run(connection, [{"key": "a"}, {"key": "b"}]) == 2
-        assert put.execute(connection, {"key": "c"}).rowcount == 1
-        assert get.execute(connection, {}).scalars().all() == ["a", "b", "c"]
-    engine.dispose()
+    assert put.run(*opened, [{"key": "a"}, {"key": "b"}]) == 2
+    assert put.execute(*opened, {"key": "c"}).rowcount == 1
+    assert get.execute(*opened, {}).fetchall() == [("a",), ("b",), ("c",)]
 
 
-def test_a_statement_takes_its_parameters_by_name_in_any_order():
+def test_a_statement_takes_its_parameters_by_name_in_any_order(opened):
     meta = metadata.tables["meta"]
     put = Statement(insert(meta), ["key", "value"])
     get = Statement(select(meta.c.value).where(meta.c.key == bindparam("of")).limit(bindparam("most")))
-    engine = create_engine("sqlite://")
-    with engine.connect() as connection:
-        metadata.create_all(connection)
-        put.run(connection, [])
-        put.run(connection, [{"value": "1", "key": "a"}, {"key": "b", "value": "2", "unused": 0}])
-        assert get.execute(connection, {"most": 5, "of": "b"}).fetchall() == [("2",)]
-    engine.dispose()
+    put.run(*opened, [])
+    put.run(*opened, [{"value": "1", "key": "a"}, {"key": "b", "value": "2", "unused": 0}])
+    assert get.execute(*opened, {"most": 5, "of": "b"}).fetchall() == [("2",)]
