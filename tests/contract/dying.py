@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 from itertools import count
-
 from typing import Any
 
 from sqlalchemy import Engine, event
