@@ -28,7 +28,7 @@ def test_what_is_as_usual_is_left_out(shown):
         "broker": "embedded at 127.0.0.1:1",
         "topic": "projects/pubsubctl-local/topics/pubsubctl-requests",
         "subscription": "projects/pubsubctl-local/subscriptions/pubsubctl-workers",
-        "slots": "2 (2 processes by 1 thread), up to 32 messages held beyond them",
+        "slots": "2 (2 processes by 1 thread), messages held beyond them as jobs are short or long",
         "store": "jobs.db",
     }
 
