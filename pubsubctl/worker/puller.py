@@ -269,6 +269,7 @@ class Puller:
                 return None if self._stop.is_set() else feed.error or exceptions.Unknown("the broker has ended it")
             now = time.monotonic()
             if self._gears.shift(self._sink.tempo(), held=self._leases.count, now=now):
+                _log.debug("messages held from now on: up to %d", self._gears.hold)
                 return None
             if now - looked_at >= self._look_s():
                 looked_at = now

@@ -8,6 +8,7 @@ from cli_project import only_line
 from pubsubctl.cli.entry import run
 from pubsubctl.exchange import RetryOn
 from pubsubctl.settings import USUAL_RETRY_ON, Settings
+from pubsubctl.worker.gears import FEW, MANY
 
 TOLD = {
     "--burst": "Stop when no job is left",
@@ -18,7 +19,7 @@ TOLD = {
     "--job-timeout DURATION": "; no limit unless given.",
     "--max-attempts N": "; 5 unless given.",
     "--retry-on LIST": "timeout,crash unless given.",
-    "--prefetch N": "; 32 unless given.",
+    "--prefetch N": "; 32 unless given, and up to 1000 while jobs are short.",
     "--drain-timeout DURATION": "; 25s unless given.",
     "--max-jobs-per-child N": "; no limit unless given.",
     "--max-memory-per-child SIZE": "; 0 is no limit.",
@@ -67,7 +68,8 @@ def test_help_tells_units_and_defaults(shown, flag):
 
 def test_the_defaults_that_help_tells_are_those_of_the_settings(shown):
     usual = Settings()
-    assert (usual.threads, usual.max_attempts, usual.prefetch, usual.drain_timeout) == (1, 5, 32, 25.0)
+    assert (usual.threads, usual.max_attempts, usual.prefetch, usual.drain_timeout) == (1, 5, None, 25.0)
+    assert (FEW, MANY) == (32, 1000)
     assert (usual.max_jobs_per_child, usual.max_memory_per_child, usual.log_format) == (0, 0, "text")
     listed = re.search(r"(\S+,timeout,crash) unless\s+given", shown)
     assert listed is not None

@@ -34,7 +34,8 @@ class Proxy:
         self._sockets: list[socket.socket] = []
         self._to_broker: list[_Pipe] = []
         self._to_worker: list[_Pipe] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     @property
     def address(self) -> str:
@@ -50,8 +51,9 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
+                self._sockets.append(near)
                 far = socket.create_connection((host, int(port)))
-                self._sockets += [near, far]
+                self._sockets.append(far)
                 self._to_broker.append(_Pipe(near, far))
                 self._to_worker.append(_Pipe(far, near))
 
@@ -59,6 +61,9 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # which ends an ``accept``, as closing it does not
+        self._accepting.join()
         self._listener.close()
         for pipe in (*self._to_broker, *self._to_worker):
             pipe.flows.set()

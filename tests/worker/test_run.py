@@ -21,7 +21,9 @@ def failed(notices: Notices, name: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the very point
-@pytest.mark.parametrize("name", ["recorder", "pool", "keeper", "sweeper", "puller", "stopping", "reload", "draining"])
+@pytest.mark.parametrize(
+    "name", ["recorder", "pool", "keeper", "sweeper", "puller", "stream", "leases", "stopping", "reload", "draining"]
+)
 def test_a_thread_of_ours_that_dies_of_a_fault_stops_the_worker(name):
     notices = Notices()
     failed(notices, name)
@@ -31,9 +33,9 @@ def test_a_thread_of_ours_that_dies_of_a_fault_stops_the_worker(name):
     assert f"the {name} thread failed: ZeroDivisionError()" in notice.text
 
 
-def test_a_thread_of_the_clients_may_die(capsys):
+def test_a_thread_of_another_may_die(capsys):
     notices = Notices()
-    failed(notices, "Thread-LeaseMaintainer")
+    failed(notices, "Thread-7 (channel_spin)")
     assert notices.next_until(0.0) is None
     assert capsys.readouterr().err == ""
 

@@ -1,0 +1,50 @@
+"""Many messages are held while jobs are short, and none of them waits behind a long one while others could run it."""
+
+import re
+
+import pytest
+from project import Project, wait_for
+
+from pubsubctl import JobState
+
+FEW = 33
+
+
+def held_at_most(project: Project, number: int) -> list[int]:
+    """How many messages the log of a verbose worker says that it holds from then on, one after another."""
+    return [int(count) for count in re.findall(r"messages held from now on: up to (\d+)", project.log(number))]
+
+
+@pytest.mark.on_every_broker
+def test_what_was_prefetched_among_short_jobs_waits_behind_no_long_one_while_another_worker_is_idle(project):
+    project.environment["PUBSUBCTL_LEASE"] = "600"  # so that nobody gets it because it lapsed
+    with project.client() as client:
+        paths = [f"/noop?n={n}" for n in range(1500)]
+        paths.insert(1000, f"/until{project.folder}/end")
+        jobs = list(client.submit_many({"path": path} for path in paths))
+        long = jobs[1000]
+        project.worker("-p", "1", "--verbose")
+        wait_for(lambda: any(count > FEW for count in held_at_most(project, 0)), what="it holds more than at first")
+        wait_for(lambda: client.get(long.id).state is JobState.RUNNING, what="the long job runs")
+        project.worker("-p", "1")
+        wait_for(
+            lambda: client.store.counts()[JobState.SUCCEEDED] == 1500, what="all short jobs have run", timeout_s=60
+        )
+        assert client.get(long.id).state is JobState.RUNNING
+        assert held_at_most(project, 0)[-1] == FEW
+        (project.folder / "end").touch()
+        record = client.get(long.id)
+        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] == 1501, what="the long job has run")
+        record = client.get(long.id)
+        assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
+        ran_by = {job.worker for job in client.store.get([job.id for job in jobs]) if job is not None}
+    assert len(ran_by) == 2
+    assert sorted(project.runs) == sorted((job.id, 1) for job in jobs)
+
+
+def test_no_more_is_held_than_was_asked_for_however_short_jobs_are(project):
+    project.worker("-p", "1", "--prefetch", "4", "--verbose")
+    with project.client() as client:
+        jobs = list(client.submit_many({"path": f"/noop?n={n}"} for n in range(500)))
+        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] == len(jobs), what="all have run", timeout_s=60)
+    assert held_at_most(project, 0) == []
