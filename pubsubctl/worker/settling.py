@@ -180,7 +180,10 @@ class Settling:
             self._give_back(delivery)
 
     def _ack(self, delivery: Delivery) -> None:
-        self._acks.append(delivery.message)
+        if delivery.message.ordering_key:
+            delivery.message.ack()  # now: others of its key may be given back next, and not before it
+        else:
+            self._acks.append(delivery.message)
         self._settled(delivery)
 
     def _nack(self, delivery: Delivery) -> None:
