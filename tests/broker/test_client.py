@@ -24,8 +24,8 @@ from pubsubctl.errors import (
     ResultNotReady,
     WaitTimeout,
 )
-from pubsubctl.exchange import Response
-from pubsubctl.job import Job, JobState
+from pubsubctl.exchange import Request, Response
+from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store.claims import Claim, Claimed, Outcome
 from pubsubctl.store.timeline import EventKind
 
@@ -86,6 +86,32 @@ def large(number: int) -> dict[str, str]:
 def submitted(rig: Rig, count: int) -> list[SubmittedJob]:
     """Submitted at once, in calls of two."""
     return list(rig.client.submit_many(large(number) for number in range(count)))
+
+
+def test_results_come_with_their_jobs_as_these_end_and_none_where_there_is_none(rig):
+    rig.setup()
+    jobs = list(rig.client.submit_many({"path": f"/{number}"} for number in range(3)))
+    answered, refused, cancelled = jobs
+    rig.client.store.cancel([cancelled.id])
+    results = rig.client.results(jobs, 20)
+    assert next(results) == (cancelled, None)
+    claims = [Claim(job.id, "m", "w", 60.0, 5, 10, 0.0, 3600.0, Request.of("GET", "/"), "t") for job in jobs[:2]]
+    attempts = [each.attempt for each in rig.client.store.claim(claims) if isinstance(each, Claimed)]
+    rig.client.store.record(
+        [
+            Outcome(answered.id, attempts[0], JobState.SUCCEEDED, response=Response(200, body=b"done")),
+            Outcome(refused.id, attempts[1], JobState.FAILED, Reason.STATUS, response=Response(400, body=b"no")),
+        ]
+    )
+    found = {job.id: response.body for job, response in results if response is not None}
+    assert found == {answered.id: b"done", refused.id: b"no"}
+    assert [job.state for job in jobs] == [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED]
+
+
+def test_results_that_do_not_come_in_time_are_said_to_go_on(rig):
+    rig.setup()
+    with pytest.raises(WaitTimeout):
+        list(rig.client.results([rig.client.submit("GET", "/")], 0.05))
 
 
 def test_of_several_calls_only_what_the_refused_one_and_those_after_it_carried_is_failed(rig):

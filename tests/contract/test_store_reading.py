@@ -37,6 +37,27 @@ def test_a_job_that_has_not_finished_has_no_response(store):
     assert store.response("job-1") is None
 
 
+def test_of_many_jobs_those_that_have_ended_are_told_whole(store):
+    added(store, "queued")
+    running(store, "running", "succeeded", "failed", "retrying")
+    store.record([an_outcome("succeeded"), a_failure("failed"), a_retry("retrying")])
+    added(store, "cancelled")
+    store.cancel(["cancelled"])
+    names = ["queued", "running", "succeeded", "failed", "retrying", "cancelled"]
+    found = sorted(store.ended([*names, "unknown"]), key=lambda job: names.index(job.id))
+    assert found == [the_job(store, job_id) for job_id in ("succeeded", "failed", "cancelled")]
+    assert store.ended([]) == []
+
+
+def test_the_responses_of_many_jobs_are_those_that_there_are(store):
+    running(store, "a", "b", "c")
+    store.record([an_outcome("a"), a_failure("b")])
+    found = store.responses(["a", "b", "c", "unknown"])
+    assert found == {job_id: response for job_id in "abc" if (response := store.response(job_id)) is not None}
+    assert "a" in found
+    assert store.responses([]) == {}
+
+
 def test_jobs_are_found_newest_first(store, backend):
     for job_id in ("b", "a", "c"):
         added(store, job_id)
