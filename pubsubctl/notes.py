@@ -16,7 +16,8 @@ from pubsubctl.store.messages import Published
 _log = logging.getLogger("pubsubctl.client")
 
 _SOON_S = 0.02
-_IDLE_S = 1.0
+_IDLE_S = 0.1
+"""A process that ends without closing its client waits for so long."""
 
 
 class Notes:
