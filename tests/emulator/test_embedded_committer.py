@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from pubsubctl.emulator.embedded import committer as module
 from pubsubctl.emulator.embedded.clock import SystemClock
 from pubsubctl.emulator.embedded.committer import Committer
 from pubsubctl.emulator.embedded.faults import Faults
@@ -24,11 +23,13 @@ class Closed:
         self.groups: list[Group] = []
         self._log = Log(folder / "broker.db")
 
-    def run(self, work: Callable[[Committer], Awaitable[None]]) -> list[tuple[int, int]]:
+    def run(self, work: Callable[[Committer], Awaitable[None]], acks_s: float = 0.003) -> list[tuple[int, int]]:
         """How many statements and acks each transaction had."""
 
         async def whole() -> None:
-            committer = Committer(self._log, clock=SystemClock(), faults=Faults(), before=self.groups.append)
+            committer = Committer(
+                self._log, clock=SystemClock(), faults=Faults(), before=self.groups.append, acks_s=acks_s
+            )
             committer.start()
             await work(committer)
             await committer.close()
@@ -59,9 +60,7 @@ def test_acks_alone_wait_a_moment_and_are_written_by_themselves(closed):
     assert closed.acks() == [7]
 
 
-def test_acks_go_with_what_is_written_next(closed, monkeypatch):
-    monkeypatch.setattr(module, "ACKS_S", 60.0)
-
+def test_acks_go_with_what_is_written_next(closed):
     async def work(committer: Committer) -> None:
         committer.ack(1, array("Q", [7]))
         committer.ack(1, array("Q", [8]))
@@ -69,7 +68,7 @@ def test_acks_go_with_what_is_written_next(closed, monkeypatch):
         assert closed.groups == [], "they wait"
         await committer.write(*COUNT)
 
-    assert closed.run(work) == [(1, 2)]
+    assert closed.run(work, acks_s=60.0) == [(1, 2)]
     assert closed.acks() == [7, 8]
 
 

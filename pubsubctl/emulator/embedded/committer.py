@@ -27,7 +27,9 @@ ACKS_S = 0.003
 class Committer:
     """Belongs to the event loop that it is made in; all methods are called there."""
 
-    def __init__(self, log: Log, *, clock: Clock, faults: Faults, before: Callable[[Group], None]) -> None:
+    def __init__(
+        self, log: Log, *, clock: Clock, faults: Faults, before: Callable[[Group], None], acks_s: float = ACKS_S
+    ) -> None:
         """Nothing is written before ``start``.
 
         Args:
@@ -35,11 +37,13 @@ class Committer:
             clock: dates the messages.
             faults: may fail a commit.
             before: called with each group when it is closed, to add what depends on all that is in it.
+            acks_s: how long acks wait for something to be written with.
         """
         self._log = log
         self._clock = clock
         self._faults = faults
         self._before = before
+        self._acks_s = acks_s
         self._loop = asyncio.get_running_loop()
         self._open = Group()
         self._time_s = 0
@@ -70,7 +74,7 @@ class Committer:
         """The same for whoever is in no hurry."""
         if not self._scheduled and self._timer is None:
             self._idle.clear()
-            self._timer = self._loop.call_later(ACKS_S, self.open)
+            self._timer = self._loop.call_later(self._acks_s, self.open)
         return self._open
 
     async def write(self, statement: str, parameters: tuple[object, ...]) -> None:
