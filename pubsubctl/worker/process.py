@@ -125,7 +125,7 @@ class Child:
     # --- tasks ------------------------------------------------------------------------------------------------------
 
     def give(self, given: Iterable[Task]) -> None:
-        """Let it run these. They are sent by ``flush``; from now on it may begin them."""
+        """Let it run these. What cannot be sent now is sent by ``flush``; from now on it may begin them."""
         if not self.tasks:
             self.printed.settle()
             self.moved_at = time.monotonic()
@@ -136,6 +136,7 @@ class Child:
             self.outgoing += task.frame()
             numbers.append(task.ticket)
         self.given += len(numbers)
+        self.flush()  # before it is woken by the first ticket, which then needs not wait for its job
         tickets.write(self.tickets[1], numbers)
 
     def take_back(self) -> list[Task]:
