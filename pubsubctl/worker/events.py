@@ -18,7 +18,7 @@ class Events(Protocol):
         """A child can take more than it has."""
 
     def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
-        """Attempts have ended, in this order."""
+        """Attempts have ended, in this order; so their children can take more."""
 
     def interrupted(self, task: Task) -> None:
         """A job was stopped for no fault of its own, or does not begin here at all; it may run elsewhere."""

@@ -149,13 +149,15 @@ class Execution:
             self._pump()
 
     def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
-        """Attempts have ended: have that recorded."""
+        """Attempts have ended: have that recorded, and others claimed in the same commit."""
         point("ended")
         with self._hand.lock:
             deliveries = [self._hand.ended(task) for task, _ in endings]
             for task, _ in endings:
                 self._lasted(task)
-        self._recorder.record([self._to_record(*each) for each in zip(deliveries, endings, strict=True)])
+        with self._recorder.together():
+            self._recorder.record([self._to_record(*each) for each in zip(deliveries, endings, strict=True)])
+            self.room_made()
 
     def _to_record(
         self, delivery: Delivery | None, ended: tuple[Task, Ending]

@@ -230,7 +230,8 @@ class Pool:
         over, self._over = self._over, []
         if over:
             self._events.ended(over)
-        self._events.room_made()
+        else:
+            self._events.room_made()
 
     def _take_from_stuck(self, child: Child, now: float) -> None:
         """What it has not taken is given to others, unless it was so often: what hangs every child is its own fault.

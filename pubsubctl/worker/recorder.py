@@ -7,7 +7,8 @@ away everything is kept and tried again; nobody is told of a write before it is 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from pubsubctl.errors import StoreUnreachable
 from pubsubctl.faults import point
@@ -44,6 +45,7 @@ class Recorder:
         self.on_told: Callable[[], None] = lambda: None
         self._wake = threading.Condition()
         self._next = Group()
+        self._gathering = 0
         self._closed = False
         self._available = True
         self._writing_since: float | None = None
@@ -62,6 +64,18 @@ class Recorder:
     def start(self) -> None:
         """Begin writing."""
         self._thread.start()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Have what is given inside in one commit: it is not begun before."""
+        with self._wake:
+            self._gathering += 1
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._gathering -= 1
+                self._wake.notify()
 
     def claim(self, claims: Sequence[Claim], then: Callable[[list[Claimed | Refused]], None]) -> None:
         """Ask for jobs; ``then`` gets the answers, in order."""
@@ -103,7 +117,7 @@ class Recorder:
 
     def _take(self) -> Group | None:
         with self._wake:
-            self._wake.wait_for(lambda: self._next or self._closed)
+            self._wake.wait_for(lambda: (self._next and not self._gathering) or self._closed)
             return self._next.split(_MOST_IN_A_GROUP) if self._next else None
 
     def _write_and_tell(self, group: Group) -> None:
