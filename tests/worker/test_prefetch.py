@@ -4,10 +4,14 @@ import re
 
 import pytest
 from project import Project, wait_for
+from pulling import BELIEVING
 
 from pubsubctl import JobState
 
 FEW = 33
+"""What one slot holds at least, its running job included: these wait, as they do with any prefetch."""
+AHEAD = 64
+"""What a process may have been given ahead, claimed, while jobs were short."""
 
 
 def held_at_most(project: Project, number: int) -> list[int]:
@@ -17,7 +21,11 @@ def held_at_most(project: Project, number: int) -> list[int]:
 
 @pytest.mark.on_every_broker
 def test_what_was_prefetched_among_short_jobs_waits_behind_no_long_one_while_another_worker_is_idle(project):
-    project.environment["PUBSUBCTL_LEASE"] = "600"  # so that nobody gets it because it lapsed
+    waits = FEW + AHEAD
+    if project.google is None:
+        project.environment["PUBSUBCTL_LEASE"] = "600"  # so that nobody gets it because it lapsed
+    else:  # which sends more than it is asked for: a response is taken, what nobody reads lapses
+        waits += BELIEVING
     with project.client() as client:
         paths = [f"/noop?n={n}" for n in range(1500)]
         paths.insert(1000, f"/until{project.folder}/end")
@@ -28,12 +36,11 @@ def test_what_was_prefetched_among_short_jobs_waits_behind_no_long_one_while_ano
         wait_for(lambda: client.get(long.id).state is JobState.RUNNING, what="the long job runs")
         project.worker("-p", "1")
         wait_for(
-            lambda: client.store.counts()[JobState.SUCCEEDED] == 1500, what="all short jobs have run", timeout_s=60
+            lambda: client.store.counts()[JobState.SUCCEEDED] > 1500 - waits, what="others have run", timeout_s=60
         )
         assert client.get(long.id).state is JobState.RUNNING
         assert held_at_most(project, 0)[-1] == FEW
         (project.folder / "end").touch()
-        record = client.get(long.id)
         wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] == 1501, what="the long job has run")
         record = client.get(long.id)
         assert (record.state, record.attempt) == (JobState.SUCCEEDED, 1)
