@@ -17,6 +17,7 @@ import logging
 import math
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -109,6 +110,7 @@ class Puller:
         self._connection = connection
         self._subscription = subscription
         self._sink = sink
+        self._id = str(uuid.uuid4())
         self._gears = gears
         self._lease_s = lease_s
         self._most_deliveries = math.inf if most_deliveries is None else most_deliveries // 2
@@ -229,7 +231,7 @@ class Puller:
             if self._stop.is_set():
                 raise exceptions.Cancelled("there is no use for it any more")
             hold = self._gears.hold
-            stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s)
+            stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s, client_id=self._id)
         except BaseException:
             channel.close()
             raise
