@@ -128,6 +128,7 @@ class Puller:
         self._stirred_at = 0.0
         self._feed: Feed | None = None
         self._proved = False
+        self._undrained = False
         self._breaks = 0
         self._settled = -1
         self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
@@ -155,6 +156,7 @@ class Puller:
 
     def start(self) -> None:
         """Begin pulling."""
+        self._undrained = True
         self._leases.start()
         self._thread.start()
 
@@ -164,6 +166,9 @@ class Puller:
         self._stir.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._undrained:  # even where that thread has died of a fault
+            self._undrained = False
+            self._drain()
 
     # --- one stream after another -----------------------------------------------------------------------------------
 
@@ -181,6 +186,8 @@ class Puller:
             pause = _FIRST_PAUSE_S if time.monotonic() - began > _LASTING_S else pause
             self._rest(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
+
+    def _drain(self) -> None:
         self._sink.drain(self._drain_timeout_s)
         if not self._leases.close(self._patience.acks_s):
             _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")

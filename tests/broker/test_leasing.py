@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.api_core import exceptions
+from google.pubsub_v1 import types
 from google.rpc import error_details_pb2, status_pb2
 
 from pubsubctl.broker.connection import Connection
