@@ -5,7 +5,6 @@ each lease before anybody sees the message. What a worker needs of it is this ca
 """
 
 import queue
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,9 +25,13 @@ class Stream:
         subscription: the full name of what is pulled from.
         hold: the most messages that may be in hand, unacknowledged; a broker that ignores it sends more.
         lease_s: how long each message is leased as it is sent.
+        client_id: the same for each stream that takes the place of another: so the service knows that what it has sent
+            of an ordering key is still with the same client.
     """
 
-    def __init__(self, channel: grpc.Channel, subscription: str, *, hold: int, lease_s: int) -> None:
+    def __init__(
+        self, channel: grpc.Channel, subscription: str, *, hold: int, lease_s: int, client_id: str = ""
+    ) -> None:
         self._channel = channel
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         request = types.StreamingPullRequest.pb()
@@ -37,7 +40,7 @@ class Stream:
             request(
                 subscription=subscription,
                 stream_ack_deadline_seconds=lease_s,
-                client_id=str(uuid.uuid4()),
+                client_id=client_id,
                 max_outstanding_messages=hold,
                 max_outstanding_bytes=_MOST_BYTES,
             )

@@ -91,7 +91,8 @@ class Execution:
 
     def deliver(self, messages: Sequence[Message], stream: object) -> None:
         """Take messages that arrived, in their order."""
-        point("delivered")
+        for _ in messages:
+            point("delivered")
         with self._hand.lock:
             self._meters.deliveries += len(messages)
             self._meters.redeliveries += sum(1 for message in messages if message.delivery_attempt > 1)

@@ -17,6 +17,7 @@ import logging
 import math
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -109,6 +110,7 @@ class Puller:
         self._connection = connection
         self._subscription = subscription
         self._sink = sink
+        self._id = str(uuid.uuid4())
         self._gears = gears
         self._lease_s = lease_s
         self._most_deliveries = math.inf if most_deliveries is None else most_deliveries // 2
@@ -126,6 +128,7 @@ class Puller:
         self._stirred_at = 0.0
         self._feed: Feed | None = None
         self._proved = False
+        self._undrained = False
         self._breaks = 0
         self._settled = -1
         self._thread = threading.Thread(target=self._run, name="puller", daemon=True)
@@ -153,6 +156,7 @@ class Puller:
 
     def start(self) -> None:
         """Begin pulling."""
+        self._undrained = True
         self._leases.start()
         self._thread.start()
 
@@ -162,6 +166,9 @@ class Puller:
         self._stir.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self._undrained:  # even where that thread has died of a fault
+            self._undrained = False
+            self._drain()
 
     # --- one stream after another -----------------------------------------------------------------------------------
 
@@ -179,6 +186,8 @@ class Puller:
             pause = _FIRST_PAUSE_S if time.monotonic() - began > _LASTING_S else pause
             self._rest(pause)
             pause = min(pause * 2, _LAST_PAUSE_S)
+
+    def _drain(self) -> None:
         self._sink.drain(self._drain_timeout_s)
         if not self._leases.close(self._patience.acks_s):
             _log.warning("the broker does not take the last acks; their messages will be delivered again, and not run")
@@ -229,7 +238,7 @@ class Puller:
             if self._stop.is_set():
                 raise exceptions.Cancelled("there is no use for it any more")
             hold = self._gears.hold
-            stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s)
+            stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s, client_id=self._id)
         except BaseException:
             channel.close()
             raise

@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 import pytest
 from google.api_core import exceptions
+from google.pubsub_v1 import types
 from google.rpc import error_details_pb2, status_pb2
 
 from pubsubctl.broker.connection import Connection
@@ -349,6 +350,30 @@ def test_what_a_stream_leases_is_leased_for_as_long_as_it_said(desk):
     assert desk.pull() == {}
     desk.clock.advance(2)
     assert list(desk.pull()) == [b"0"]
+
+
+def test_a_stream_asks_first_for_what_it_was_told_to():
+    seen: list[Any] = []
+
+    class Handler(grpc.GenericRpcHandler):
+        def service(self, _: Any) -> Any:
+            def answer(requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+                seen.append(types.StreamingPullRequest.pb().FromString(next(requests)))
+                return iter(())
+
+            return grpc.stream_stream_rpc_method_handler(answer)
+
+    server = grpc.server(ThreadPoolExecutor(2), handlers=(Handler(),))
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    server.start()
+    stream = Stream(channel, SUBSCRIPTION, hold=7, lease_s=60, client_id="a worker")
+    assert list(stream.responses()) == []
+    stream.close()
+    server.stop(0).wait()
+    (first,) = seen
+    assert (first.subscription, first.client_id) == (SUBSCRIPTION, "a worker")
+    assert (first.max_outstanding_messages, first.stream_ack_deadline_seconds) == (7, 60)
+    assert first.max_outstanding_bytes > 10_000_000, "the largest message fits"
 
 
 def test_requests_name_the_subscription_where_the_service_looks_for_it():

@@ -74,6 +74,7 @@ def test_every_key_can_be_set_in_every_way(key, load):
         "host_port": "127.0.0.1:9090",
         "log_format": "json",
         "max_memory_per_child": 77 << 20,
+        "prefetch": 77,
     }
     default = getattr(Settings(), key)
     value = words.get(

@@ -5,6 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
@@ -112,7 +113,13 @@ class Rig:
         self.publisher = Publisher(self.connection, self.settings.topic_path)
         self.pullers: list[Puller] = []
 
-    def pull(
+    def pull(self, **more: Any) -> Puller:
+        """A puller that has begun; see ``make``."""
+        puller = self.make(**more)
+        puller.start()
+        return puller
+
+    def make(
         self,
         *,
         hold: int = 10,
@@ -135,7 +142,6 @@ class Rig:
             patience=patience,
         )
         self.pullers.append(puller)
-        puller.start()
         return puller
 
     def publish(self, *data: bytes) -> None:

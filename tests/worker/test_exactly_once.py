@@ -82,7 +82,7 @@ def test_an_ack_that_fails_for_now_is_sent_again_and_nothing_else_comes_of_it(ex
     with exact.client() as client:
         client.submit("GET", "/noop").result(20)
         before = len(threads_of(worker.pid))
-        with chaos(exact, "drop-ack=0.2,nack=0.05,seed=3"):
+        with chaos(exact, "drop-ack=0.2,seed=3"):
             jobs = list(client.submit_many({"path": f"/attempt?n={n}"} for n in range(200)))
             wait_for_all(client, ended=201)
             wait_for(lambda: metrics(exact)["pubsubctl_worker_leases"] == 0, what="all acks are through")

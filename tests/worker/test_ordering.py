@@ -153,6 +153,28 @@ def test_the_order_is_kept_where_messages_are_doubled_and_refused_and_acks_are_l
     assert len(ordered.runs) == len(set(ordered.runs)) == 4 * (len(kinds) + 2)
 
 
+def test_the_order_is_kept_where_streams_break(ordered):
+    ordered.worker("-p", "1")
+    ordered.worker("-p", "1")
+    with ordered.client() as client, chaos(ordered, "disconnect=0.3,seed=7"):
+        lines = submit(client, {key: ["/noop", "/sleep/0.02", "/fails-until/2", "/noop", "/noop"] for key in "abcd"})
+        assert wait_for_all(lines, 100) == [JobState.SUCCEEDED] * 20
+        check_order(ordered, client, lines)
+    assert len(ordered.runs) == len(set(ordered.runs)) == 24
+
+
+@pytest.mark.on_every_broker
+def test_the_order_is_kept_when_more_is_held_and_less_again(ordered):
+    with ordered.client() as client:
+        lines = submit(client, {key: [*["/noop"] * 60, "/sleep/1.5", *["/noop"] * 40] for key in "abc"})
+        ordered.worker("-p", "1", "--verbose")
+        wait_for(lambda: "held from now on" in ordered.log(), what="it holds more than at first")
+        ordered.worker("-p", "1", "--verbose")
+        assert set(wait_for_all(lines, 100)) == {JobState.SUCCEEDED}
+        check_order(ordered, client, lines)
+    assert len(ordered.runs) == len(set(ordered.runs)) == 3 * 101
+
+
 @pytest.mark.on_every_broker
 def test_what_is_asked_for_again_or_delayed_comes_after_what_was_published_before(ordered):
     worker = ordered.worker("-p", "1")

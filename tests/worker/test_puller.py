@@ -269,6 +269,27 @@ def test_a_drain_waits_for_a_broker_that_takes_no_acks_no_longer_than_it_may(rig
     assert "does not take the last acks" in caplog.text
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # which is the very point
+def test_it_drains_even_where_it_has_died_of_a_fault(rig, clock):
+    puller = rig.pull(patience=HASTY)
+    rig.publish(b"a")
+    message = rig.sink.next()
+    rig.sink.on_drain = message.ack
+    rig.sink.pace = None  # which it cannot make anything of
+    puller._thread.join(10)
+    assert not puller._thread.is_alive()
+    puller.stop()
+    assert left(rig, clock) == []
+
+
+def test_one_that_never_began_has_nothing_to_drain(rig):
+    drained: list[None] = []
+    rig.sink.on_drain = lambda: drained.append(None)
+    puller = rig.make()
+    puller.stop()
+    assert drained == []
+
+
 def test_a_subscription_that_does_not_exist_is_hopeless(rig):
     rig.pull(subscription=rig.settings.subscription_path + "-gone")
     wait_for(lambda: bool(rig.sink.hopeless), what="the puller gives up")
