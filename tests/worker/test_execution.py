@@ -349,7 +349,7 @@ def test_a_drain_gives_back_what_waits_behind_a_job_of_its_key_after_that_and_al
 
     running = Watched("a1", "a1", path=f"/until{tmp_path}/end", ordering_key="a")
     rig.deliver(running, *(Watched(n, n, ordering_key=n[0]) for n in ("a2", "b1", "a3", "b2")), Watched("c", "c"))
-    wait_for(lambda: rig.state("a1") is JobState.RUNNING, what="the first runs")
+    wait_for(lambda: any(task.began_at for task in rig.pool.tasks()), what="the first runs")
     drain = threading.Thread(target=rig.execution.drain, args=(20.0,))
     drain.start()
     wait_for(lambda: len(settled) == 3, what="what nobody waits for is given back")
@@ -361,7 +361,7 @@ def test_a_drain_gives_back_what_waits_behind_a_job_of_its_key_after_that_and_al
 
 def test_a_job_that_a_drain_gives_back_comes_again_before_what_waits_behind_it(rig, tmp_path):
     rig.deliver(running := Arrival("1", "1", path=f"/until{tmp_path}/end", ordering_key="k"))
-    wait_for(lambda: rig.state("1") is JobState.RUNNING, what="the first runs")
+    wait_for(lambda: any(task.began_at for task in rig.pool.tasks()), what="the first runs")
     nacked: list[str] = []
     running.nack = lambda *others: nacked.extend(each.message_id for each in (running, *others))  # type: ignore[method-assign]
     rig.deliver(*(Arrival(n, n, ordering_key="k") for n in ("2", "3")))
