@@ -13,9 +13,9 @@ The curves of the whole path, each point in a project, with a worker and a clien
 - slots: jobs that do nothing, at 1, 2, 4 and 8 slots: 1, 2, 2 and 2 processes with 1, 1, 2 and 4 threads;
 - sleeping: jobs that sleep for 5 ms, at the same;
 - body: a request, and a response, of 1, 10 and 100 KB;
-- waiting: 1 to 100,000 jobs waiting. 1,000 and more are published before the worker starts; there are some more, which
-  warm it up and are not counted; the rate is that at which the rest is run and read. Fewer come at once to a worker
-  that runs, again and again;
+- waiting: 1 to 100,000 jobs waiting. More than 1,000 are published before the worker starts; there are some more, which
+  warm it up and are not counted; the rate is that at which the rest is run and read. Up to 1,000 come at once to a
+  worker that runs, again and again;
 - memory: 1,000 to 1,000,000 jobs in one run, of which the client has at most 4,000 under way.
 
 Of each of them: jobs a second, and CPU time a job of the client, the worker's parent, its children and the emulator. Of
@@ -47,7 +47,7 @@ from racing.noop import FAULTS, VARIABLE
 
 from pubsubctl.errors import PubsubctlError
 
-QUICK = Load(jobs=500, lots=1, most=1_000, times=1, timeout_s=60.0)
+QUICK = Load(jobs=300, lots=1, most=10_000, times=1, timeout_s=60.0)
 NAMES = (*CURVES, "asking", "cold")
 
 

@@ -22,6 +22,7 @@ from growing.work import Plan, Work
 from pubsubctl.client import Client
 from pubsubctl.emulator import daemon
 from pubsubctl.errors import PubsubctlError, WaitTimeout
+from pubsubctl.job import JobState
 from pubsubctl.settings import Settings
 from pubsubctl.state import State
 
@@ -116,19 +117,25 @@ def _in_lots(client: Client, errand: Errand) -> dict[str, float]:
 def _drained(client: Client, errand: Errand) -> dict[str, float]:
     """Cost of the submit of all, and that of the rest of their lives once the first ones have warmed the worker up."""
     plan, alone = errand.plan, Cast(os.getpid(), NOBODY, _emulator(client))
-    before = alone.cpu_s()
+    ended, before = _succeeded(client), alone.cpu_s()
     lot = _Lot(client, errand, range(plan.total))
     submitting = us_a_job(before, alone.cpu_s(), plan.total)
     print(SUBMITTED, flush=True)
-    began, cast = 0.0, alone
+    began, cast, left = 0.0, alone, plan.jobs
     for come, _ in enumerate(lot.results(), 1):
         if come == plan.warm:
+            # Results come in waves: more jobs have ended than have been read.
+            left = max(ended + plan.total - _succeeded(client), 1)
             cast = _cast(client)
             before, began = cast.cpu_s(), time.perf_counter()
     took_s = time.perf_counter() - began
-    draining = us_a_job(before, cast.cpu_s(), plan.jobs)
+    draining = us_a_job(before, cast.cpu_s(), left)
     cpu = {name: draining[name] + submitting[name] for name in draining}
-    return {"rate": plan.jobs / took_s} | cpu | cast.peak_rss_mib()
+    return {"rate": left / took_s} | cpu | cast.peak_rss_mib()
+
+
+def _succeeded(client: Client) -> int:
+    return client.store.counts()[JobState.SUCCEEDED]
 
 
 def _read(lot: _Lot) -> None:

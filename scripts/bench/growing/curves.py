@@ -127,8 +127,8 @@ def waiting(load: Load) -> Curve:
     """Jobs that wait: up to a bulk come all at once to a worker that runs, more are there before it starts."""
     points = []
     for count in load.up_to_most(WAITING):
-        if count < _BULK:
-            jobs = max(count, min(_BULK, load.jobs))
+        if count <= _BULK:
+            jobs = max(count, min(_BULK, load.jobs)) if count < _BULK else count * load.lots
             plan = Plan(jobs - jobs % count, count, warm=min(_BULK, load.jobs) // 2)
         else:
             plan = Plan(count, 2 * count, warm=min(_BULK, count) // 2, waiting=True)

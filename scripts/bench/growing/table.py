@@ -32,6 +32,7 @@ _COLD = (
     Figure("submit", "submit --wait", "s", 0.8, less_is_better=True, digits=2),
 )
 FIGURES = {"memory": _MEMORY, "asking": _ASKING, "cold": _COLD}
+BUDGET = {figure.name: figure.budget for figure in (*_COLD, *_ASKING) if figure.budget is not None}
 _FIRST, _CELL = 16, 14
 _SCALE = {"ms": 1e3}
 
