@@ -74,7 +74,8 @@ def measure(backend: Backend, only: Sequence[str], load: Load) -> Iterator[Measu
                 _tell(found)
         except (Failure, PubsubctlError) as failure:
             raise Failure(f"{name}: {failure}") from failure
-        yield found
+        if found.points:  # none, where already the first one is beyond the most
+            yield found
 
 
 def _tell(curve: Measured) -> None:
