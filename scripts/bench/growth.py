@@ -6,7 +6,7 @@ python scripts/bench/growth.py --most 1000000             # up to a million
 python scripts/bench/growth.py --only waiting memory
 python scripts/bench/growth.py --store postgresql://...   # instead of SQLite; several are measured one after another
 python scripts/bench/growth.py --json --picture growth.svg > growth.json
-python scripts/bench/growth.py --from growth.json --picture growth.svg       # shows it again, and measures nothing
+python scripts/bench/growth.py --from growth.json million.json --picture growth.svg    # shows it, and measures nothing
 
 The curves of the whole path, each point in a project, with a worker and a client process of its own:
 
@@ -33,6 +33,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 
 from growing import asking, cold
@@ -101,7 +102,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--fault", metavar="WHAT:NUMBER", help=f"have a job go wrong: {', '.join(FAULTS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draw the curves")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.json", help="show what --json printed before")
+    parser.add_argument(
+        "--from", dest="sources", type=Path, nargs="+", metavar="FILE.json", help="show what --json printed before"
+    )
     return parser.parse_args()
 
 
@@ -129,13 +132,18 @@ def run(given: argparse.Namespace) -> Findings:
     return findings
 
 
+def saved(sources: Sequence[Path]) -> Findings:
+    """What was measured before; a curve that is in several files is that of the last one."""
+    return reduce(Findings.updated, (Findings.of_json(json.loads(source.read_text())) for source in sources))
+
+
 def main() -> int:
     """Measure, print, draw."""
     given = parse()
     prepare(given.fault)
     interrupts.install()
     try:
-        found = Findings.of_json(json.loads(given.source.read_text())) if given.source else run(given)
+        found = saved(given.sources) if given.sources else run(given)
     except (Failure, PubsubctlError) as failure:
         print(f"failed: {failure}", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import JobState, NewJob
@@ -48,7 +49,7 @@ def lives(store: Store, count: int, size: int, timer: Timer) -> None:
         messages = [Published(job.id, f"m-{job.id}") for job in jobs]
         claims = [claim_of(job) for job in jobs]
         outcomes = [Outcome(job.id, 1, JobState.SUCCEEDED, response=RESPONSE) for job in jobs]
-        timer("add", lambda jobs=jobs: store.add(jobs))
-        timer("published", lambda messages=messages: store.published(messages))
-        timer("claim", lambda claims=claims: store.claim(claims))
-        timer("record", lambda outcomes=outcomes: store.record(outcomes))
+        timer("add", partial(store.add, jobs))
+        timer("published", partial(store.published, messages))
+        timer("claim", partial(store.claim, claims))
+        timer("record", partial(store.record, outcomes))

@@ -84,6 +84,15 @@ def test_findings_come_back_from_json_as_they_were() -> None:
     assert Findings.of_json(json.loads(json.dumps(found.as_json()))) == found
 
 
+def test_a_later_run_replaces_the_curves_that_it_has() -> None:
+    first, later = findings("SQLite"), findings("SQLite", "other", most=10)
+    del later.curves[1:5]
+    found = first.updated(later)
+    assert [curve.name for curve in found.curves] == [curve.name for curve in findings("SQLite", "other").curves]
+    assert found.curves[0] == later.curves[0] != first.curves[0]
+    assert found.curves[1:5] == first.curves[1:]
+
+
 def test_the_table_says_what_grew_and_which_budget_is_missed() -> None:
     shown = table(findings("SQLite"))
     assert re.search(r"^last / first +1000\.00x( +0\.00x){4}$", shown, re.MULTILINE)

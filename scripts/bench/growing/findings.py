@@ -52,6 +52,12 @@ class Findings:
         ]
         return cls(told["about"], told["versions"], curves)
 
+    def updated(self, later: "Findings") -> "Findings":
+        """With the curves of a later run instead of its own, where both have one of a store."""
+        order = {(curve.store, curve.name): curve for curve in self.curves}
+        order |= {(curve.store, curve.name): curve for curve in later.curves}
+        return Findings(self.about, self.versions, list(order.values()))
+
 
 def here(sort: str) -> Findings:
     """None yet, on this machine."""
