@@ -66,3 +66,8 @@ def rect(kind: str, x: float, y: float, width: float, height: float) -> str:
 def rule(kind: str, x: float, top: float, bottom: float) -> str:
     """An upright line."""
     return f'<line class="{kind}" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'
+
+
+def level(kind: str, left: float, right: float, y: float) -> str:
+    """A flat line."""
+    return f'<line class="{kind}" x1="{left:.1f}" y1="{y:.1f}" x2="{right:.1f}" y2="{y:.1f}"/>'

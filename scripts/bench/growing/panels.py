@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from figures import number
-from svg import rect, rule, text
+from svg import level, rect, rule, text
 
 WIDTH, HEIGHT = 264, 254
 """Of a panel with its head and its legs."""
@@ -38,7 +38,7 @@ class Frame:
 
     def floor(self, width: float = WIDTH) -> str:
         """The line that bars stand on."""
-        return f'<line class="axis" x1="{self.x:g}" y1="{self.bottom:g}" x2="{self.x + width:g}" y2="{self.bottom:g}"/>'
+        return level("axis", self.x, self.x + width, self.bottom)
 
     def leg(self, x: float, label: str, below: str = "") -> Iterator[str]:
         """What stands below a place."""
@@ -79,10 +79,7 @@ def bars(frame: Frame, columns: Sequence[Bar], *, most: float) -> Iterator[str]:
             yield _tear(middle - wide / 2, frame.bottom - _PLOT * 0.88, wide)
         if column.should is not None:
             at = frame.bottom - min(column.should / most, 1.0) * _PLOT
-            yield (
-                f'<line class="limit" x1="{middle - wide * 0.7:.1f}" y1="{at:.1f}" '
-                f'x2="{middle + wide * 0.7:.1f}" y2="{at:.1f}"/>'
-            )
+            yield level("limit", middle - wide * 0.7, middle + wide * 0.7, at)
             top = min(top, at)
         yield text(middle, top - 6, number(column.length, 0), "value", anchor="middle")
         yield from frame.leg(middle, column.label, column.below)
@@ -122,7 +119,7 @@ def lines(
         ys = [frame.bottom - value / most * _PLOT for value in curve.values]
         ends[curve.name] = ys[-1]
         if curve is limit:
-            yield f'<line class="limit" x1="{frame.x}" y1="{ys[0]:.1f}" x2="{frame.x + width}" y2="{ys[0]:.1f}"/>'
+            yield level("limit", frame.x, frame.x + width - 10, ys[0])
             continue
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
         yield f'<polyline class="line {curve.kind}" points="{points}"/>'

@@ -128,7 +128,7 @@ def _rates(curve: Measured, frame: Frame) -> Iterator[str]:
 
 
 def _rate(values: Mapping[str, float]) -> str:
-    return f"{values['rate']:,.0f}/s"
+    return f"{values['rate']:,.0f}"
 
 
 def _values(curve: Measured, figure: str) -> Sequence[float]:
@@ -144,7 +144,7 @@ def _cold(curve: Measured) -> str:
 def _told(found: Findings) -> str:
     """The same in words, for those who do not see it."""
     ends = (
-        f"{curve.title}: {_rate(point.values)} at {point.label}"
+        f"{curve.title}: {_rate(point.values)} jobs/s at {point.label}"
         for curve in found.curves
         for point in (curve.points[0], curve.points[-1])
         if "rate" in point.values
