@@ -98,9 +98,10 @@ def _by_call(client: Client, filling: Filling) -> dict[str, float]:
     store, waiting = client.store, filling.counts[JobState.QUEUED]
     turn = iter(random.Random(_SEED).choices(filling.ids, k=_CALLS))
     age_s = store.now() - client.get(filling.ids[len(filling.ids) // 2]).created_at
-    failed, latest = [JobState.FAILED], store.find().jobs
+    failed, latest, ended = [JobState.FAILED], store.find().jobs, filling.ids[-1:]
     return {
         "get": _median_s(lambda: client.get(next(turn)), lambda job: job.path == REQUEST.path),
+        "ended": _median_s(lambda: store.ended(ended), lambda jobs: [job.id for job in jobs] == ended),
         "counts": _median_s(store.counts, filling.counts.__eq__),
         "pending": _median_s(lambda: store.pending(TOPIC, within_s=60), waiting.__eq__),
         "find": _median_s(store.find, lambda page: page.jobs == latest and _is_ordered(page)),

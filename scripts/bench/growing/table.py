@@ -19,6 +19,7 @@ _ASKING = (
     Figure("status", "status", "s", 0.5, less_is_better=True, digits=2),
     Figure("status-json", "as JSON", "s", 0.5, less_is_better=True, digits=2),
     Figure("get", "get", "ms", less_is_better=True, digits=1),
+    Figure("ended", "wait's look", "ms", less_is_better=True, digits=1),
     Figure("counts", "counts", "ms", less_is_better=True, digits=1),
     Figure("pending", "pending", "ms", less_is_better=True, digits=1),
     Figure("find", "find", "ms", less_is_better=True, digits=1),
