@@ -1,6 +1,6 @@
 """A project of its own in a temporary folder: emulator, topics, store and one worker, taken down at the end.
 
-For the benchmark: nothing of the user's is touched, and nothing is left behind. The demo does not use it: it runs
+For the benchmarks: nothing of the user's is touched, and nothing is left behind. The demo does not use it: it runs
 the commands that people would type.
 """
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -35,12 +35,16 @@ class Sandbox:
         app: the application, as ``worker start`` takes it.
         flags: more arguments of ``worker start``.
         settings: settings by key, for submitter and worker alike.
+        idle: whether there is no worker before ``working`` is entered.
     """
 
-    def __init__(self, app: str, *, flags: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, app: str, *, flags: Sequence[str] = (), settings: Mapping[str, str] | None = None, idle: bool = False
+    ) -> None:
         self._app = app
         self._flags = list(flags)
         self._given = dict(settings or {})
+        self._idle = idle
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -52,15 +56,28 @@ class Sandbox:
             daemon.start(state)
             stack.callback(daemon.stop, state)
             self._provision()
-            self.worker = self._start_worker()
-            stack.callback(self._stop_worker)
             self.client = stack.enter_context(Client(self.settings))
-            self._wait_for_worker()
+            if not self._idle:
+                stack.enter_context(self.working())
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """The worker, ready, while the context lasts; entered by the sandbox itself unless it is ``idle``.
+
+        Raises:
+            ApplicationError: it did not start.
+        """
+        self.worker = self._start_worker()
+        try:
+            self._wait_for_worker()
+            yield
+        finally:
+            self._stop_worker()
 
     @property
     def log(self) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 from loads import PROJECT, Failure, wait_for
+from racing.usage import peak_rss_mib
 
 EMBEDDED = "embedded"
 JAR = "Google's"
@@ -43,7 +44,7 @@ class Server:
 
     def peak_rss_mib(self) -> float:
         """The largest resident memory that any of its processes ever had."""
-        return max(map(_peak_mib, _members(self.group)))
+        return max(map(peak_rss_mib, _members(self.group)))
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -162,8 +163,3 @@ def _members(group: int) -> list[int]:
 def _rss_mib(pid: int) -> float:
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
-def _peak_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))

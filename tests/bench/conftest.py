@@ -1,4 +1,4 @@
-"""``scripts/bench/peers.py``, as people run it and as modules."""
+"""``scripts/bench``, as people run it and as modules."""
 
 import sys
 from collections.abc import Callable

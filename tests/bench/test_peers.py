@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-import racing_process
+from bench_process import PEERS, alive, commands, run, running
 
 # In one process of tests: they start many processes, and are about time.
 pytestmark = pytest.mark.xdist_group("peers")
@@ -27,7 +27,7 @@ def test_all_jobs_come_back_and_the_figures_can_be_printed_saved_and_drawn(
 ) -> None:
     picture, again, source = tmp_path / "first.svg", tmp_path / "again.svg", tmp_path / "run.json"
     names = ["pubsubctl", needed("celery-durable"), needed("rq"), needed("dramatiq")]
-    done = racing_process.run("--only", *names, *LITTLE, "--json", "--picture", str(picture))
+    done = run(PEERS, "--only", *names, *LITTLE, "--json", "--picture", str(picture))
     assert done.returncode == 0, done.stderr
     medians = {figure["name"]: figure["medians"] for figure in json.loads(done.stdout)["figures"]}
     assert set(medians["rate"]) == {*names, "bare"}
@@ -37,7 +37,7 @@ def test_all_jobs_come_back_and_the_figures_can_be_printed_saved_and_drawn(
     assert medians["cpu-workers"]["rq"] > 1_000  # processes that have ended count too: it forks for each job
     assert set(medians["cpu-parent"]) == {"pubsubctl"}
     source.write_text(done.stdout)
-    shown = racing_process.run("--from", str(source), "--picture", str(again))
+    shown = run(PEERS, "--from", str(source), "--picture", str(again))
     assert shown.returncode == 0, shown.stderr
     assert [line.split()[0] for line in shown.stdout.splitlines()[2:6]] == names
     assert again.read_text() == picture.read_text()
@@ -57,7 +57,7 @@ def test_all_jobs_come_back_and_the_figures_can_be_printed_saved_and_drawn(
 def test_whoever_loses_a_job_is_named_and_the_run_has_failed(
     name: str, fault: str, said: str, needed: Callable[[str], str]
 ) -> None:
-    done = racing_process.run("--only", needed(name), *LITTLE, "--timeout", "3", "--fault", f"{fault}:{NUMBER}")
+    done = run(PEERS, "--only", needed(name), *LITTLE, "--timeout", "3", "--fault", f"{fault}:{NUMBER}")
     assert done.returncode == 1, done.stdout + done.stderr
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1].startswith(f"failed: {name}: {said}")
@@ -71,20 +71,20 @@ def test_whoever_loses_a_job_is_named_and_the_run_has_failed(
 def test_an_interrupted_run_leaves_no_process_behind(
     name: str, program: str, count: int, number: signal.Signals, needed: Callable[[str], str]
 ) -> None:
-    with racing_process.running("--only", needed(name), *LITTLE, "--fault", "late:0") as process:
+    with running(PEERS, "--only", needed(name), *LITTLE, "--fault", "late:0") as process:
         started = wait_for(process, program, count)
         assert len(started) > count
         process.send_signal(number)
         process.send_signal(number)
         assert process.wait(ENDED_S) == 130
-        assert racing_process.alive(started) == []
+        assert alive(started) == []
 
 
 def wait_for(process: subprocess.Popen[str], program: str, count: int) -> dict[int, str]:
     """All processes that were started, once so many of them run this program."""
     give_up = time.monotonic() + CAME_UP_S
     while True:
-        found = racing_process.commands(process.pid)
+        found = commands(process.pid)
         if sum(program in command for command in found.values()) >= count:
             return found
         assert time.monotonic() < give_up, found
@@ -99,6 +99,6 @@ def test_a_missing_redis_is_told_with_how_to_install_it(monkeypatch: pytest.Monk
     notes: list[str] = []
     assert [each.name for each in peers.chosen(None, durable=True, notes=notes) if each.redis] == []
     assert any(note.startswith("celery: not measured; install") and "redis-server" in note for note in notes)
-    asked = racing_process.run("--only", "celery", environment={**os.environ, "PATH": str(tmp_path)})
+    asked = run(PEERS, "--only", "celery", environment={**os.environ, "PATH": str(tmp_path)})
     assert asked.returncode == 1
     assert asked.stderr.startswith("failed: celery cannot be measured here; install what it needs: ")

@@ -2,38 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from figures import number
+from svg import page, rect, rule, text
 
 from racing.table import BARE, P50, RATE
 
 WIDTH = 880
 _LEFT, _TOP, _ROW, _BAR = 24, 124, 30, 16
 _OURS = "pubsubctl"
-# It has a ground of its own: a page can be dark where the system that draws the picture prefers light, or the reverse.
-_STYLE = """
-  text { font: 13px -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; fill: #1f2328 }
-  .ground { fill: #ffffff; stroke: #d1d9e0 }
-  .title { font-size: 17px; font-weight: 600 }
-  .head { font-weight: 600 }
-  .quiet { fill: #59636e; font-size: 12px }
-  .bar { fill: #b6bfc9 }
-  .ours { fill: #0969da }
-  text.ours { font-weight: 600 }
-  .axis { stroke: #d1d9e0 }
-  .limit { stroke: #59636e; stroke-dasharray: 4 3 }
-  @media (prefers-color-scheme: dark) {
-    text { fill: #e6edf3 }
-    .ground { fill: #0d1117; stroke: #3d444d }
-    .quiet { fill: #9198a1 }
-    .bar { fill: #545d68 }
-    .ours { fill: #4493f8 }
-    .axis { stroke: #3d444d }
-    .limit { stroke: #9198a1 }
-  }
-"""
 
 
 @dataclass(frozen=True)
@@ -57,33 +35,27 @@ def draw(saved: Mapping[str, Any]) -> str:
     names = [name for name in medians[RATE.name] if name != BARE]
     bottom = _TOP + len(names) * _ROW
     height = bottom + 72
-    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
-    told = escape(_told(saved, medians, names))
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{told}">',
-        f"<style>{_STYLE}</style>",
-        f'<rect class="ground" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
-        _text(_LEFT, 36, "Jobs that do nothing: what the job system itself takes", "title"),
-        _text(_LEFT, 58, saved["about"], "quiet"),
-        *(_text(_LEFT, _middle(row), saved["titles"][name], _class(name)) for row, name in enumerate(names)),
+        text(_LEFT, 36, "Jobs that do nothing: what the job system itself takes", "title"),
+        text(_LEFT, 58, saved["about"], "quiet"),
+        *(text(_LEFT, _middle(row), saved["titles"][name], _class(name)) for row, name in enumerate(names)),
         *_panel(_MANY, [medians[RATE.name][name] for name in names], names),
         *_panel(_ONE, [medians[P50.name][name] for name in names], names),
         *_limit(medians[RATE.name].get(BARE), max(medians[RATE.name][name] for name in names), bottom),
-        _text(_LEFT, height - 20, saved["versions"], "quiet"),
-        "</svg>",
+        text(_LEFT, height - 20, saved["versions"], "quiet"),
     ]
-    return "\n".join(lines) + "\n"
+    return page(WIDTH, height, _told(saved, medians, names), lines)
 
 
 def _panel(panel: _Panel, values: Sequence[float], names: Sequence[str]) -> Iterator[str]:
-    yield _text(panel.x, _TOP - 32, panel.head, "head")
-    yield _text(panel.x, _TOP - 15, panel.hint, "quiet")
+    yield text(panel.x, _TOP - 32, panel.head, "head")
+    yield text(panel.x, _TOP - 15, panel.hint, "quiet")
     for row, (name, value) in enumerate(zip(names, values, strict=True)):
         length = max(1.5, value / max(values) * panel.longest)
         top = _TOP + row * _ROW + (_ROW - _BAR) / 2
-        yield f'<rect class="{_class(name) or "bar"}" x="{panel.x}" y="{top:g}" width="{length:.1f}" height="{_BAR}"/>'
-        yield _text(panel.x + length + 7, _middle(row), number(value, panel.digits), _class(name))
-    yield _rule("axis", panel.x - 0.5, _TOP, _TOP + len(values) * _ROW)
+        yield rect(_class(name) or "bar", panel.x, top, length, _BAR)
+        yield text(panel.x + length + 7, _middle(row), number(value, panel.digits), _class(name))
+    yield rule("axis", panel.x - 0.5, _TOP, _TOP + len(values) * _ROW)
 
 
 def _limit(bare: float | None, fastest: float, bottom: float) -> Iterator[str]:
@@ -93,10 +65,10 @@ def _limit(bare: float | None, fastest: float, bottom: float) -> Iterator[str]:
     at = bare / fastest * _MANY.longest
     end = _MANY.longest + 76
     x = _MANY.x + min(at, end)
-    yield _rule("limit", x, _TOP, bottom + 8)
+    yield rule("limit", x, _TOP, bottom + 8)
     off = " (not to scale)" if at > end else ""
     label = f"the Flask app by itself, in one process: {number(bare, 0)}{off}"
-    yield f'<text class="quiet" x="{x:.1f}" y="{bottom + 21}" text-anchor="end">{escape(label)}</text>'
+    yield text(x, bottom + 21, label, "quiet", anchor="end")
 
 
 def _told(saved: Mapping[str, Any], medians: Mapping[str, Any], names: Sequence[str]) -> str:
@@ -115,12 +87,3 @@ def _class(name: str) -> str:
 def _middle(row: int) -> float:
     """The baseline of a text that stands in the middle of a row."""
     return _TOP + row * _ROW + _ROW / 2 + 4.5
-
-
-def _text(x: float, y: float, text: str, kind: str = "") -> str:
-    of_class = f' class="{kind}"' if kind else ""
-    return f'<text{of_class} x="{x:.1f}" y="{y:g}">{escape(text)}</text>'
-
-
-def _rule(kind: str, x: float, top: float, bottom: float) -> str:
-    return f'<line class="{kind}" x1="{x:.1f}" y1="{top}" x2="{x:.1f}" y2="{bottom}"/>'

@@ -28,6 +28,15 @@ def _cpu_s(pid: int, *, ended: bool) -> float:
     return sum(map(int, fields[11 : 15 if ended else 13])) / _TICKS if fields else 0.0
 
 
+def peak_rss_mib(pid: int) -> float:
+    """The most resident memory that one process ever had, as the kernel has kept it; 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
 class Memory:
     """While entered, looks twice a second, and at the end, how much memory a tree of processes has together.
 

@@ -1,19 +1,23 @@
-"""``scripts/bench/peers.py`` as a process, and every process that it starts."""
+"""A script of ``scripts/bench`` as a process, and every process that it starts."""
 
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "bench" / "peers.py"
+BENCH = Path(__file__).parents[2] / "scripts" / "bench"
+PEERS = (str(BENCH / "peers.py"), "--rounds", "1")
+GROWTH = (str(BENCH / "growth.py"), "--lots", "1")
 RUN_S = 100
 
 
-def run(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """One round to its end."""
+def run(
+    script: Sequence[str], *arguments: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """A run to its end."""
     return subprocess.run(
-        [sys.executable, str(SCRIPT), "--rounds", "1", *arguments],
+        [sys.executable, *script, *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -23,9 +27,9 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None) -> subpro
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """One round, which is killed if it still runs at the end of the context."""
-    command = [sys.executable, str(SCRIPT), "--rounds", "1", *arguments]
+def running(script: Sequence[str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A run, which is killed if it still runs at the end of the context."""
+    command = [sys.executable, *script, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
