@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 _MOSTLY = 0.6
 _BUSY = 0.85
+_LEAST_S = 0.2
+"""A run that is shorter says nothing of CPUs, whose time the system tells in ticks of 10 ms."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +54,19 @@ def judge(figures: Figures) -> Verdict:
     """What limits, and what to try."""
     slots = figures.processes * figures.threads
     in_app = min(1.0, figures.app_s / (slots * figures.ended_s))
-    cpus_busy = None if figures.cpu_s is None else min(1.0, figures.cpu_s / (figures.cpus * figures.ended_s))
-    parent_busy = None if figures.parent_cpu_s is None else figures.parent_cpu_s / figures.ended_s
+    cpus_busy, parent_busy = _share(figures, figures.cpu_s, figures.cpus), _share(figures, figures.parent_cpu_s, 1)
     by_app = in_app >= _MOSTLY
     advice = _for_the_app(figures, cpus_busy) if by_app else _for_us(figures, cpus_busy, parent_busy)
     by = "app" if by_app else "pubsubctl"
     told = f"limited by {'your app' if by_app else 'pubsubctl'}: {in_app:.0%} of the slots' time was spent in the app"
     busy = "" if cpus_busy is None else f", and the CPUs were {cpus_busy:.0%} busy"
     return Verdict(by, in_app, cpus_busy, parent_busy, f"{told}{busy}. {advice}")
+
+
+def _share(figures: Figures, cpu_s: float | None, cpus: int) -> float | None:
+    if cpu_s is None or figures.ended_s < _LEAST_S:
+        return None
+    return min(1.0, cpu_s / (cpus * figures.ended_s))
 
 
 def _for_the_app(figures: Figures, cpus_busy: float | None) -> str:

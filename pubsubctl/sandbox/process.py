@@ -62,11 +62,13 @@ class WorkerProcess:
         """See that it still runs.
 
         Raises:
-            ApplicationError: it has ended; the text has the last line that it printed.
+            ApplicationError: it has ended; the text has the last line that it printed, or the signal that killed it.
         """
-        if (code := self._process.poll()) is not None:
-            how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-            raise ApplicationError(f"the worker has ended ({how}): {self.last_line()}")
+        code = self._process.poll()
+        if code is not None and code < 0:
+            raise ApplicationError(f"the worker has ended: it was killed by {signal.Signals(-code).name}")
+        if code is not None:
+            raise ApplicationError(f"the worker has ended: {self.last_line()}")
 
     def last_line(self) -> str:
         """What it printed last, without the words that every command begins its errors with."""
