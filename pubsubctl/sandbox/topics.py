@@ -1,14 +1,13 @@
 """Topics and subscriptions of a sandbox's own, whose names nobody else has; made, and deleted again."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
 
+from pubsubctl.broker import subscriptions, topics
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.deadletter import returned_path
-from pubsubctl.broker.provision import Provisioner, Wanted
-from pubsubctl.broker.subscriptions import Subscriptions
-from pubsubctl.broker.topics import Topics
+from pubsubctl.broker.provision import Provisioner, Step, Wanted
 from pubsubctl.errors import BrokerError, BrokerUnreachable, ResourceNotFound
 from pubsubctl.settings import Settings
 
@@ -29,47 +28,55 @@ def named(settings: Settings) -> Settings:
     )
 
 
-def make(settings: Settings) -> None:
-    """Make them.
+class Topics:
+    """The topics and subscriptions that settings name.
 
-    Raises:
-        BrokerUnreachable: no answer.
-        BrokerError: the broker refused.
+    Args:
+        settings: as ``named`` makes them.
+        tell: is told which could not be deleted, and why.
     """
-    with Connection(settings) as connection:
-        connection.check()
-        provisioner = Provisioner(connection, settings, Wanted())
-        for _ in provisioner.apply(provisioner.plan()):
-            pass
+
+    def __init__(self, settings: Settings, tell: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._tried: list[Step] = []
+
+    def make(self) -> None:
+        """Make them.
+
+        Raises:
+            BrokerUnreachable: no answer.
+            BrokerError: the broker refused.
+        """
+        with Connection(self._settings) as connection:
+            connection.check()
+            provisioner = Provisioner(connection, self._settings, Wanted())
+            plan = provisioner.plan()
+            applied = provisioner.apply(plan)
+            for step in plan.steps:
+                self._tried.append(step)  # before it is: whatever comes of it, it may be there
+                next(applied)
+
+    def delete(self) -> None:
+        """Delete those of them that there are, subscriptions before their topics."""
+        left: list[str] = []
+        reason, away = "", False
+        with Connection(self._settings) as connection:
+            for step in reversed(self._tried):
+                try:
+                    if not away:
+                        _delete(connection, step)
+                        continue
+                except BrokerError as error:
+                    reason = str(error)
+                except BrokerUnreachable as error:
+                    reason, away = str(error), True  # it is asked no more: each try takes its time
+                left.append(step.name)
+        if left:
+            self._tell(f"could not delete {', '.join(left)} ({reason})")
 
 
-def delete(settings: Settings, tell: Callable[[str], None]) -> None:
-    """Delete those of them that there are; ``tell`` is told which could not be deleted, and why."""
-    left: list[str] = []
-    reason = ""
-    with Connection(settings) as connection:
-        for path, remove in _removals(settings, connection):
-            if left and reason.startswith("away"):
-                left.append(path)
-                continue
-            try:
-                remove(path)
-            except ResourceNotFound:
-                pass
-            except BrokerUnreachable as error:
-                left, reason = [*left, path], f"away: {error}"  # it is asked no more: each try takes its time
-            except BrokerError as error:
-                left, reason = [*left, path], str(error)
-    if left:
-        tell(f"could not delete {', '.join(left)} ({reason})")
-
-
-def _removals(settings: Settings, connection: Connection) -> list[tuple[str, Callable[[str], object]]]:
-    subscriptions, topics = Subscriptions(connection), Topics(connection)
-    return [
-        (settings.subscription_path, subscriptions.delete),
-        (returned_path(settings), subscriptions.delete),
-        (settings.dead_letter_subscription_path, subscriptions.delete),
-        (settings.topic_path, topics.delete),
-        (settings.dead_letter_topic_path, topics.delete),
-    ]
+def _delete(connection: Connection, step: Step) -> None:
+    kind = topics.Topics(connection) if step.kind == "topic" else subscriptions.Subscriptions(connection)
+    with contextlib.suppress(ResourceNotFound):
+        kind.delete(step.name)

@@ -112,9 +112,10 @@ class Sandbox:
         asked = self._asked or Settings.load({}, environ={}, start=self.folder)
         at, self.emulator_pid = hosted(asked, state, undo)
         self.settings = _stored(topics.named(at), self._store or f"sqlite:///{state.jobs_db}")
+        its_topics = topics.Topics(self.settings, self._tell)
         if self.emulator_pid is None:  # else they go with the emulator
-            undo.callback(topics.delete, self.settings, self._tell)
-        topics.make(self.settings)
+            undo.callback(its_topics.delete)
+        its_topics.make()
         with deferred():
             self.client = undo.enter_context(Client(self.settings))
         undo.callback(self._leave_the_store)
