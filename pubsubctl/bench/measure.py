@@ -9,7 +9,7 @@ from pubsubctl.bench.budget import Budget, Singles
 from pubsubctl.bench.counting import check_once, ended
 from pubsubctl.bench.report import Cpu, Latency, Throughput
 from pubsubctl.bench.runs import Run, Runs
-from pubsubctl.bench.stages import Stages, Stopwatch, median
+from pubsubctl.bench.stages import Stages, Stopwatch, typical
 from pubsubctl.job import Job
 from pubsubctl.sandbox import Sandbox
 from pubsubctl.submission import Submission
@@ -64,7 +64,7 @@ class Measurement:
             taken.append(took * 1e3)
             parts.append(part)
         p50_ms, p90_ms, p99_ms = (_percentile(taken, part) for part in (50, 90, 99))
-        return Latency(len(taken), p50_ms, p90_ms, p99_ms, median(parts))
+        return Latency(len(taken), p50_ms, p90_ms, p99_ms, typical(parts))
 
     def _one(self, watch: Stopwatch) -> tuple[float, Stages]:
         batch_id = self._sandbox.new_batch()

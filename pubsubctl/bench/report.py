@@ -83,7 +83,12 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Latency:
-    """One job after another, each from ``submit`` to its result being seen. In milliseconds."""
+    """One job after another, each from ``submit`` to its result being seen.
+
+    Attributes:
+        p50_ms: in milliseconds, as the others.
+        stages: where the time of the typical job goes.
+    """
 
     jobs: int
     p50_ms: float

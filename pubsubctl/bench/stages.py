@@ -8,7 +8,7 @@ import itertools
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass
 
 from pubsubctl.bench.runs import Run
 from pubsubctl.faults import call_at
@@ -17,7 +17,7 @@ from pubsubctl.job import Job
 
 @dataclass(frozen=True)
 class Stages:
-    """Seconds of each part; together they are the whole, of one job. Of many, each is the median by itself.
+    """Seconds of each part of one job; together they are the whole.
 
     Attributes:
         row_written: until the job's row was committed.
@@ -86,9 +86,12 @@ def between(submitting: tuple[float, float, float], job: Job, run: Run, seen_at:
     return Stages(*(later - earlier for earlier, later in itertools.pairwise(rising)))
 
 
-def median(found: Sequence[Stages]) -> Stages:
-    """The median of each stage."""
-    columns = zip(*map(astuple, found), strict=True)
-    return Stages(
-        **{field.name: statistics.median(column) for field, column in zip(fields(Stages), columns, strict=True)}
-    )
+def typical(found: Sequence[Stages]) -> Stages:
+    """The mean of each stage over those jobs that are neither among the fastest quarter nor the slowest.
+
+    So together they are about the median of the whole, which medians of the stages would not be where load comes and
+    goes.
+    """
+    jobs = sorted(map(astuple, found), key=sum)
+    middle = jobs[len(jobs) // 4 : len(jobs) - len(jobs) // 4]
+    return Stages(*map(statistics.fmean, zip(*middle, strict=True)))

@@ -5,7 +5,7 @@ The JSON has these fields, whose names are stable; ``null`` is what is not known
     app request store processes threads slots prefetch (null: it adapts) cpus
     broker{kind address own}
     throughput{jobs chosen seconds jobs_per_second submitted_per_second}
-    latency{jobs p50_ms p90_ms p99_ms stages_p50_ms{row_written published delivered begun app recorded seen}}
+    latency{jobs p50_ms p90_ms p99_ms stages_ms{row_written published delivered begun app recorded seen}}
     cpu_us_per_job{client broker worker_parent app_processes}
     app_alone{calls calls_per_second first_ms p50_ms}
     memory{worker_parent_peak_bytes app_process_peak_bytes app_processes}
@@ -70,7 +70,7 @@ def content(report: "Report") -> dict[str, Any]:
             "p50_ms": round(latency.p50_ms, 3),
             "p90_ms": round(latency.p90_ms, 3),
             "p99_ms": round(latency.p99_ms, 3),
-            "stages_p50_ms": {name: round(value * 1e3, 3) for name, value in asdict(latency.stages).items()},
+            "stages_ms": {name: round(value * 1e3, 3) for name, value in asdict(latency.stages).items()},
         },
         "cpu_us_per_job": {name: _rounded(value, 1) for name, value in _cpu_us(report).items()},
         "app_alone": {

@@ -5,7 +5,7 @@ import pytest
 from pubsubctl.bench.budget import MOST_JOBS, MOST_SINGLES, Asked, Budget
 from pubsubctl.bench.counting import check_once
 from pubsubctl.bench.runs import Run, Runs
-from pubsubctl.bench.stages import Stages, between, median
+from pubsubctl.bench.stages import Stages, between, typical
 from pubsubctl.bench.verdict import Figures, judge
 from pubsubctl.cli.benching import split
 from pubsubctl.errors import PubsubctlError, UsageError, WaitTimeout
@@ -96,8 +96,9 @@ def test_a_job_that_was_delivered_before_the_publish_was_answered_was_published_
     assert sum((stages.row_written, stages.published, stages.begun, stages.app, stages.recorded, stages.seen)) == 4.0
 
 
-def test_the_median_is_that_of_each_stage():
-    assert median([Stages(*[value] * 7) for value in (1.0, 9.0, 2.0)]) == Stages(*[2.0] * 7)
+def test_the_typical_job_is_of_those_in_the_middle():
+    assert typical([Stages(*[value] * 7) for value in (1.0, 9.0, 2.0, 4.0)]) == Stages(*[3.0] * 7)
+    assert typical([Stages(*[2.0] * 7)]) == Stages(*[2.0] * 7)
 
 
 def test_each_line_of_runs_is_read_once_and_none_is_lost(tmp_path):
