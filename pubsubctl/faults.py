@@ -107,9 +107,17 @@ def _signalling(number: signal.Signals, turn: int) -> Callable[[], None]:
 
 _asked = os.environ.get(VARIABLE)
 _fault = Fault(_asked) if _asked else None
+_watchers: dict[str, Callable[[], None]] = {}
+
+
+def call_at(name: str, call: Callable[[], None]) -> None:
+    """Have ``call`` called each time that this process passes a point: a measurement asks what time it is there."""
+    _watchers[name] = call
 
 
 def point(name: str) -> None:
     """Pass a point; see the module for their names."""
+    if _watchers and name in _watchers:
+        _watchers[name]()
     if _fault is not None and _fault.point == name:
         _fault.hit()

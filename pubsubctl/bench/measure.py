@@ -1,132 +1,122 @@
-"""The measurements. Every one counts its jobs, and fails rather than report a run that lost any."""
+"""The measurements: many jobs at once, and one after another."""
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from pubsubctl.client import SubmittedJob
-from pubsubctl.errors import StoreError, WaitTimeout
-from pubsubctl.exchange import Request
-from pubsubctl.job import JobState
+from pubsubctl.bench import usage
+from pubsubctl.bench.budget import Budget, Singles
+from pubsubctl.bench.counting import check_once, ended
+from pubsubctl.bench.report import Cpu, Latency, Throughput
+from pubsubctl.bench.runs import Run, Runs
+from pubsubctl.bench.stages import Stages, Stopwatch, typical
+from pubsubctl.job import Job
 from pubsubctl.sandbox import Sandbox
 from pubsubctl.submission import Submission
-from pubsubctl.worker import application, wsgi
-
-_LOOK_S = 2.0
 
 
-@dataclass(frozen=True)
-class Throughput:
-    """Many jobs, submitted at once.
+class Measurement:
+    """Measures one request in one sandbox.
 
-    Attributes:
-        jobs: how many.
-        submitted_s: seconds until all of them were submitted.
-        ended_s: seconds from the first submit until the last result was stored.
-        parent_us: microseconds of CPU of the worker's parent, a job.
+    Args:
+        sandbox: whose worker runs ``watched``.
+        submission: the request.
+        runs: what that notes.
+        patience_s: how long nothing may end before jobs are lost.
+        budget: the time that there is.
     """
 
-    jobs: int
-    submitted_s: float
-    ended_s: float
-    parent_us: float
+    def __init__(
+        self, sandbox: Sandbox, submission: Submission, runs: Runs, *, patience_s: float, budget: Budget
+    ) -> None:
+        self._sandbox = sandbox
+        self._submission = submission
+        self._runs = runs
+        self._patience_s = patience_s
+        self._budget = budget
+        self._ended: list[Job] = []
 
-    @property
-    def rate(self) -> float:
-        """Jobs a second, from submit to stored result."""
-        return self.jobs / self.ended_s
+    def throughput(self, jobs: int) -> Throughput:
+        """Submit so many jobs and wait for all of them.
 
+        Raises:
+            PubsubctlError: as ``counting.ended`` and ``check_once`` say.
+        """
+        batch_id = self._sandbox.new_batch()
+        before, began = self._cpu_s(), time.perf_counter()
+        submitted = list(self._sandbox.client.submit_many([self._submission] * jobs, batch_id=batch_id))
+        submitted_s = time.perf_counter() - began
+        found = list(ended(self._sandbox, batch_id, submitted, patience_s=self._patience_s, budget=self._budget))
+        ended_s = time.perf_counter() - began
+        cpu = _difference(self._cpu_s(), before)
+        ran = self._once(found)
+        return Throughput(jobs, submitted_s, ended_s, sum(run.seconds for run in ran), cpu)
 
-@dataclass(frozen=True)
-class Latency:
-    """One job after another, each from ``submit`` to ``wait`` having returned. In milliseconds."""
+    def latency(self, singles: Singles) -> Latency:
+        """Submit and wait, one job after another.
 
-    jobs: int
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
+        Raises:
+            PubsubctlError: as ``throughput`` does.
+        """
+        watch, taken, parts = Stopwatch(), [], []
+        for _ in singles:
+            took, part = self._one(watch)
+            taken.append(took * 1e3)
+            parts.append(part)
+        p50_ms, p90_ms, p99_ms = (_percentile(taken, part) for part in (50, 90, 99))
+        return Latency(len(taken), p50_ms, p90_ms, p99_ms, typical(parts))
 
-
-@dataclass(frozen=True)
-class Report:
-    """Everything that was measured in one run.
-
-    Attributes:
-        bare_rate: calls a second of the application alone, through WSGI, in one process: what no job system beats
-            on one core.
-    """
-
-    throughput: Throughput
-    latency: Latency
-    bare_rate: float
-
-
-def throughput(sandbox: Sandbox, submission: Submission, *, jobs: int) -> Throughput:
-    """Submit ``jobs`` of the same request and wait for all of them.
-
-    Raises:
-        StoreError: some did not succeed, or were lost.
-        ApplicationError: the worker has ended meanwhile.
-    """
-    client, worker_pid = sandbox.client, sandbox.worker.pid
-    cpu = cpu_seconds(worker_pid)
-    began = time.perf_counter()
-    submitted = list(client.submit_many(_repeated(submission, jobs)))
-    submitted_s = time.perf_counter() - began
-    succeeded = sum(1 for job in _ended(sandbox, submitted) if job.state is JobState.SUCCEEDED)
-    ended_s = time.perf_counter() - began
-    if succeeded != jobs:
-        raise StoreError(f"{jobs - succeeded} of {jobs} jobs did not succeed; the run counts for nothing")
-    return Throughput(jobs, submitted_s, ended_s, (cpu_seconds(worker_pid) - cpu) / jobs * 1e6)
-
-
-def latency(sandbox: Sandbox, submission: Submission, *, jobs: int) -> Latency:
-    """Submit and wait, one job after another.
-
-    Raises:
-        ApplicationError: the worker has ended meanwhile.
-    """
-    request = submission.request
-    taken = []
-    for _ in range(jobs):
+    def _one(self, watch: Stopwatch) -> tuple[float, Stages]:
+        batch_id = self._sandbox.new_batch()
+        watch.begin()
         began = time.perf_counter()
-        list(_ended(sandbox, [sandbox.client.submit(request.method, request.path)]))
-        taken.append((time.perf_counter() - began) * 1e3)
-    taken.sort()
-    return Latency(jobs, *(taken[min(jobs - 1, jobs * percent // 100)] for percent in (50, 90, 99)))
+        submitted = list(self._sandbox.client.submit_many([self._submission], batch_id=batch_id))
+        watch.submitted()
+        (job,) = ended(self._sandbox, batch_id, submitted, patience_s=self._patience_s, budget=self._budget)
+        took, seen_at = time.perf_counter() - began, time.time()
+        (run,) = self._once([job])
+        return took, watch.stages(seen_at, job, run)
+
+    def check(self) -> None:
+        """See once more that each of all jobs so far has run once.
+
+        Raises:
+            PubsubctlError: one has not.
+        """
+        check_once(self._ended, self._runs.of(job.id for job in self._ended))
+
+    def _once(self, jobs: Sequence[Job]) -> list[Run]:
+        ran = self._runs.of(job.id for job in jobs)
+        check_once(jobs, ran)
+        self._ended += jobs
+        return ran
+
+    def _cpu_s(self) -> Cpu:
+        worker, emulator = self._sandbox.worker.pid, self._sandbox.emulator_pid
+        return Cpu(
+            client=time.process_time(),
+            broker=None if emulator is None else usage.tree_cpu_s(emulator),
+            parent=usage.own_cpu_s(worker),
+            children=usage.below_cpu_s(worker),
+        )
 
 
-def bare(app: str, request: Request, *, seconds: float = 1.0) -> float:
-    """Calls a second of the application alone, through WSGI, in this process."""
-    loaded = application.load(app)
-    calls, began = 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        wsgi.run(loaded, wsgi.environ_for(request, job_id="bench", attempt=1), max_bytes=1 << 20)
-        calls += 1
-    return calls / (time.perf_counter() - began)
+def cpus() -> int:
+    """How many CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def cpu_seconds(pid: int) -> float:
-    """The CPU time that a process has used so far, without its children's; 0 where the system does not tell."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _percentile(values: Sequence[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
 
 
-def _ended(sandbox: Sandbox, jobs: Iterable[SubmittedJob]) -> Iterator[SubmittedJob]:
-    """Jobs as they end, as long as there is a worker to end them."""
-    pending = {job.id: job for job in jobs}
-    while pending:
-        try:
-            for job in sandbox.client.wait(pending.values(), _LOOK_S):
-                yield pending.pop(job.id)
-        except WaitTimeout:
-            sandbox.check()
+def _difference(after: Cpu, before: Cpu) -> Cpu:
+    def less(later: float | None, earlier: float | None) -> float | None:
+        return None if later is None or earlier is None else later - earlier
 
-
-def _repeated(submission: Submission, times: int) -> Iterable[Submission]:
-    return (submission for _ in range(times))
+    return Cpu(
+        client=after.client - before.client,
+        broker=less(after.broker, before.broker),
+        parent=less(after.parent, before.parent),
+        children=less(after.children, before.children),
+    )

@@ -1,54 +1,79 @@
-"""``pubsubctl bench``: how fast the whole path is on this machine."""
+"""``pubsubctl bench``: how fast pubsubctl is with an app, on a broker, and where the time goes."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pubsubctl.cli.app import new
-from pubsubctl.cli.options import FormatOption
-from pubsubctl.render import bench as render
-from pubsubctl.render.output import Format, note
+from pubsubctl.cli.options import FormatOption, YesOption, with_settings
+from pubsubctl.render.output import Format
+
+if TYPE_CHECKING:
+    from pubsubctl.settings import Settings
 
 app = new()
 
-NOOP = "pubsubctl.bench.noop:app"
+_Target = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[APP] [METHOD] PATH",
+        show_default=False,
+        help="APP as for `worker start`, METHOD and PATH as for `submit`; without any, an app that does nothing.",
+    ),
+]
+_Json = Annotated[
+    str | None, typer.Option("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")
+]
+_Data = Annotated[
+    str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
+]
+_Headers = Annotated[
+    list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")
+]
+_Form = Annotated[
+    list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
+]
+_Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", show_default=False, help="Jobs at once; chosen by the first few unless given."),
+]
+_Singles = Annotated[
+    int | None, typer.Option(min=1, metavar="N", show_default=False, help="Jobs one after another; up to 200.")
+]
+_MaxTime = Annotated[
+    str | None,
+    typer.Option(
+        "--max-time", metavar="DURATION", show_default=False, help="Longest to measure; 60s unless --jobs is given."
+    ),
+]
 
-_Jobs = Annotated[int, typer.Option(min=1, metavar="N", help="Jobs of the measurement of throughput.")]
-_Singles = Annotated[int, typer.Option(min=1, metavar="N", help="Jobs of the measurement of latency.")]
-_Processes = Annotated[int, typer.Option("--processes", "-p", min=0, metavar="N", help="Of the worker; 0: one a CPU.")]
-_Prefetch = Annotated[int, typer.Option(min=0, metavar="N", help="Messages held beyond those that run.")]
 
-_Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-@app.command(epilog="Example: pubsubctl bench --jobs 20000 --prefetch 1000")
+@app.command(epilog="Example: pubsubctl bench app:app POST /predict --json '{\"x\": 1}' --processes 4")
+@with_settings("processes", "threads", "prefetch", "job_timeout", "store", of_jobs=False)
 def bench(
+    settings: "Settings",
     *,
-    jobs: _Jobs = 10_000,
-    singles: _Singles = 200,
-    processes: _Processes = 0,
-    prefetch: _Prefetch = 1000,
+    target: _Target = None,
+    json: _Json = None,
+    data: _Data = None,
+    header: _Headers = None,
+    form: _Form = None,
+    jobs: _Jobs = None,
+    singles: _Singles = None,
+    max_time: _MaxTime = None,
+    yes: YesOption = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
-    debug: _Debug = False,  # noqa: ARG001 - entry reads --debug
 ) -> None:
-    """Measure throughput and latency of jobs that do nothing.
+    """Measure how fast jobs of an app are on a broker, and where their time goes.
 
-    In a temporary project, with an embedded emulator, a worker and a Flask app of its own.
+    Broker, topics, worker and store are its own, and gone in the end. With --broker gcloud, PUBSUB_EMULATOR_HOST or
+    --broker cloud it is that broker, with topics of its own; with --store it is that store, and its jobs are deleted
+    from it. A job that fails, is lost or runs twice ends it with exit code 1.
+
+    Names that stay in --format json: throughput.jobs_per_second, latency.p50_ms, latency.stages_ms, cpu_us_per_job,
+    app_alone, memory, verdict.
     """
-    from pubsubctl.bench import measure
-    from pubsubctl.exchange import Request
-    from pubsubctl.sandbox import Sandbox
-    from pubsubctl.submission import Submission
+    from pubsubctl.cli.benching import Wanted, run
 
-    submission = Submission(Request.of("GET", "/"))
-    flags = ["--processes", str(processes), "--prefetch", str(prefetch)]
-    note("starting an emulator and a worker in a temporary folder ...")
-    with Sandbox(NOOP, flags=flags) as sandbox:
-        measure.throughput(sandbox, submission, jobs=min(jobs, 1000))  # to warm up
-        report = measure.Report(
-            measure.throughput(sandbox, submission, jobs=jobs),
-            measure.latency(sandbox, submission, jobs=singles),
-            measure.bare(NOOP, submission.request),
-        )
-        slots = sandbox.client.store.workers()[0].slots
-    render.show(report, slots=slots, prefetch=prefetch, form=format)
+    wanted = Wanted(target or (), json, data, header or (), form or (), jobs, singles, max_time)
+    run(settings, wanted, yes=yes, form=format)

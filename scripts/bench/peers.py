@@ -47,7 +47,7 @@ from racing.saved import measured, saved
 from racing.table import BARE, FIGURES, table
 from racing.with_pubsubctl import APP
 
-from pubsubctl.bench import measure as bench
+from pubsubctl.bench.calling import alone
 from pubsubctl.exchange import Request
 
 QUICK = Heat(jobs=500, singles=20)
@@ -84,7 +84,7 @@ def measure(contestants: Sequence[Contestant], rounds: int, heat: Heat, results:
     """
     for number in range(rounds):
         print(f"round {number + 1} of {rounds} ...", file=sys.stderr)
-        results.add(BARE, {"rate": bench.bare(APP, Request.of("GET", "/7"))})
+        results.add(BARE, {"rate": alone(APP, Request.of("GET", "/7"), seconds=1.0, limit_s=None).rate})
         turn = number % len(contestants)
         for contestant in [*contestants[turn:], *contestants[:turn]]:
             with interrupts.undisturbed(tempfile.TemporaryDirectory(prefix="racing-")) as folder:

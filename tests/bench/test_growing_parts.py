@@ -162,4 +162,4 @@ def test_a_number_at_an_axis_is_short(count: int, said: str) -> None:
 def test_the_name_of_a_store_does_not_tell_its_password() -> None:
     given: Any = "postgresql://me:secret@127.0.0.1:5432/bench"
     backend = named(given)
-    assert (backend.title, backend.settings()) == ("postgresql://127.0.0.1/bench", {"store": given})
+    assert (backend.title, backend.url) == ("postgresql://127.0.0.1/bench", given)

@@ -35,7 +35,7 @@ class Errand:
 
     Attributes:
         folder: of the project.
-        settings: as for ``Sandbox``.
+        settings: what it is to know of those of the sandbox, by key.
         work: what a job does.
         plan: how they are submitted.
         timeout_s: within which the results of those that were submitted together must have come.

@@ -25,7 +25,7 @@ _QUICK_END = ("--drain-timeout", "1")
 def sandbox(backend: Backend, *, processes: int = 1, threads: int = 1, idle: bool = False) -> Sandbox:
     """A project with so many slots; to be entered ``undisturbed``."""
     flags = ["--processes", str(processes), "--threads", str(threads), *_QUICK_END]
-    return Sandbox(APP, flags=flags, settings=backend.settings(), idle=idle)
+    return Sandbox(APP, flags=flags, store=backend.url, idle=idle)
 
 
 def measured(scene: Sandbox, work: Work, plan: Plan, timeout_s: float) -> dict[str, float]:
@@ -36,7 +36,7 @@ def measured(scene: Sandbox, work: Work, plan: Plan, timeout_s: float) -> dict[s
     """
     store, log = scene.client.store, scene.folder / "client.log"
     before = store.counts()
-    settings = {"store": scene.settings.store} if scene.settings.store else {}
+    settings = {key: str(getattr(scene.settings, key)) for key in ("store", "topic", "subscription")}
     errand = Errand(str(scene.folder), settings, work, plan, timeout_s)
     with ExitStack() as stack:
         client = stack.enter_context(running([sys.executable, "-m", "growing.client", errand.to_json()], log))

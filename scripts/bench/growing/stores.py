@@ -17,10 +17,6 @@ class Backend:
     title: str
     url: str | None = None
 
-    def settings(self) -> dict[str, str]:
-        """As for ``Sandbox``."""
-        return {} if self.url is None else {"store": self.url}
-
 
 SQLITE = Backend("SQLite")
 BACKENDS = (SQLITE,)
