@@ -48,7 +48,7 @@ from racing.noop import FAULTS, VARIABLE
 
 from pubsubctl.errors import PubsubctlError
 
-QUICK = Load(jobs=300, lots=1, most=10_000, times=1, timeout_s=60.0)
+QUICK = Load(jobs=300, lots=1, most=1_000, times=1, timeout_s=60.0)
 NAMES = (*CURVES, "asking", "cold")
 
 
