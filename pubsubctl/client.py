@@ -13,8 +13,9 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Self
 
 from pubsubctl import names, wire
@@ -329,7 +330,7 @@ class Client:
         turn, missed_at = 0, time.monotonic()
         with self.store.watch() as watch:
             while pending:
-                looked_at = _in_turn(list(pending), turn)
+                looked_at = _in_turn(pending, turn)
                 turn += 1
                 ended = [
                     pending.pop(job.id)._became(job)  # noqa: SLF001 - the two are one thing
@@ -461,11 +462,11 @@ class Client:
                 raise JobNotFound(f"job {job_id} is no longer in the store")
 
 
-def _in_turn(ids: list[str], turn: int) -> list[str]:
+def _in_turn(ids: Collection[str], turn: int) -> list[str]:
     """The oldest thousand, where it is likely that some have ended, and another thousand in turn."""
     rest = len(ids) - _AT_ONCE
     start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
-    return ids[:_AT_ONCE] + ids[start : start + _AT_ONCE]
+    return [*islice(ids, _AT_ONCE), *islice(ids, start, start + _AT_ONCE)]
 
 
 def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None) -> NewJob:
