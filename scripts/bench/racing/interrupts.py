@@ -1,4 +1,4 @@
-"""What is started here is entered and left as a whole; see ``pubsubctl.sandbox.interrupts``, whose signals these are."""
+"""What is started here is entered and left as a whole; the signals are those of ``pubsubctl.sandbox.interrupts``."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
