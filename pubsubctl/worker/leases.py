@@ -35,8 +35,8 @@ class _Outbox:
         self.fresh: list[str] = []
         self.late: list[str] = []
 
-    def __bool__(self) -> bool:
-        return bool(self.fresh or self.late)
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.late)
 
     def take(self, most: int) -> list[str]:
         taken, self.fresh = self.fresh[:most], self.fresh[most:]
@@ -71,6 +71,7 @@ class Leases:
         self._pause_s = _FIRST_PAUSE_S
         self._retry_at = 0.0
         self._broken = False
+        self._telling = 0
         self._renew_at = time.monotonic() + self._every_s
         self._closed = False
         self._given_up = False
@@ -86,6 +87,12 @@ class Leases:
     def count_of(self, stream: object) -> int:
         """How many of these came by a stream."""
         return self._of[stream]
+
+    @property
+    def untold(self) -> int:
+        """How many of those that are not in hand any more the broker has not been told of."""
+        with self._wake:
+            return len(self._acks) + len(self._nacks) + self._telling
 
     def start(self) -> None:
         """Begin."""
@@ -197,9 +204,11 @@ class Leases:
             if self._broken:
                 return
             nacks, acks = self._nacks.take(self._most), self._acks.take(self._most)
+            self._telling = len(nacks) + len(acks)
         left_nacks = self._calls.lease(nacks, 0) if nacks else []
         left_acks = self._calls.acknowledge(acks) if acks else []
         with self._wake:
+            self._telling = 0
             if not (left_nacks or left_acks):
                 self._pause_s = self._pause_s if self._acks.late or self._nacks.late else _FIRST_PAUSE_S
                 return

@@ -140,13 +140,13 @@ class Puller:
 
     @property
     def held(self) -> int:
-        """How many messages are leased now."""
-        return self._leases.count
+        """How many messages are leased now, those included that the broker is still to be told of."""
+        return self._leases.count + self._leases.untold
 
     @property
     def waiting(self) -> int:
-        """How many of these are not of jobs that run: nobody else is sent them while they wait here."""
-        return max(0, self.held - self._sink.running())
+        """How many are in hand that are not of jobs that run: nobody else is sent them while they wait here."""
+        return max(0, self._leases.count - self._sink.running())
 
     @property
     def listens(self) -> bool:

@@ -139,9 +139,11 @@ def test_what_is_settled_while_the_broker_is_told_goes_with_the_next_call(desk):
     assert desk.broker.waited_for.wait(10)
     for arrival in arrivals[1:]:
         arrival.ack()
+    assert (desk.leases.count, desk.leases.untold) == (0, 8)
     desk.broker.flows.set()
     wait_for(lambda: len(desk.broker.acks) == 2)
     assert desk.broker.acks == [["a"], list("bcdefgh")]
+    wait_for(lambda: desk.leases.untold == 0)
 
 
 def test_an_ack_waits_for_no_timer():
@@ -183,6 +185,7 @@ def test_what_the_broker_did_not_take_it_is_told_again_until_it_does(desk):
     desk.broker.refuse = list
     arrival.ack()
     wait_for(lambda: len(desk.broker.acks) >= 4)
+    assert desk.leases.untold == 1
     desk.broker.refuse = lambda _: []
     told = len(desk.broker.acks)
     wait_for(lambda: len(desk.broker.acks) > told)
