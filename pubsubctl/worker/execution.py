@@ -102,9 +102,15 @@ class Execution:
         else:
             nack(messages)
 
-    def spare(self, stream: object) -> None:
-        """Give back what was not claimed, but for what came by that stream: others may have it."""
+    def spare(self, stream: object | None) -> None:
+        """Give back what was not claimed, but for what came by that stream: others may have it.
+
+        Args:
+            stream: None: jobs are long now. Then those that were claimed ahead, and wait for room, are others', too.
+        """
         nack([delivery.message for delivery in self._hand.spare(stream)])
+        if stream is None and self._pool is not None:
+            self._give_back(self._pool.take_waiting(), self._settling.spared)
 
     def thin_out(self, most_deliveries: float) -> int:
         """Give back some of what waits behind others of its ordering key, and keeps other keys away.
@@ -268,17 +274,22 @@ class Execution:
 
     # --- giving back ------------------------------------------------------------------------------------------------
 
-    def _give_back(self, tasks: Iterable[Task]) -> None:
-        """Release attempts that were not made; once that is written their messages are asked for anew, or nacked."""
+    def _give_back(self, tasks: Iterable[Task], then: Callable[[Delivery], None] | None = None) -> None:
+        """Release attempts that were not made.
+
+        Args:
+            tasks: which.
+            then: what becomes of each message once that is written; it is asked for anew unless said otherwise.
+        """
         for task in tasks:
             self._spans.give_up(task, "released")
             delivery = self._hand.ended(task)
-            self._recorder.release(_lease(task), partial(self._released, delivery))
+            self._recorder.release(_lease(task), partial(self._released, delivery, then or self._settling.returned))
 
-    def _released(self, delivery: Delivery | None) -> None:
+    def _released(self, delivery: Delivery | None, then: Callable[[Delivery], None]) -> None:
         self._meters.attempts["released"] += 1
         if delivery is not None:
-            self._settling.returned(delivery)
+            then(delivery)
         self._hand.written()
         self._pump()
 

@@ -156,6 +156,11 @@ class Pool:
         with self._lock:
             for child in self._children:
                 self._take_back_from(child)
+            return self.take_waiting()
+
+    def take_waiting(self) -> list[Task]:
+        """Give up what waits for a child to have room."""
+        with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()
             return taken

@@ -114,6 +114,14 @@ class Settling:
         self._hand.over(delivery)
         self.readmit(delivery)
 
+    def spared(self, delivery: Delivery) -> None:
+        """Its attempt was given back, so that another worker may have it; in the order of a key it keeps its turn."""
+        self._over(delivery)
+        if delivery.message.ordering_key:
+            self.readmit(delivery)
+        else:
+            delivery.message.nack()
+
     def readmit(self, delivery: Delivery) -> None:
         """Have it claimed once more; in a drain somebody else may."""
         if not self._hand.returned(delivery):
