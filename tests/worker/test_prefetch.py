@@ -10,7 +10,7 @@ from project import Project, wait_for
 from pubsubctl import JobState
 
 FEW = 33
-"""What one slot holds at least, its running job included: these wait, as they do with any prefetch."""
+"""What one slot holds at least, as with any prefetch; the long job itself may have come by a stream before that."""
 
 
 def held_at_most(project: Project, number: int) -> list[int]:
@@ -29,7 +29,7 @@ def test_what_was_prefetched_among_short_jobs_waits_behind_no_long_one_while_ano
         wait_for(lambda: any(count > FEW for count in held_at_most(project, 0)), what="it holds more than at first")
         wait_for(lambda: client.get(long.id).state is JobState.RUNNING, what="the long job runs")
         project.worker("-p", "1")
-        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] > 1500 - FEW, what="others have run", timeout_s=60)
+        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] >= 1500 - FEW, what="others have run", timeout_s=60)
         assert client.get(long.id).state is JobState.RUNNING
         assert held_at_most(project, 0)[-1] == FEW
         (project.folder / "end").touch()
