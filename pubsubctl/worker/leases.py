@@ -1,8 +1,8 @@
 """Keeps the leases of all messages in hand, whatever stream they came by, and tells the broker what became of them.
 
-One thread makes the calls: whatever was settled while the last one ran goes into the next. Nothing waits on a timer,
-and a broker that is away is asked again and again until it is back; who gives a message to us a second time meanwhile
-finds out by the store.
+One thread makes the calls: whatever was settled while the last one ran goes into the next. A few acks wait a moment for
+more of them, as nobody waits for those. A broker that is away is asked again and again until it is back; who gives a
+message to us a second time meanwhile finds out by the store.
 """
 
 import threading
@@ -15,6 +15,8 @@ from pubsubctl.worker.arrival import Arrival
 
 _RENEWALS = 6
 """How often a lease is renewed within its time: some of these calls may fail."""
+_LINGER_S = 0.01
+"""How long a few acks wait for others: a call for each job costs worker and broker more than most jobs do."""
 _FIRST_PAUSE_S, _LAST_PAUSE_S, _GROWTH = 0.1, 2.0, 1.5
 
 
@@ -53,21 +55,26 @@ class Leases:
     Args:
         lease_s: how long a lease lasts.
         most: how many ack ids one call takes.
+        linger_s: how long a few acks wait for others.
 
     Attributes:
+        urgent: how many acks do not wait for more of them, as the broker may send nothing before it has them.
         settled: how many messages were acked, given back or let go of so far.
     """
 
-    def __init__(self, calls: Calls, lease_s: int, *, most: int = 1000) -> None:
+    def __init__(self, calls: Calls, lease_s: int, *, most: int = 1000, linger_s: float = _LINGER_S) -> None:
         self._calls = calls
         self._lease_s = lease_s
         self._every_s = lease_s / _RENEWALS
         self._most = most
+        self._linger_s = linger_s
         lock = threading.RLock()
         self._wake, self._room = threading.Condition(lock), threading.Condition(lock)
         self._held: dict[str, Arrival] = {}
         self._of: Counter[object] = Counter()
         self._acks, self._nacks = _Outbox(), _Outbox()
+        self._acked_at = 0.0
+        self.urgent = 1
         self._pause_s = _FIRST_PAUSE_S
         self._retry_at = 0.0
         self._broken = False
@@ -136,8 +143,11 @@ class Leases:
         """These are done for good."""
         with self._wake:
             self._let_go(arrivals)
+            if first := not self._acks.fresh:
+                self._acked_at = time.monotonic()
             self._acks.fresh += [each.ack_id for each in arrivals]
-            self._stir()
+            if first or len(self._acks.fresh) >= self.urgent:
+                self._stir()
 
     def nack(self, arrivals: Sequence[Arrival]) -> None:
         """Give these back, in one call as far as that goes: so they come again in their order."""
@@ -185,19 +195,23 @@ class Leases:
                     self._broken = False
                     self._acks.retry()
                     self._nacks.retry()
-                if (self._acks.fresh or self._nacks.fresh) and not self._broken:
-                    return True
                 left = [] if self._closed else [self._renew_at - now]
-                if self._acks or self._nacks:
+                if (self._acks.fresh or self._nacks.fresh) and not self._broken:
+                    left.append(0.0 if self._is_pressing() else self._acked_at + self._linger_s - now)
+                elif self._acks or self._nacks:
                     left.append(self._retry_at - now)
                 if not left:
                     return False
-                if left[0] <= 0:
+                if min(left) <= 0:
                     return True
                 self._idle = True
                 self._wake.wait(min(left))
                 self._idle = False
             return False
+
+    def _is_pressing(self) -> bool:
+        """Whether what the broker is to be told of must not wait for more."""
+        return bool(self._nacks.fresh) or self._closed or len(self._acks.fresh) >= self.urgent
 
     def _tell(self) -> None:
         with self._wake:

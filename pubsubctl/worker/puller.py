@@ -47,6 +47,8 @@ _SHIFT_S = 0.25
 """How often it is looked whether less is to be held, while much is."""
 _STIR_S = 0.05
 """How often it is looked whether more is to be held, at most."""
+_ACKS = 8
+"""The share of what may be held that may wait to be acked."""
 _CONNECT_S, _CONNECTED_S = 10.0, 0.2
 _CALL_S, _CALLS_A_LEASE = 10.0, 4
 """How long the broker may take for an answer; and how many calls may time out, at least, before a lease lapses."""
@@ -238,6 +240,7 @@ class Puller:
             if self._stop.is_set():
                 raise exceptions.Cancelled("there is no use for it any more")
             hold = self._gears.hold
+            self._leases.urgent = max(1, hold // _ACKS)
             stream = Stream(channel, self._subscription, hold=hold, lease_s=self._lease_s, client_id=self._id)
         except BaseException:
             channel.close()

@@ -59,9 +59,10 @@ class Broker:
 class Desk:
     """Leases, with messages that are told from each other by their ack ids."""
 
-    def __init__(self, lease_s: float = LEASE_S, most: int = 1000) -> None:
+    def __init__(self, lease_s: float = LEASE_S, most: int = 1000, linger_s: float = 0.01) -> None:
         self.broker = Broker()
-        self.leases = Leases(self.broker, lease_s, most=most)  # type: ignore[arg-type] - whole seconds, but for a test
+        # Whole seconds, but for a test.
+        self.leases = Leases(self.broker, lease_s, most=most, linger_s=linger_s)  # type: ignore[arg-type]
         self.leases.start()
 
     def take(self, *ack_ids: str, stream: object = None, key: str = "") -> list[Arrival]:
@@ -103,6 +104,51 @@ def small() -> Iterator[Desk]:
     yield desk
     desk.broker.flows.set()
     desk.leases.close(5.0)
+
+
+@pytest.fixture
+def lingering() -> Iterator[Desk]:
+    """One whose acks wait for others until there are three."""
+    desk = Desk(lease_s=60.0, linger_s=60.0)
+    desk.leases.urgent = 3
+    yield desk
+    desk.leases.close(5.0)
+
+
+def test_a_few_acks_wait_for_more_of_them_and_go_in_one_call(lingering):
+    first, second, third = lingering.take("a", "b", "c")
+    first.ack()
+    second.ack()
+    assert lingering.leases.untold == 2
+    assert lingering.broker.acks == []
+    third.ack()
+    wait_for(lambda: lingering.broker.acks == [["a", "b", "c"]])
+
+
+def test_acks_wait_no_longer_than_a_moment():
+    desk = Desk(lease_s=60.0, linger_s=0.05)
+    desk.leases.urgent = 1000
+    (only,) = desk.take("a")
+    began = time.monotonic()
+    only.ack()
+    wait_for(lambda: desk.broker.acks == [["a"]])
+    assert time.monotonic() - began >= 0.05
+    desk.leases.close(5.0)
+
+
+def test_what_is_given_back_waits_for_nothing_and_takes_acks_along(lingering):
+    first, second = lingering.take("a", "b")
+    first.ack()
+    second.nack()
+    wait_for(lambda: lingering.broker.acks == [["a"]])
+    assert lingering.broker.nacks == [["b"]]
+
+
+def test_acks_that_wait_are_sent_as_the_worker_ends(lingering):
+    (only,) = lingering.take("a")
+    only.ack()
+    assert lingering.leases.close(5.0)
+    assert lingering.broker.acks == [["a"]]
 
 
 def largest_gap_s(times: list[float]) -> float:
