@@ -47,8 +47,9 @@ _AT_ONCE = 1000
 _BYTES_AT_ONCE = 8_000_000
 _SLOW_S = 0.1
 """How long the next request may take to come before those that have come are submitted without it."""
-_REST_S = 0.000_02
-"""Between two looks at jobs that are waited for, for each of them."""
+_RESTS = 9
+"""How many times as long as a look at many jobs it rests until the next, where none has ended."""
+_LONGEST_REST_S = 0.1
 _LOOK_S = 1.0
 """The longest that a waiter trusts its watch alone."""
 
@@ -330,19 +331,17 @@ class Client:
         turn, missed_at = 0, time.monotonic()
         with self.store.watch() as watch:
             while pending:
-                looked_at = _in_turn(pending, turn)
+                looked_at, began = _in_turn(pending, turn), time.monotonic()
                 turn += 1
-                ended = [
-                    pending.pop(job.id)._became(job)  # noqa: SLF001 - the two are one thing
-                    for job in self.store.ended(looked_at)
-                ]
+                found = self.store.ended(looked_at)
+                took_s = time.monotonic() - began
+                ended = [pending.pop(job.id)._became(job) for job in found]  # noqa: SLF001 - the two are one thing
                 yield ended
                 if not ended and time.monotonic() - missed_at > _LOOK_S:
                     self._miss_none(looked_at)
                     missed_at = time.monotonic()
                 if pending:
-                    # Of many some end at any moment, and each look costs what all that is looked at costs.
-                    time.sleep(_REST_S * len(looked_at))
+                    time.sleep(_rest_s(took_s, len(looked_at), len(ended)))
                     if not ended:
                         watch.wait(_time_left(deadline, len(pending)))
 
@@ -460,6 +459,12 @@ class Client:
         for job_id, job in zip(job_ids, self.store.get(job_ids), strict=True):
             if job is None:
                 raise JobNotFound(f"job {job_id} is no longer in the store")
+
+
+def _rest_s(took_s: float, looked_at: int, ended: int) -> float:
+    """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
+    in_vain = 1 - ended / looked_at
+    return min(took_s * min(looked_at - 1, _RESTS) * in_vain, _LONGEST_REST_S)
 
 
 def _in_turn(ids: Collection[str], turn: int) -> list[str]:
