@@ -49,7 +49,8 @@ _SLOW_S = 0.1
 """How long the next request may take to come before those that have come are submitted without it."""
 _RESTS = 9
 """How many times as long as a look at many jobs it rests until the next, where none has ended."""
-_LONGEST_REST_S = 0.1
+_SHORT_REST_S, _LONGEST_REST_S = 0.005, 0.1
+_MANY = 10
 _LOOK_S = 1.0
 """The longest that a waiter trusts its watch alone."""
 
@@ -464,7 +465,8 @@ class Client:
 def _rest_s(took_s: float, looked_at: int, ended: int) -> float:
     """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
     in_vain = 1 - ended / looked_at
-    return min(took_s * min(looked_at - 1, _RESTS) * in_vain, _LONGEST_REST_S)
+    others = min(looked_at - 1, _MANY) / _MANY
+    return min(max(took_s * _RESTS, _SHORT_REST_S), _LONGEST_REST_S) * others * in_vain
 
 
 def _in_turn(ids: Collection[str], turn: int) -> list[str]:
