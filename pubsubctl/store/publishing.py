@@ -71,9 +71,8 @@ def _published_again(transaction: Transaction, taken: Sequence[dict[str, Any]]) 
     """Some had a message before, or wait for none any more."""
     found = transaction.fetch_any(_PUBLISHED_BEFORE, [row["job_id"] for row in taken])
     waiting = {row[0]: (row[1], row[3]) for row in found if row[2] in _WAITS}
-    others = [row for row in taken if _is_other(row, waiting.get(row["job_id"]))]
-    note(transaction, [_published_event(row) for row in others])
-    transaction.run(_PUBLISHED_AGAIN, others)
+    note(transaction, [_published_event(row) for row in taken if _is_other(row, waiting.get(row["job_id"]))])
+    transaction.run(_PUBLISHED_AGAIN, [row for row in taken if row["job_id"] in waiting])
 
 
 def _is_other(row: dict[str, Any], waiting: tuple[int, str | None] | None) -> bool:

@@ -22,8 +22,10 @@ class Figure:
         assert self.budget is not None
         return value <= self.budget if self.less_is_better else value >= self.budget
 
-    def times_better(self, ours: float, theirs: float) -> float:
-        """How many times ``ours`` is better than ``theirs``."""
+    def times_better(self, ours: float, theirs: float) -> float | None:
+        """How many times ``ours`` is better than ``theirs``; None where one was too little to be measured."""
+        if not (ours and theirs):
+            return None
         return theirs / ours if self.less_is_better else ours / theirs
 
 
@@ -56,7 +58,8 @@ class Results:
         ours = self.values.get(self.ours, {}).get(figure.name, [])
         theirs = self.values.get(kind, {}).get(figure.name, [])
         ratios = [figure.times_better(*pair) for pair in zip(ours, theirs, strict=False)]
-        return statistics.median(ratios) if ratios else None
+        known = [ratio for ratio in ratios if ratio is not None]
+        return statistics.median(known) if known else None
 
     def figures(self) -> list[Figure]:
         """Those that were measured, of anybody."""
