@@ -11,6 +11,7 @@
             print(job.result().json())
 """
 
+import math
 import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -239,7 +240,6 @@ class Client:
         Raises:
             JobNotFound: there is none of that id.
         """
-        self._notes.flush()
         found = self.store.get([job_id])[0]
         if found is None:
             raise JobNotFound(
@@ -287,6 +287,7 @@ class Client:
             JobNotFound: there is no such job.
         """
         self.get(job_id)
+        self._notes.flush()
         return self.store.history(job_id)
 
     def wait(self, jobs: Iterable[SubmittedJob], timeout: float | None = None) -> Iterator[SubmittedJob]:
@@ -322,14 +323,15 @@ class Client:
             JobNotFound: one was purged.
         """
         for ended in self._waves(jobs, timeout):
-            responses = self.store.responses([job.id for job in ended])
-            yield from ((job, responses.get(job.id)) for job in ended)
+            for part in _portions(ended):
+                responses = self.store.responses([job.id for job in part])
+                yield from ((job, responses.get(job.id)) for job in part)
 
     def _waves(self, jobs: Iterable[SubmittedJob], timeout: float | None) -> Iterator[list[SubmittedJob]]:
         """Jobs as they end, those together that were seen to have ended together."""
         pending = {job.id: job for job in jobs}
         deadline = None if timeout is None else time.monotonic() + timeout
-        turn, missed_at = 0, time.monotonic()
+        turn, missed_at = 0, -math.inf
         with self.store.watch() as watch:
             while pending:
                 looked_at, began = _in_turn(pending, turn), time.monotonic()
@@ -418,7 +420,6 @@ class Client:
                 point("published")
                 asked, left = left[: len(answers)], left[len(answers) :]
                 refusal = self._note(asked, answers) or refusal
-                point("noted")
         except BrokerError as error:
             self._notes.flush()
             self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
@@ -460,6 +461,21 @@ class Client:
         for job_id, job in zip(job_ids, self.store.get(job_ids), strict=True):
             if job is None:
                 raise JobNotFound(f"job {job_id} is no longer in the store")
+
+
+def _portions(ended: Iterable[SubmittedJob]) -> Iterator[list[SubmittedJob]]:
+    """Jobs that have ended, so many at a time as have results of no more than ``_BYTES_AT_ONCE``, but one at least."""
+    part: list[SubmittedJob] = []
+    size = 0
+    for job in ended:
+        more = job.refresh().result_bytes or 0
+        if part and size + more > _BYTES_AT_ONCE:
+            yield part
+            part, size = [], 0
+        part.append(job)
+        size += more
+    if part:
+        yield part
 
 
 def _rest_s(took_s: float, looked_at: int, ended: int) -> float:

@@ -14,7 +14,7 @@ point            between
 ===============  =====================================================================================
 ``inserted``     the rows of new jobs, and the publish of their messages
 ``published``    the publish of messages, and the note of it in the store
-``noted``        that note, and the answer to whoever submitted
+``noted``        that note, which is written a moment after the publish, and whatever comes next
 ``delivered``    a message's arrival at a worker, and the claim of its job
 ``claimed``      a claim, and the run in a child
 ``ended``        the end of an attempt, and its record

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from pubsubctl.errors import PubsubctlError
+from pubsubctl.faults import point
 from pubsubctl.store.base import Store
 from pubsubctl.store.messages import Published
 
@@ -30,7 +31,7 @@ class Notes:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._wake = threading.Condition()
-        self._writing = threading.RLock()
+        self._writing = threading.Lock()  # for whoever closes while the thread writes
         self._next: list[Published] = []
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -39,9 +40,8 @@ class Notes:
         """Have these noted soon."""
         with self._wake:
             self._next.extend(messages)
-            if self._next and self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="notes")
-                self._thread.start()
+            if self._next and (self._thread is None or not self._thread.is_alive()):
+                self._thread = self._started()
             self._wake.notify()
 
     @contextmanager
@@ -51,16 +51,18 @@ class Notes:
         Raises:
             StoreError, StoreUnreachable: see the store; what was to be noted is noted later.
         """
-        with self._writing:
-            taken = self._take()
-            try:
-                with self._store.group():
-                    if taken:
-                        self._store.published(taken)
-                    yield
-            except BaseException:
-                self.put(taken)
-                raise
+        taken: list[Published] = []
+        try:
+            with self._store.group():
+                taken = self._take()
+                if taken:
+                    self._store.published(taken)
+                yield
+        except BaseException:
+            self.put(taken)
+            raise
+        if taken:
+            point("noted")
 
     def flush(self) -> None:
         """Note everything now; what the store does not take is forgotten."""
@@ -72,6 +74,8 @@ class Notes:
                 self._store.published(taken)
             except PubsubctlError as error:
                 _log.debug("the store was not told of %d messages: %s", len(taken), error)
+            else:
+                point("noted")
 
     def close(self) -> None:
         """Note everything, and end the thread."""
@@ -79,6 +83,15 @@ class Notes:
         with self._wake:
             self._closed = True
             self._wake.notify()
+
+    def _started(self) -> threading.Thread | None:
+        thread = threading.Thread(target=self._run, name="notes")
+        try:
+            thread.start()
+        except RuntimeError as error:  # no more threads, or the interpreter is about to end
+            _log.debug("notes wait for the next submit: %s", error)
+            return None
+        return thread
 
     def _take(self) -> list[Published]:
         with self._wake:

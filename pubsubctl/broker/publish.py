@@ -90,6 +90,7 @@ class Publisher:
 
     def _call(self, messages: Sequence[Outgoing]) -> list[str]:
         from google.api_core import exceptions, retry
+        from google.api_core.timeout import TimeToDeadlineTimeout
 
         from pubsubctl.broker.refusals import translated
 
@@ -104,9 +105,8 @@ class Publisher:
         )
         try:
             with translated(self._connection.address.place):
-                answer = policy(self._stub())(
-                    _request(self._topic, messages), timeout=self._timeout_s, metadata=self._metadata
-                )
+                call = policy(TimeToDeadlineTimeout(self._timeout_s)(self._stub()))
+                answer = call(_request(self._topic, messages), metadata=self._metadata)
         except ResourceNotFound as error:
             raise ResourceNotFound(
                 f"there is no topic {self._topic} at {self._connection.address.place}; `pubsubctl setup` creates it"

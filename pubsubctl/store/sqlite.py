@@ -100,11 +100,11 @@ class SqliteDatabase(Database):
         try:
             with translated(self._path), closing(self._engine.raw_connection()) as pooled:
                 connection = _driven(pooled)
-                connection.execute("BEGIN")
                 try:
+                    connection.execute("BEGIN")
                     yield self._transaction_on(connection)
                 finally:
-                    connection.rollback()
+                    connection.rollback()  # nothing, where it did not begin
         finally:
             if self._closed:  # by another thread, meanwhile: the connection came back to a pool that was emptied before
                 pool.dispose()

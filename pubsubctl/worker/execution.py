@@ -157,7 +157,8 @@ class Execution:
 
     def ended(self, endings: Sequence[tuple[Task, Ending]]) -> None:
         """Attempts have ended: have that recorded, and others claimed in the same commit."""
-        point("ended")
+        for _ in endings:
+            point("ended")
         with self._hand.lock:
             deliveries = [self._hand.ended(task) for task, _ in endings]
             for task, _ in endings:
@@ -244,6 +245,8 @@ class Execution:
                 granted[self._task(delivery, answer)] = delivery
             else:
                 refused.append((delivery, answer))
+        for _ in refused:
+            self._hand.writing()
         self._hand.answered(len(deliveries), granted)
         if self._tells_of_order and any(each.message.ordering_key for each in deliveries):
             self._tell_of_order()

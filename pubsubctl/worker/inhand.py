@@ -124,10 +124,10 @@ class InHand:
         with self.lock:
             self._writing += 1
 
-    def written(self) -> None:
-        """It is written, and whatever follows from that was done."""
+    def written(self, count: int = 1) -> None:
+        """It is written, or so many are, and whatever follows from that was done."""
         with self.lock:
-            self._writing -= 1
+            self._writing -= count
             self._quiet.notify_all()
 
     def settled(self, delivery: Delivery) -> bool:

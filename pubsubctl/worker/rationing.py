@@ -47,9 +47,9 @@ class RationedPool(Pool):
             self.left += killed and not begun
             return killed
 
-    def take_back(self) -> list[Task]:
-        """See ``Pool.take_back``."""
+    def take_waiting(self) -> list[Task]:
+        """See ``Pool.take_waiting``, by which ``take_back`` takes, too."""
         with self._lock:
-            taken = super().take_back()
+            taken = super().take_waiting()
             self.left += len(taken)
             return taken

@@ -47,6 +47,7 @@ class Settling:
         self._pump = pump
         self._on_dead_letter = on_dead_letter
         self._foreign_stores: set[str] = set()
+        self._told = 0
         self._acks: list[Message] = []  # of what the recorder's thread is about to have told everybody
 
     def turned_away(self, delivery: Delivery, why: Unfit, text: str) -> None:
@@ -58,7 +59,8 @@ class Settling:
             self._park(delivery, self._terms.nack_pause_s, self._nack)
 
     def refused(self, delivery: Delivery, answer: Refused) -> None:
-        """Its claim was not granted."""
+        """Its claim was not granted; to be called between ``InHand.writing`` and ``flush``."""
+        self._told += 1
         self._meters.refusals[answer.refusal] += 1
         self._hand.over(delivery)
         match answer.refusal:
@@ -93,8 +95,7 @@ class Settling:
                 self._overtaken(delivery)
         if delivery is not None:
             self._over(delivery)
-        point("acked")
-        self._hand.written()
+        self._told += 1
 
     def lost(self, task: Task) -> None:
         """A job was cancelled, or taken over by another worker, and was stopped here."""
@@ -135,6 +136,10 @@ class Settling:
         """Ack what is to be acked, all at once: the recorder has told of all that one commit wrote."""
         acks, self._acks = self._acks, []
         ack(acks)
+        told, self._told = self._told, 0
+        for _ in range(told):
+            point("acked")
+        self._hand.written(told)  # only now, since who drains does not wait longer
 
     def _accepted(self, delivery: Delivery | None, outcome: Outcome) -> None:
         if outcome.held:
@@ -179,7 +184,7 @@ class Settling:
             )
         self._ack(delivery)
         self._on_dead_letter()
-        self._hand.written()
+        self._told += 1
 
     def _park(self, delivery: Delivery, wait_s: float, then: Callable[[Delivery], None]) -> None:
         if wait_s <= 0:

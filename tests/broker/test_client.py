@@ -108,6 +108,33 @@ def test_results_come_with_their_jobs_as_these_end_and_none_where_there_is_none(
     assert [job.state for job in jobs] == [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED]
 
 
+def test_many_large_results_are_not_read_all_at_once(rig, monkeypatch):
+    rig.setup()
+    jobs = list(rig.client.submit_many({"path": f"/{number}"} for number in range(5)))
+    claims = [Claim(job.id, "m", "w", 60.0, 5, 10, 0.0, 3600.0, Request.of("GET", "/"), "t") for job in jobs]
+    body = b"x" * 3_500_000
+    rig.client.store.record(
+        [
+            Outcome(each.job_id, each.attempt, JobState.SUCCEEDED, response=Response(200, body=body))
+            for each in rig.client.store.claim(claims)
+            if isinstance(each, Claimed)
+        ]
+    )
+    asked: list[int] = []
+    responses = rig.client.store.responses
+    monkeypatch.setattr(rig.client.store, "responses", lambda ids: asked.append(len(ids)) or responses(ids))
+    found = list(rig.client.results(jobs, 20))
+    assert all(response is not None and response.body == body for _, response in found)
+    assert asked == [2, 2, 1]
+
+
+def test_a_job_that_never_was_is_missed_at_once(rig):
+    with pytest.raises(JobNotFound):
+        rig.client.job("nope").wait(0.3)
+    with pytest.raises(JobNotFound):
+        rig.client.job("nope").result(0)
+
+
 def test_results_that_do_not_come_in_time_are_said_to_go_on(rig):
     rig.setup()
     with pytest.raises(WaitTimeout):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pubsubctl import Client, Settings
 from pubsubctl.errors import StoreError, StoreUnreachable
 from pubsubctl.exchange import Request
 from pubsubctl.job import NewJob
@@ -99,3 +100,22 @@ Notes(open_store(sys.argv[1])).put([Published("a", "1")])
 def test_a_process_that_ends_without_a_word_has_noted_everything(store, tmp_path):
     subprocess.run([sys.executable, "-c", ENDS, str(tmp_path / "jobs.db")], check=True, timeout=60)
     assert message_of(store, "a") == "1"
+
+
+def test_who_asks_for_a_job_waits_for_no_writer(tmp_path):
+    settings = Settings.load({"store": str(tmp_path / "jobs.db")}, environ={}, start=tmp_path)
+    with Client(settings) as client:
+        client.store.add([NewJob("a", Request.of("GET", "/"), "topic")])
+        entered, leave = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with client._notes.together():
+                entered.set()
+                assert leave.wait(MOMENT_S)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        assert entered.wait(MOMENT_S)
+        assert client.get("a").id == "a"
+        leave.set()
+        writer.join()

@@ -264,3 +264,13 @@ def test_a_store_that_is_closed_while_others_read_does_not_hold_on_to_anything(p
     stop.set()
     assert errors == []
     assert not path.with_name("jobs.db-wal").exists(), "a connection is still open"
+
+
+def test_a_reading_connection_that_was_left_in_a_transaction_can_be_read_by_again(path):
+    with open_store(str(path)) as store:
+        added(store)
+        pooled = store._database._engine.raw_connection()
+        pooled.driver_connection.execute("BEGIN")  # as an interrupt may leave it, between two steps
+        pooled.close()
+        raised(lambda store: store.find(), store)
+        assert [job.id for job in store.find().jobs] == ["job-1"]

@@ -44,8 +44,33 @@ def test_what_was_prefetched_among_short_jobs_waits_behind_no_long_one_while_ano
 
 
 def test_no_more_is_held_than_was_asked_for_however_short_jobs_are(project):
-    project.worker("-p", "1", "--prefetch", "4", "--verbose")
+    project.worker("-p", "1", "--prefetch", "4")
     with project.client() as client:
-        jobs = list(client.submit_many({"path": f"/noop?n={n}"} for n in range(500)))
-        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] == len(jobs), what="all have run", timeout_s=60)
-    assert held_at_most(project, 0) == []
+        short = list(client.submit_many({"path": f"/noop?n={n}"} for n in range(300)))
+        wait_for(lambda: client.store.counts()[JobState.SUCCEEDED] == len(short), what="all have run", timeout_s=60)
+        long = client.submit("GET", f"/until{project.folder}/end")
+        wait_for(lambda: long.state is JobState.RUNNING, what="the long job runs")
+        behind = list(client.submit_many({"path": f"/noop?n={n}"} for n in range(20)))
+        wait_for(lambda: client.store.workers()[0].held == 4, what="it holds four")
+        others = client.connection.subscriber.pull(
+            subscription=project.settings.subscription_path, max_messages=100, timeout=20
+        )
+        assert len(others.received_messages) == 16
+        client.connection.subscriber.modify_ack_deadline(
+            subscription=project.settings.subscription_path,
+            ack_ids=[each.ack_id for each in others.received_messages],
+            ack_deadline_seconds=0,
+        )
+        (project.folder / "end").touch()
+        for job in (long, *behind):
+            assert job.wait(40).state is JobState.SUCCEEDED
+
+
+def test_what_is_given_back_counts_for_no_limit_of_jobs(project):
+    with project.client() as client:
+        paths = [f"/noop?n={n}" for n in range(1500)]
+        paths.insert(700, "/sleep/2.0")
+        list(client.submit_many({"path": path} for path in paths))
+        worker = project.worker("-p", "1", "--max-jobs", "1200")
+        assert worker.wait(60) == 0
+    assert len(project.runs) == 1200
