@@ -193,8 +193,8 @@ def test_a_key_is_not_used_up_by_a_submit_that_was_refused(rig):
     job = rig.client.submit("POST", "/a", json=1, idempotency_key="key")
     assert (job.id, job.existed, job.state) == (failed.id, False, JobState.QUEUED)
     assert rig.pulled(1) == [failed.id]
-    assert job.refresh().message_id is not None
     assert rig.client.submit("POST", "/a", json=1, idempotency_key="key").existed
+    assert job.refresh().message_id is not None, "it was noted with the next that was added"
 
 
 def test_a_key_refused_twice_may_be_used_a_third_time(rig):
