@@ -5,6 +5,8 @@ each lease before anybody sees the message. What a worker needs of it is this ca
 """
 
 import queue
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +16,29 @@ from google.pubsub_v1 import types
 
 from pubsubctl.broker.routing import routed
 
+_CONNECT_S, _CONNECTED_S = 10.0, 0.2
 _MOST_BYTES = 256 * 1024 * 1024
+
+
+def connect(channel: grpc.Channel, given_up: threading.Event) -> None:
+    """Wait until a channel has its connection: a stream that is asked for before is refused at once.
+
+    Raises:
+        ServiceUnavailable: it has none after ``_CONNECT_S``.
+    """
+    ready = grpc.channel_ready_future(channel)
+    deadline = time.monotonic() + _CONNECT_S
+    try:
+        while not given_up.is_set():
+            try:
+                ready.result(timeout=_CONNECTED_S)
+            except grpc.FutureTimeoutError:
+                if time.monotonic() > deadline:
+                    raise exceptions.ServiceUnavailable(f"no connection within {_CONNECT_S:g} s") from None
+            else:
+                return
+    finally:
+        ready.cancel()
 
 
 class Stream:

@@ -19,21 +19,20 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-import grpc
 from google.api_core import exceptions
 
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.broker.leasing import Leasing
-from pubsubctl.broker.stream import Stream
+from pubsubctl.broker.stream import Stream, connect
 from pubsubctl.worker.arrival import Arrival
 from pubsubctl.worker.feed import Feed
-from pubsubctl.worker.gears import Gears, Tempo
+from pubsubctl.worker.gears import Gears
 from pubsubctl.worker.leases import Leases
 from pubsubctl.worker.meters import Meters
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reach import Reach, is_refusal, reason
+from pubsubctl.worker.sink import Sink
 from pubsubctl.worker.watchdog import Patience, StreamSilent, Watchdog
 
 _log = logging.getLogger("pubsubctl.worker")
@@ -49,34 +48,8 @@ _STIR_S = 0.05
 """How often it is looked whether more is to be held, at most."""
 _ACKS = 8
 """The share of what may be held that may wait to be acked."""
-_CONNECT_S, _CONNECTED_S = 10.0, 0.2
 _CALL_S, _CALLS_A_LEASE = 10.0, 4
 """How long the broker may take for an answer; and how many calls may time out, at least, before a lease lapses."""
-
-
-class Sink(Protocol):
-    """Where deliveries go; see ``Execution``."""
-
-    def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
-        """Take messages, in the order in which they came."""
-
-    def spare(self, stream: object) -> None:
-        """Give back what has not begun, in no order that matters, but for what came by that stream."""
-
-    def drain(self, timeout_s: float) -> None:
-        """Give back what has not begun, end what runs."""
-
-    def running(self) -> int:
-        """How many jobs run."""
-
-    def is_hungry(self) -> bool:
-        """Whether it could run more than it was given."""
-
-    def thin_out(self, most_deliveries: float) -> int:
-        """Give back some of what waits behind others of its ordering key; how many those were."""
-
-    def tempo(self) -> Tempo:
-        """How its jobs go."""
 
 
 class Puller:
@@ -236,7 +209,7 @@ class Puller:
         """
         channel = self._connection.lasting()
         try:
-            _connect(channel, self._stop)
+            connect(channel, self._stop)
             if self._stop.is_set():
                 raise exceptions.Cancelled("there is no use for it any more")
             hold = self._gears.hold
@@ -328,24 +301,3 @@ class Puller:
         if self._leases.count_of(feed) >= feed.hold // 2 and feed.heard_at - self._stirred_at > _STIR_S:
             self._stirred_at = feed.heard_at
             self._stir.set()
-
-
-def _connect(channel: grpc.Channel, given_up: threading.Event) -> None:
-    """Wait until a channel has its connection: a stream that is asked for before is refused at once.
-
-    Raises:
-        ServiceUnavailable: it has none after ``_CONNECT_S``.
-    """
-    ready = grpc.channel_ready_future(channel)
-    deadline = time.monotonic() + _CONNECT_S
-    try:
-        while not given_up.is_set():
-            try:
-                ready.result(timeout=_CONNECTED_S)
-            except grpc.FutureTimeoutError:
-                if time.monotonic() > deadline:
-                    raise exceptions.ServiceUnavailable(f"no connection within {_CONNECT_S:g} s") from None
-            else:
-                return
-    finally:
-        ready.cancel()

@@ -41,7 +41,7 @@ def _about(contestants: Sequence[Contestant], heat: Heat, rounds: int) -> str:
     said = [cpus, f"median of {rounds} rounds in turn" if rounds > 1 else "one round"]
     if any(contestant.redis for contestant in contestants):
         unless = " unless called durable" if any(not contestant.usual for contestant in contestants) else ""
-        said.append(f"Redis with its defaults{unless}, pubsubctl on the disk before it answers")
+        said.append(f"Redis at its defaults{unless}, pubsubctl durable")
     return "; ".join(said)
 
 
