@@ -78,7 +78,7 @@ def measure(backend: Backend, load: Load) -> Iterator[tuple[int, dict[str, float
         Failure: one was answered wrong.
     """
     with undisturbed(sandbox(backend, idle=True)) as scene:
-        commands = CommandLine(scene.folder, backend, load.timeout_s)
+        commands = CommandLine(scene.folder, scene.settings, backend, load.timeout_s)
         filling = Filling(scene.client.store)
         for rows in load.up_to_most(EVER):
             filling.up_to(rows)

@@ -16,10 +16,10 @@ def measure(backend: Backend, load: Load) -> dict[str, float]:
         Failure: one did not do what it should.
     """
     with undisturbed(sandbox(backend)) as scene:
-        commands = CommandLine(scene.folder, backend, load.timeout_s)
+        commands = CommandLine(scene.folder, scene.settings, backend, load.timeout_s)
         submit = ["submit", "/7", "--wait"]
         return {
             "help": commands.seconds(["--help"], load.times, lambda said: "Usage" in said, with_store=False),
-            "status": commands.seconds(["status"], load.times, lambda said: "workers" in said.lower()),
+            "status": commands.seconds(["status"], load.times, lambda said: "of 1 slot" in said),
             "submit": commands.seconds(submit, load.times, lambda said: said.strip() == expected(7)),
         }

@@ -11,6 +11,7 @@ from pathlib import Path
 from loads import Failure
 
 from growing.stores import Backend
+from pubsubctl.settings import Settings
 
 
 class CommandLine:
@@ -18,16 +19,18 @@ class CommandLine:
 
     Args:
         folder: where it is run.
+        settings: the project's.
         backend: the store.
         timeout_s: how long one run may take.
     """
 
-    def __init__(self, folder: Path, backend: Backend, timeout_s: float) -> None:
+    def __init__(self, folder: Path, settings: Settings, backend: Backend, timeout_s: float) -> None:
         self._folder = folder
         self._flags = ["--store", backend.url] if backend.url else []
         self._timeout_s = timeout_s
         # Installed, every module has been compiled; so it is here, wherever Python may write.
         self._environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+        self._environment |= {"PUBSUBCTL_TOPIC": settings.topic, "PUBSUBCTL_SUBSCRIPTION": settings.subscription}
         self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def seconds(
