@@ -7,6 +7,7 @@ import re
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 import unicodedata
@@ -72,6 +73,11 @@ class Screen:
             assert kind == "m", f"sequence {numbers}{kind}"
 
 
+_TAKE_THE_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
 class Terminal:
     """A program on a terminal of its own."""
 
@@ -82,15 +88,15 @@ class Terminal:
         self.frames: list[str] = []
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        # By the program itself, not between fork and exec: gRPC, which other tests use in this process, may act there.
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-c", _TAKE_THE_TERMINAL, *command],
             cwd=folder,
             env=environment,
             stdin=slave,
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - no threads here
         )
         os.close(slave)
 
