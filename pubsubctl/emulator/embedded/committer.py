@@ -1,7 +1,7 @@
 """Group commit: whatever arrived while the last transaction was written goes into the next.
 
 The broker's event loop fills the open group; a thread writes one group at a time. Nothing waits on a timer, except
-acks: alone in a group they wait a moment for something to go with, and those that could not be written for another try.
+acks that could not be written, which are tried again.
 """
 
 from __future__ import annotations
@@ -20,16 +20,12 @@ from pubsubctl.emulator.embedded.log import Log
 from pubsubctl.emulator.embedded.status import Refusal, exhausted, internal
 
 RETRY_S = 0.5
-ACKS_S = 0.003
-"""How long acks wait to be written: a lost one only brings its message again, and a publish waits for every commit."""
 
 
 class Committer:
     """Belongs to the event loop that it is made in; all methods are called there."""
 
-    def __init__(
-        self, log: Log, *, clock: Clock, faults: Faults, before: Callable[[Group], None], acks_s: float = ACKS_S
-    ) -> None:
+    def __init__(self, log: Log, *, clock: Clock, faults: Faults, before: Callable[[Group], None]) -> None:
         """Nothing is written before ``start``.
 
         Args:
@@ -37,20 +33,17 @@ class Committer:
             clock: dates the messages.
             faults: may fail a commit.
             before: called with each group when it is closed, to add what depends on all that is in it.
-            acks_s: how long acks wait for something to be written with.
         """
         self._log = log
         self._clock = clock
         self._faults = faults
         self._before = before
-        self._acks_s = acks_s
         self._loop = asyncio.get_running_loop()
         self._open = Group()
         self._time_s = 0
         self._unwritten: dict[int, array[int]] = {}
         self._writing = False
         self._scheduled = False
-        self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self._queue: queue.SimpleQueue[Group | None] = queue.SimpleQueue()
@@ -63,18 +56,10 @@ class Committer:
     def open(self) -> Group:
         """The group that the next transaction will write."""
         if not self._scheduled:
-            self._forget_timer()
             self._scheduled = True
             self._idle.clear()
             if not self._writing:
                 self._loop.call_soon(self._close_group)
-        return self._open
-
-    def open_for_acks(self) -> Group:
-        """The same for whoever is in no hurry."""
-        if not self._scheduled and self._timer is None:
-            self._idle.clear()
-            self._timer = self._loop.call_later(self._acks_s, self.open)
         return self._open
 
     async def write(self, statement: str, parameters: tuple[object, ...]) -> None:
@@ -99,7 +84,7 @@ class Committer:
 
     def ack(self, subscription: int, ids: array[int]) -> Group:
         """Write that these messages are acknowledged; however often it takes."""
-        group = self.open_for_acks()
+        group = self.open()
         group.add_acks(subscription, ids)
         return group
 
@@ -108,11 +93,6 @@ class Committer:
         await self._idle.wait()
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
-
-    def _forget_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     def _close_group(self) -> None:
         self._scheduled = False
@@ -166,7 +146,7 @@ class Committer:
         self._writing = False
         if self._scheduled:
             self._close_group()
-        elif self._timer is None:
+        else:
             self._idle.set()
 
     def _keep(self, acks: dict[int, array[int]]) -> None:

@@ -121,7 +121,7 @@ class Stream:
     async def _are_written(self) -> bool:
         """Wait for the acks so far to be in the log."""
         try:
-            await self._broker.committer.outcome(self._broker.committer.open_for_acks().acknowledged)
+            await self._broker.committer.outcome(self._broker.committer.open().acknowledged)
         except Refusal:
             return False
         return True

@@ -83,7 +83,7 @@ class Subscriber(Replay):
         if not request.ack_ids:
             raise invalid("No ack ids specified.")
         failures = channel.ack(request.ack_ids)
-        await self._broker.committer.outcome(self._broker.committer.open_for_acks().acknowledged)
+        await self._broker.committer.outcome(self._broker.committer.open().acknowledged)
         _confirm(failures)
         return Empty()
 
