@@ -14,14 +14,14 @@
 import math
 import threading
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any, Self
 
 from pubsubctl import names, wire
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
+from pubsubctl.bulks import BYTES_AT_ONCE, bulks
 from pubsubctl.errors import (
     BrokerError,
     BrokerUnreachable,
@@ -29,7 +29,6 @@ from pubsubctl.errors import (
     JobNotFound,
     NoResult,
     ResultNotReady,
-    WaitTimeout,
 )
 from pubsubctl.exchange import Request, Response
 from pubsubctl.faults import point
@@ -43,17 +42,7 @@ from pubsubctl.store.opening import open_store
 from pubsubctl.store.timeline import Event
 from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
-
-_AT_ONCE = 1000
-_BYTES_AT_ONCE = 8_000_000
-_SLOW_S = 0.1
-"""How long the next request may take to come before those that have come are submitted without it."""
-_RESTS = 9
-"""How many times as long as a look at many jobs it rests until the next, where none has ended."""
-_SHORT_REST_S, _LONGEST_REST_S = 0.005, 0.1
-_MANY = 10
-_LOOK_S = 1.0
-"""The longest that a waiter trusts its watch alone."""
+from pubsubctl.waiting import LOOK_S, in_turn, rest_s, time_left
 
 
 class SubmittedJob:
@@ -227,7 +216,7 @@ class Client:
         """
         batch = batch_id or names.new_batch_id()
         submissions = (item if isinstance(item, Submission) else of_mapping(item) for item in requests)
-        for bulk in _bulks(submissions):
+        for bulk in bulks(submissions):
             yield from self._submit(bulk, batch)
 
     def job(self, job_id: str) -> SubmittedJob:
@@ -334,19 +323,19 @@ class Client:
         turn, missed_at = 0, -math.inf
         with self.store.watch() as watch:
             while pending:
-                looked_at, began = _in_turn(pending, turn), time.monotonic()
+                looked_at, began = in_turn(pending, turn), time.monotonic()
                 turn += 1
                 found = self.store.ended(looked_at)
                 took_s = time.monotonic() - began
                 ended = [pending.pop(job.id)._became(job) for job in found]  # noqa: SLF001 - the two are one thing
                 yield ended
-                if not ended and time.monotonic() - missed_at > _LOOK_S:
+                if not ended and time.monotonic() - missed_at > LOOK_S:
                     self._miss_none(looked_at)
                     missed_at = time.monotonic()
                 if pending:
-                    time.sleep(_rest_s(took_s, len(looked_at), len(ended)))
+                    time.sleep(rest_s(took_s, len(looked_at), len(ended)))
                     if not ended:
-                        watch.wait(_time_left(deadline, len(pending)))
+                        watch.wait(time_left(deadline, len(pending)))
 
     def close(self) -> None:
         """Give back every connection; closing it twice does no harm."""
@@ -464,32 +453,18 @@ class Client:
 
 
 def _portions(ended: Iterable[SubmittedJob]) -> Iterator[list[SubmittedJob]]:
-    """Jobs that have ended, so many at a time as have results of no more than ``_BYTES_AT_ONCE``, but one at least."""
+    """Jobs that have ended, so many at a time as have results of no more than ``BYTES_AT_ONCE``, but one at least."""
     part: list[SubmittedJob] = []
     size = 0
     for job in ended:
         more = job.refresh().result_bytes or 0
-        if part and size + more > _BYTES_AT_ONCE:
+        if part and size + more > BYTES_AT_ONCE:
             yield part
             part, size = [], 0
         part.append(job)
         size += more
     if part:
         yield part
-
-
-def _rest_s(took_s: float, looked_at: int, ended: int) -> float:
-    """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
-    in_vain = 1 - ended / looked_at
-    others = min(looked_at - 1, _MANY) / _MANY
-    return min(max(took_s * _RESTS, _SHORT_REST_S), _LONGEST_REST_S) * others * in_vain
-
-
-def _in_turn(ids: Collection[str], turn: int) -> list[str]:
-    """The oldest thousand, where it is likely that some have ended, and another thousand in turn."""
-    rest = len(ids) - _AT_ONCE
-    start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
-    return [*islice(ids, _AT_ONCE), *islice(ids, start, start + _AT_ONCE)]
 
 
 def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None) -> NewJob:
@@ -510,35 +485,3 @@ def _message(job: NewJob, store_id: str) -> Outgoing:
     data, attributes = wire.encode(wire.Envelope(job.id, job.request, job.batch_id, store_id))
     annotate(attributes, job.request)
     return Outgoing(data, attributes, job.ordering_key)
-
-
-def _bulks(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
-    """Submissions in bulks: full ones, or what there is when the next one had to be waited for."""
-    bulk: list[Submission] = []
-    size = 0
-    coming = iter(submissions)
-    while True:
-        asked = time.monotonic()
-        submission = next(coming, None)
-        if submission is not None:
-            bulk.append(submission)
-            size += len(submission.request.body)
-        slow = time.monotonic() - asked > _SLOW_S
-        if bulk and (submission is None or slow or len(bulk) == _AT_ONCE or size >= _BYTES_AT_ONCE):
-            yield bulk
-            bulk, size = [], 0
-        if submission is None:
-            return
-
-
-def _time_left(deadline: float | None, pending: int) -> float:
-    if deadline is None:
-        return _LOOK_S
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise WaitTimeout("the job has not ended yet; it goes on" if pending == 1 else _still(pending))
-    return min(left, _LOOK_S)
-
-
-def _still(pending: int) -> str:
-    return f"{pending:,} jobs have not ended yet; they go on"

@@ -1,0 +1,51 @@
+"""What a client that waits for many jobs looks at, and when."""
+
+import time
+from collections.abc import Collection
+from itertools import islice
+
+from pubsubctl.errors import WaitTimeout
+
+LOOK_S = 1.0
+"""The longest that a waiter trusts its watch alone."""
+_AT_ONCE = 1000
+_RESTS = 9
+"""How many times as long as a look at many jobs it rests until the next, where none has ended."""
+_SHORT_REST_S, _LONGEST_REST_S = 0.005, 0.1
+_MANY = 10
+
+
+def rest_s(took_s: float, looked_at: int, ended: int) -> float:
+    """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
+    in_vain = 1 - ended / looked_at
+    others = min(looked_at - 1, _MANY) / _MANY
+    return min(max(took_s * _RESTS, _SHORT_REST_S), _LONGEST_REST_S) * others * in_vain
+
+
+def in_turn(ids: Collection[str], turn: int) -> list[str]:
+    """The oldest thousand, where it is likely that some have ended, and another thousand in turn."""
+    rest = len(ids) - _AT_ONCE
+    start = _AT_ONCE + turn * _AT_ONCE % rest if rest > 0 else len(ids)
+    return [*islice(ids, _AT_ONCE), *islice(ids, start, start + _AT_ONCE)]
+
+
+def time_left(deadline: float | None, pending: int) -> float:
+    """How long a waiter may wait for its watch.
+
+    Args:
+        deadline: by ``time.monotonic``, or None.
+        pending: how many jobs it waits for.
+
+    Raises:
+        WaitTimeout: no longer.
+    """
+    if deadline is None:
+        return LOOK_S
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise WaitTimeout("the job has not ended yet; it goes on" if pending == 1 else _still(pending))
+    return min(left, LOOK_S)
+
+
+def _still(pending: int) -> str:
+    return f"{pending:,} jobs have not ended yet; they go on"
