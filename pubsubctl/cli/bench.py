@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pubsubctl.cli.app import new
-from pubsubctl.cli.options import FormatOption, YesOption, with_settings
+from pubsubctl.cli.options import (
+    DataOption,
+    FormatOption,
+    FormOption,
+    HeadersOption,
+    JsonOption,
+    YesOption,
+    with_settings,
+)
 from pubsubctl.render.output import Format
 
 if TYPE_CHECKING:
@@ -20,18 +28,6 @@ _Target = Annotated[
         show_default=False,
         help="APP as for `worker start`, METHOD and PATH as for `submit`; without any, an app that does nothing.",
     ),
-]
-_Json = Annotated[
-    str | None, typer.Option("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")
-]
-_Data = Annotated[
-    str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
-]
-_Headers = Annotated[
-    list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")
-]
-_Form = Annotated[
-    list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
 ]
 _Jobs = Annotated[
     int | None,
@@ -54,10 +50,10 @@ def bench(
     settings: "Settings",
     *,
     target: _Target = None,
-    json: _Json = None,
-    data: _Data = None,
-    header: _Headers = None,
-    form: _Form = None,
+    json: JsonOption = None,
+    data: DataOption = None,
+    header: HeadersOption = None,
+    form: FormOption = None,
     jobs: _Jobs = None,
     singles: _Singles = None,
     max_time: _MaxTime = None,

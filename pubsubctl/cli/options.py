@@ -24,6 +24,19 @@ JobsArgument = Annotated[
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show which they are, and do nothing.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+# A request, as `submit` and `bench` take it.
+JsonOption = Annotated[
+    str | None, typer.Option("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")
+]
+DataOption = Annotated[
+    str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
+]
+HeadersOption = Annotated[
+    list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")
+]
+FormOption = Annotated[
+    list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
+]
 
 _EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account")
 _OF_JOBS = ("topic", "subscription", "store")

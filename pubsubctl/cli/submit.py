@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from pubsubctl.cli.app import new
-from pubsubctl.cli.options import FormatOption, parsed, with_settings
+from pubsubctl.cli.options import DataOption, FormatOption, FormOption, HeadersOption, JsonOption, parsed, with_settings
 from pubsubctl.errors import UsageError
 from pubsubctl.render.output import Format
 
@@ -61,18 +61,6 @@ _Target = Annotated[
     list[str] | None,
     typer.Argument(metavar="[METHOD] PATH", show_default=False, help="POST where there is a body, else GET."),
 ]
-_Json = Annotated[
-    str | None, typer.Option("--json", "-j", metavar="JSON|@FILE|-", show_default=False, help="A JSON body.")
-]
-_Data = Annotated[
-    str | None, typer.Option("--data", "-d", metavar="TEXT|@FILE|-", show_default=False, help="A body as it is.")
-]
-_Headers = Annotated[
-    list[str] | None, typer.Option("--header", "-H", metavar="'NAME: VALUE'", help="A header; repeatable.")
-]
-_Form = Annotated[
-    list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
-]
 _Each = Annotated[
     list[str] | None, typer.Option(_EACH, metavar="FILE...", help="One job for each file: it is the body.")
 ]
@@ -110,10 +98,10 @@ def submit(
     settings: "Settings",
     *,
     target: _Target = None,
-    json: _Json = None,
-    data: _Data = None,
-    header: _Headers = None,
-    form: _Form = None,
+    json: JsonOption = None,
+    data: DataOption = None,
+    header: HeadersOption = None,
+    form: FormOption = None,
     each: _Each = None,
     each_as: _EachAs = None,
     lines: _From = None,
