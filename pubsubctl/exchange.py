@@ -32,6 +32,21 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
+class Payload:
+    """A body that is kept apart from its message and its row, since it is large: what is known of it.
+
+    Attributes:
+        key: where it is, below the payload root of whoever reads it; never a URL or an absolute path.
+        size: its length in bytes.
+        digest: its SHA-256, in hexadecimal.
+    """
+
+    key: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """An HTTP request in canonical form; make one with ``Request.of``, which checks it.
 
@@ -41,12 +56,14 @@ class Request:
             as it was submitted.
         headers: (name, value) pairs in order of their lower-case names, each name once.
         body: the content, as it is.
+        payload: what is known of the content where it is kept apart; ``body`` is empty then.
     """
 
     method: str
     path: str
     headers: tuple[Header, ...] = ()
     body: bytes = b""
+    payload: Payload | None = None
 
     @classmethod
     def of(cls, method: str, path: str, headers: Iterable[Header] = (), body: bytes = b"") -> "Request":
@@ -62,6 +79,11 @@ class Request:
         check_path(path)
         return cls(verb, path, combine(headers), body)
 
+    @property
+    def size(self) -> int:
+        """The length of the content in bytes, wherever it is kept."""
+        return self.payload.size if self.payload is not None else len(self.body)
+
     def header(self, name: str) -> str | None:
         """The value of the field ``name`` (in lower case), or None."""
         return next((value for key, value in self.headers if key == name), None)
@@ -76,12 +98,19 @@ class Response:
         headers: (name, value) pairs as the application gave them, in its order, repeated ones apart.
         body: the content.
         phrase: the reason phrase that the application gave with its status.
+        payload: what is known of the content where it is kept apart; ``body`` is empty then.
     """
 
     status: int
     headers: tuple[Header, ...] = ()
     body: bytes = b""
     phrase: str = ""
+    payload: Payload | None = None
+
+    @property
+    def size(self) -> int:
+        """The length of the content in bytes, wherever it is kept."""
+        return self.payload.size if self.payload is not None else len(self.body)
 
     @property
     def text(self) -> str:

@@ -38,6 +38,7 @@ NEW_ROW = {
     "ordering_key": "",
     "topic": "",
     "due_at": None,
+    "has_payloads": 0,
 }
 _INSERT_JOB = Statement(insert(jobs), NEW_ROW)
 INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
@@ -52,6 +53,7 @@ _KNOWN_KEYS = Statement(
         requests.c.path,
         requests.c.headers,
         requests.c.body,
+        requests.c.payload,
     )
     .join_from(jobs, requests, requests.c.job_id == jobs.c.id)
     .where(AnyOf(jobs.c.idempotency_key))
@@ -144,6 +146,7 @@ def _new_row(job: NewJob, now: float) -> dict[str, Any]:
         "ordering_key": job.ordering_key,
         "topic": job.topic,
         "due_at": not_before or now + PUBLISH_GRACE_S,
+        "has_payloads": int(job.request.payload is not None),
     }
 
 
@@ -158,6 +161,7 @@ def unknown_row(claim: Claim, now: float) -> dict[str, Any]:
         "ordering_key": claim.ordering_key,
         "topic": claim.topic,
         "due_at": now,
+        "has_payloads": int(claim.request.payload is not None),
     }
 
 

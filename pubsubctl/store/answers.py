@@ -32,6 +32,19 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """What was deleted.
+
+    Attributes:
+        count: how many jobs.
+        with_payloads: the ids of those that had a body kept apart: whoever deletes them has that deleted too.
+    """
+
+    count: int = 0
+    with_payloads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """What a cancellation found: ``state`` is the job's before it, None for an unknown job."""
 

@@ -48,7 +48,7 @@ from typing import Self
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store.answers import Added, Cancelled, Page, Retried
+from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
 from pubsubctl.store.timeline import Event
@@ -264,15 +264,15 @@ class Store(ABC):
         """How many jobs of a topic have not finished, but for those that may not run within ``within_s`` from now."""
 
     @abstractmethod
-    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
-        """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago; returns how many.
+    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> Deleted:
+        """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago.
 
         Only finished jobs are ever deleted, with their requests, responses and history.
         """
 
     @abstractmethod
-    def delete(self, job_ids: Sequence[str]) -> int:
-        """Delete those of the jobs that have finished, as ``purge`` does; returns how many. The others are left.
+    def delete(self, job_ids: Sequence[str]) -> Deleted:
+        """Delete those of the jobs that have finished, as ``purge`` does. The others are left.
 
         Their idempotency keys are free again. A message of such a job that comes after all is a job that the store does
         not know: see ``claim``.

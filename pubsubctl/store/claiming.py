@@ -147,7 +147,7 @@ _GIVE_UP = Statement(
 )
 _NAME = Statement(update(jobs).where(jobs.c.id == bindparam("of_job")), ["method", "path", "batch_id", "ordering_key"])
 _KEEP_REQUEST = Statement(
-    update(requests).where(requests.c.job_id == bindparam("of_job")), ["method", "path", "headers", "body"]
+    update(requests).where(requests.c.job_id == bindparam("of_job")), ["method", "path", "headers", "body", "payload"]
 )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from sqlalchemy.sql import bindparam, delete, select
 
 from pubsubctl.job import FINISHED, JobState
+from pubsubctl.store.answers import Deleted
 from pubsubctl.store.attempts import last_attempts
 from pubsubctl.store.schema import events, jobs, requests, responses
-from pubsubctl.store.statements import Statement
+from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
 # A job is created before it finishes, so the index over (state, created_at) leads to the finished ones.
@@ -21,13 +22,14 @@ _PURGEABLE = Statement(
     .order_by(jobs.c.created_at, jobs.c.id)
     .limit(bindparam("most"))
 )
+_WITH_PAYLOADS = Statement(select(jobs.c.id, jobs.c.has_payloads).where(AnyOf(jobs.c.id)))
 _DELETES = tuple(
     Statement(delete(column.table).where(column == bindparam("gone")))
     for column in (events.c.job_id, responses.c.job_id, requests.c.job_id, jobs.c.id)
 )
 
 
-def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[JobState], limit: int) -> int:
+def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[JobState], limit: int) -> Deleted:
     """See ``Store.purge``."""
     before = transaction.now() - older_than_s
     gone: list[str] = []
@@ -37,14 +39,15 @@ def purge(transaction: Transaction, *, older_than_s: float, states: Sequence[Job
     return _delete(transaction, gone)
 
 
-def delete_finished(transaction: Transaction, job_ids: Sequence[str]) -> int:
+def delete_finished(transaction: Transaction, job_ids: Sequence[str]) -> Deleted:
     """See ``Store.delete``."""
     known = last_attempts(transaction, job_ids)
     return _delete(transaction, [job_id for job_id, attempt in known.items() if attempt.state in FINISHED])
 
 
-def _delete(transaction: Transaction, job_ids: Sequence[str]) -> int:
+def _delete(transaction: Transaction, job_ids: Sequence[str]) -> Deleted:
+    apart = tuple(row[0] for row in transaction.fetch_any(_WITH_PAYLOADS, job_ids) if row[1])
     gone = [{"gone": job_id} for job_id in job_ids]
     for statement in _DELETES:
         transaction.run(statement, gone)
-    return len(gone)
+    return Deleted(len(gone), apart)

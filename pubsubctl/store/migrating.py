@@ -37,7 +37,13 @@ _TO_3 = (
     "ALTER TABLE workers ADD COLUMN held INTEGER DEFAULT '0' NOT NULL",
 )
 
-_STEPS = {1: _TO_2, 2: _TO_3}
+_TO_4 = (
+    "ALTER TABLE jobs ADD COLUMN has_payloads INTEGER DEFAULT '0' NOT NULL",
+    "ALTER TABLE requests ADD COLUMN payload TEXT",
+    "ALTER TABLE responses ADD COLUMN payload TEXT",
+)
+
+_STEPS = {1: _TO_2, 2: _TO_3, 3: _TO_4}
 """What makes a store of each version one of the next."""
 
 

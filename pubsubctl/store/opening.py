@@ -1,76 +1,75 @@
-"""Which store a setting means."""
+"""Which store a setting means: the scheme of its URL says so.
 
-import os
-import threading
-import time
+A package of somebody else's adds a store by an entry point of the group ``pubsubctl.stores``, named after its scheme::
+
+    [project.entry-points."pubsubctl.stores"]
+    mongodb = "pubsubctl_mongodb:open_store"
+
+It names a function that is called as ``open_store(url, clock=None, create=True)`` and returns a ``base.Store``.
+"""
+
+import re
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
+from typing import Protocol
 
-from pubsubctl.errors import InvalidSetting, StoreError, StoreUnreachable
-from pubsubctl.state import DIRECTORY
+from pubsubctl.errors import InvalidSetting
 from pubsubctl.store.base import Store
 
-_SQLITE = "sqlite:///"
-_EXISTING = "a path or sqlite:///path (SQLite)"
+ENTRY_POINTS = "pubsubctl.stores"
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+# By the scheme of the URL: where the store is opened, and the extra that installs what it needs. Imported when it is
+# asked for: SQLAlchemy alone takes as long as everything else that a command imports.
+_OURS: dict[str, tuple[str, str | None]] = {
+    "sqlite": ("pubsubctl.store.sqlitefile", None),
+}
 
-# Closing any descriptor of a file drops all locks that this process has on it, SQLite's too
-# (https://www.sqlite.org/howtocorrupt.html, 2.2): nobody may open the file while it is being made.
-_making = threading.Lock()
+
+class Opener(Protocol):
+    """What opens the stores of a scheme."""
+
+    def __call__(self, url: str, *, clock: Callable[[], float] | None, create: bool) -> Store:
+        """Open the store that ``url`` names; see ``open_store``."""
 
 
-def open_store(url: str, *, clock: Callable[[], float] = time.time, create: bool = True) -> Store:
-    """Open the store that ``url`` names, and make it if it is a SQLite file that does not exist.
+def open_store(url: str, *, clock: Callable[[], float] | None = None, create: bool = True) -> Store:
+    """Open the store that ``url`` names, and make it if it does not exist.
 
     Args:
-        url: ``sqlite:///relative/path``, ``sqlite:////absolute/path``, or a path.
-        clock: what tells the time where the database has no clock of its own, as SQLite has not.
+        url: a path, or ``sqlite:///path``, for SQLite; of another store, whatever its scheme says.
+        clock: what tells the time instead of the store's own clock: for tests.
         create: whether to make it; whoever only asks should not leave an empty store behind.
 
     Raises:
-        InvalidSetting: no store is called so.
+        InvalidSetting: no store is called so, or what it needs is not installed.
         StoreUnreachable: it cannot be opened or written.
-        StoreError: the file is not a store of ours, or of a newer version.
+        StoreError: what is there is not a store of ours, or of a newer version.
     """
-    path = _sqlite_path(url)
-    with _making:
-        if create:
-            _make(path)
-        elif not os.access(path, os.F_OK):
-            raise StoreUnreachable(f"there is no store {path}; `pubsubctl setup` makes it, or name another --store")
-        else:
-            _check(path)
-        # Imported when it is needed: SQLAlchemy alone takes as long as everything else that a command imports.
-        from pubsubctl.store.sql import SqlStore
-        from pubsubctl.store.sqlite import SqliteDatabase
-
-        return SqlStore(SqliteDatabase(path, clock))
+    match = _SCHEME.match(url)
+    return _opener(match.group(1).lower() if match else "sqlite")(url, clock=clock, create=create)
 
 
-def _sqlite_path(url: str) -> Path:
-    name = url.removeprefix(_SQLITE)
-    if "://" in name:
-        raise InvalidSetting(f"no store is called {url!r}; use {_EXISTING}")
-    if name in {"", ":memory:"}:
-        raise InvalidSetting(f"the store {url!r} names no file that processes could share; use {_EXISTING}")
-    return Path(name).expanduser()
+def _opener(scheme: str) -> Opener:
+    if scheme in _OURS:
+        module, extra = _OURS[scheme]
+        try:
+            opener: Opener = import_module(module).open_store
+        except ModuleNotFoundError as error:
+            if extra is None or (error.name or "").startswith("pubsubctl"):
+                raise
+            raise InvalidSetting(
+                f"a store {scheme}:// needs {error.name}, which is not installed; pip install 'pubsubctl[{extra}]'"
+            ) from error
+        return opener
+    return _somebody_elses(scheme)
 
 
-def _make(path: Path) -> None:
-    try:
-        if path.parent.name == DIRECTORY:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        _check(path)
-    except OSError as error:
-        raise StoreUnreachable(
-            f"cannot make the store {path}: {error.strerror}; see that its folder exists and may be written to"
-        ) from error
+def _somebody_elses(scheme: str) -> Opener:
+    from importlib.metadata import entry_points
 
-
-def _check(path: Path) -> None:
-    if not path.is_file():
-        raise StoreError(f"the store {path} is no file; name another one")
-    # SQLite writes its journal beside the file.
-    if not os.access(path, os.R_OK | os.W_OK) or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise StoreUnreachable(f"the store {path} may not be written; mend the permissions of the file and its folder")
+    found = entry_points(group=ENTRY_POINTS)
+    if scheme not in found.names:
+        known = ", ".join(f"{name}://" for name in sorted({*_OURS, *found.names}))
+        raise InvalidSetting(f"no store is called {scheme}://; use a path (SQLite), or one of {known}")
+    opener: Opener = found[scheme].load()
+    return opener

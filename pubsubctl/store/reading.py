@@ -22,7 +22,7 @@ from pubsubctl.store.transaction import Transaction
 
 JOB_COLUMNS = tuple(jobs.c[field.name] for field in fields(Job))
 
-_REQUEST = (requests.c.method, requests.c.path, requests.c.headers, requests.c.body)
+_REQUEST = (requests.c.method, requests.c.path, requests.c.headers, requests.c.body, requests.c.payload)
 _GET = Statement(select(*JOB_COLUMNS).where(AnyOf(jobs.c.id)))
 _GET_ENDED = Statement(
     select(*JOB_COLUMNS).where(
@@ -32,7 +32,7 @@ _GET_ENDED = Statement(
     )
 )
 _GET_REQUESTS = Statement(select(requests.c.job_id, *_REQUEST).where(AnyOf(requests.c.job_id)))
-_RESPONSE = (responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase)
+_RESPONSE = (responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase, responses.c.payload)
 _GET_RESPONSE = Statement(select(*_RESPONSE).where(responses.c.job_id == bindparam("of_job")))
 _GET_RESPONSES = Statement(select(responses.c.job_id, *_RESPONSE).where(AnyOf(responses.c.job_id)))
 _COUNT = Statement(select(jobs.c.state, func.count()).group_by(jobs.c.state))

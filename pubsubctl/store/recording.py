@@ -27,6 +27,9 @@ _RECORD = Statement(
         failures=jobs.c.failures + bindparam("failed"),
         crashes=jobs.c.crashes + bindparam("crashed"),
         message_id=case((bindparam("let_go") == literal_column("1"), null()), else_=jobs.c.message_id),
+        has_payloads=case(
+            (bindparam("kept_apart") == literal_column("1"), literal_column("1")), else_=jobs.c.has_payloads
+        ),
     ),
     ["state", "reason", "error", "http_status", "not_before", "due_at", "finished_at", "result_bytes"],
 )
@@ -103,7 +106,8 @@ def _ended_row(outcome: Outcome, now: float) -> dict[str, Any]:
         "not_before": again_at,
         "due_at": now if dead else swept_at,
         "finished_at": None if retried else now,
-        "result_bytes": len(response.body) if response is not None and not retried else None,
+        "result_bytes": response.size if response is not None and not retried else None,
+        "kept_apart": int(response is not None and response.payload is not None),
     }
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pubsubctl.exchange import Header, Request, Response
+from pubsubctl.exchange import Header, Payload, Request, Response
 from pubsubctl.job import Job, JobState
 
 # One encoder for all: json.dumps with separators makes a new one each time.
@@ -26,12 +26,13 @@ def request_row(job_id: str, request: Request) -> dict[str, Any]:
         "path": request.path,
         "headers": dump_headers(request.headers),
         "body": request.body,
+        "payload": dump_payload(request.payload),
     }
 
 
 def request(row: Sequence[Any]) -> Request:
-    """A request from (method, path, headers, body)."""
-    return Request(row[0], row[1], load_headers(row[2]), bytes(row[3]))
+    """A request from (method, path, headers, body, payload)."""
+    return Request(row[0], row[1], load_headers(row[2]), bytes(row[3]), load_payload(row[4]))
 
 
 def response_row(job_id: str, response: Response) -> dict[str, Any]:
@@ -42,12 +43,13 @@ def response_row(job_id: str, response: Response) -> dict[str, Any]:
         "phrase": text(response.phrase),
         "headers": dump_headers(response.headers),
         "body": response.body,
+        "payload": dump_payload(response.payload),
     }
 
 
 def response(row: Sequence[Any]) -> Response:
-    """A response from (status, headers, body, phrase)."""
-    return Response(row[0], load_headers(row[1]), bytes(row[2]), row[3])
+    """A response from (status, headers, body, phrase, payload)."""
+    return Response(row[0], load_headers(row[1]), bytes(row[2]), row[3], load_payload(row[4]))
 
 
 def dump_headers(headers: Sequence[Header]) -> str:
@@ -58,6 +60,19 @@ def dump_headers(headers: Sequence[Header]) -> str:
 def load_headers(value: str) -> tuple[Header, ...]:
     """The inverse of ``dump_headers``."""
     return tuple((name, content) for name, content in json.loads(value)) if value != "[]" else ()
+
+
+def dump_payload(payload: Payload | None) -> str | None:
+    """What is known of a body that is kept apart, as one word after another; the key is the last."""
+    return f"{payload.digest} {payload.size} {payload.key}" if payload is not None else None
+
+
+def load_payload(value: str | None) -> Payload | None:
+    """The inverse of ``dump_payload``."""
+    if value is None:
+        return None
+    digest, size, key = value.split(" ", 2)
+    return Payload(key, int(size), digest)
 
 
 def text(value: str) -> str:

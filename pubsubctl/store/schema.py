@@ -7,12 +7,15 @@ one question and says which. Whoever changes a table adds a step to ``migrating`
 
 from typing import Any
 
-from sqlalchemy import Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 metadata = MetaData()
+
+# SQLite knows one kind of integer, and calls a key by no other name.
+_Bytes = BigInteger().with_variant(Integer(), "sqlite")
 
 meta = Table(
     "meta",
@@ -46,7 +49,7 @@ jobs = Table(
     Column("error", Text),
     Column("progress_fraction", Float(53)),
     Column("progress_note", Text),
-    Column("result_bytes", Integer),
+    Column("result_bytes", _Bytes),
     Column("idempotency_key", Text),
     Column("ordering_key", Text, nullable=False),
     Column("topic", Text, nullable=False),
@@ -62,6 +65,8 @@ jobs = Table(
     Column("forgiven_crashes", Integer, nullable=False, server_default="0"),
     # The messages that it had until then, the last of them: another is published, and only that one brings it.
     Column("spent_message_ids", Text),
+    # 1 where its request has, or a response had, a body that is kept apart.
+    Column("has_payloads", Integer, nullable=False, server_default="0"),
 )
 
 requests = Table(
@@ -72,6 +77,8 @@ requests = Table(
     Column("path", Text, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # See rows.payload: of a body that is kept apart.
+    Column("payload", Text),
     sqlite_with_rowid=False,
 )
 
@@ -83,6 +90,8 @@ responses = Table(
     Column("phrase", Text, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # See rows.payload: of a body that is kept apart.
+    Column("payload", Text),
     sqlite_with_rowid=False,
 )
 

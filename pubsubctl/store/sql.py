@@ -19,7 +19,7 @@ from pubsubctl.store import (
     sweeping,
     working,
 )
-from pubsubctl.store.answers import Added, Cancelled, Page, Retried
+from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
@@ -182,12 +182,12 @@ class SqlStore(Store):
         with self._database.read() as transaction:
             return reading.pending(transaction, topic, within_s)
 
-    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> int:
+    def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> Deleted:
         """See ``Store.purge``."""
         with self._database.write() as transaction:
             return deleting.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
 
-    def delete(self, job_ids: Sequence[str]) -> int:
+    def delete(self, job_ids: Sequence[str]) -> Deleted:
         """See ``Store.delete``."""
         with self._database.write() as transaction:
             return deleting.delete_finished(transaction, job_ids)

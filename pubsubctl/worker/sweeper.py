@@ -190,7 +190,7 @@ class Sweeper:
     def _purge(self) -> None:
         """Delete results that are older than they are kept, a few at a time: others write too."""
         if self._clock() - self._purged_at >= _PURGE_PERIOD_S:
-            full = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED) == _MOST_PURGED
+            full = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED).count == _MOST_PURGED
             self._purged_at = -math.inf if full else self._clock()
 
     def _run(self) -> None:

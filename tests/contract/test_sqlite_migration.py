@@ -75,7 +75,7 @@ def fresh(tmp_path):
 def test_a_store_of_version_1_becomes_just_what_a_fresh_one_is(path, tmp_path):
     assert shape(path)[0] == "1"
     open_store(str(path)).close()
-    assert shape(path) == ("3", fresh(tmp_path))
+    assert shape(path) == ("4", fresh(tmp_path))
 
 
 def test_it_keeps_its_identity_and_every_job_in_its_state(store):
@@ -138,11 +138,11 @@ def test_its_jobs_have_a_history_from_what_their_rows_tell(store):
 def test_ten_processes_that_open_it_at_once_make_one_store_of_it(path, tmp_path):
     told = contend(str(path), processes=10, threads=0, jobs=0)
     assert {each["store_id"] for each in told} == {"14c29182898ee781"}
-    assert shape(path) == ("3", fresh(tmp_path))
+    assert shape(path) == ("4", fresh(tmp_path))
 
 
 def test_killed_in_the_middle_it_is_whole_of_one_version_or_the_other(path, tmp_path):
-    before, after = shape(path), ("3", fresh(tmp_path))
+    before, after = shape(path), ("4", fresh(tmp_path))
     seen = []
     for number in range(2, 60, 3):
         done = subprocess.run([sys.executable, HERE / "dying.py", path, str(number)], timeout=30, check=False)

@@ -15,7 +15,7 @@ def test_finished_jobs_go_with_all_that_is_known_of_them(store):
     store.cancel(["cancelled"])
     store.bury([Burial("msg-1", "1", "t", "no path", (), b"")])
     ids = ["succeeded", "failed", "cancelled", "msg-1"]
-    assert store.delete(ids) == len(ids)
+    assert store.delete(ids).count == len(ids)
     assert store.get(ids) == [None] * len(ids)
     for job_id in ids:
         assert (store.request(job_id), store.response(job_id), store.history(job_id)) == (None, None, [])
@@ -30,7 +30,7 @@ def test_jobs_that_have_not_finished_are_left(store):
     store.record([a_retry("waits-again")])
     ids = ["runs", "waits-again", "waits"]
     before = store.get(ids), [store.history(job_id) for job_id in ids]
-    assert store.delete(ids) == 0
+    assert store.delete(ids).count == 0
     assert (store.get(ids), [store.history(job_id) for job_id in ids]) == before
     assert None not in [store.request(job_id) for job_id in ids]
     assert store.record([an_outcome("runs")]) == [True]
@@ -39,9 +39,9 @@ def test_jobs_that_have_not_finished_are_left(store):
 def test_what_is_not_there_and_what_is_named_twice_is_counted_right(store):
     running(store)
     store.record([an_outcome()])
-    assert store.delete([]) == 0
-    assert store.delete(["nobody", "job-1", "job-1"]) == 1
-    assert store.delete(["job-1"]) == 0
+    assert store.delete([]).count == 0
+    assert store.delete(["nobody", "job-1", "job-1"]).count == 1
+    assert store.delete(["job-1"]).count == 0
 
 
 def test_its_idempotency_key_is_free_again(store):
@@ -78,6 +78,6 @@ def test_in_a_group_that_fails_nothing_is_deleted(store):
 def test_many_go_at_once(store):
     store.add([a_job(f"job-{number}") for number in range(2000)])
     store.cancel([f"job-{number}" for number in range(2000)])
-    assert store.delete([f"job-{number}" for number in range(2000)]) == 2000
+    assert store.delete([f"job-{number}" for number in range(2000)]).count == 2000
     assert store.find().jobs == []
     assert store.find(reasons=list(Reason)).jobs == []

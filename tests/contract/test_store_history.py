@@ -254,7 +254,7 @@ def test_a_purged_job_leaves_nothing_of_its_history_to_one_of_the_same_id(store,
     running(store)
     store.record([a_failure(log="old")])
     backend.advance(10)
-    assert store.purge(older_than_s=5.0) == 1
+    assert store.purge(older_than_s=5.0).count == 1
     assert store.history("job-1") == []
     store.add([a_job()])
     assert kinds(store) == [(SUBMITTED, 0)]

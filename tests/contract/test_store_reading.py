@@ -115,7 +115,7 @@ def test_jobs_that_come_or_go_between_pages_do_not_disturb_the_others(store, bac
     first = store.find(limit=2)
     store.cancel(["job-4"])
     backend.advance(10)
-    assert store.purge(older_than_s=5.0) == 1
+    assert store.purge(older_than_s=5.0).count == 1
     added(store, "job-9")
     second = store.find(limit=10, cursor=first.next_cursor)
     assert [job.id for job in first.jobs + second.jobs] == ["job-5", "job-4", "job-3", "job-2", "job-1", "job-0"]
@@ -152,9 +152,9 @@ def test_only_jobs_that_finished_long_enough_ago_are_purged_with_their_bodies(st
     store.cancel(["gone"])
     backend.advance(100)
     store.record([an_outcome("young")])
-    assert store.purge(older_than_s=100.0) == 0
+    assert store.purge(older_than_s=100.0).count == 0
     backend.advance(1)
-    assert store.purge(older_than_s=100.0) == 3
+    assert store.purge(older_than_s=100.0).count == 3
     assert {job.id for job in store.find().jobs} == {"queued", "running", "retrying", "young"}
     assert store.request("old") is None
     assert store.response("old") is None
@@ -166,14 +166,14 @@ def test_a_purge_is_bounded_and_can_be_of_some_states(store, backend):
     running(store, *ids)
     store.record([an_outcome(job_id) for job_id in ids[:5]] + [a_failure(job_id) for job_id in ids[5:]])
     backend.advance(1)
-    assert store.purge(older_than_s=0.0, states=[JobState.FAILED], limit=100) == 2
-    assert [store.purge(older_than_s=0.0, limit=3) for _ in range(3)] == [3, 2, 0]
+    assert store.purge(older_than_s=0.0, states=[JobState.FAILED], limit=100).count == 2
+    assert [store.purge(older_than_s=0.0, limit=3).count for _ in range(3)] == [3, 2, 0]
 
 
 def test_asking_to_purge_unfinished_states_purges_nothing(store, backend):
     added(store)
     backend.advance(1000)
-    assert store.purge(older_than_s=0.0, states=[JobState.QUEUED, JobState.RUNNING]) == 0
+    assert store.purge(older_than_s=0.0, states=[JobState.QUEUED, JobState.RUNNING]).count == 0
     assert the_job(store).state is JobState.QUEUED
 
 
