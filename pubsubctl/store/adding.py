@@ -110,7 +110,7 @@ def add(transaction: Transaction, new: Sequence[NewJob]) -> list[Added]:
         else:
             answers.append(Added(first.job_id, existed=True, same_request=same, attempt=first.attempt))
     insert_jobs(transaction, [_new_row(job, now) for job in fresh], [(job.id, job.request) for job in fresh])
-    transaction.run(_QUEUE_AGAIN, again)
+    transaction.tally.moved([JobState.FAILED] * transaction.run(_QUEUE_AGAIN, again), JobState.QUEUED)
     note(transaction, [_queued_again(row) for row in again])
     return answers
 
@@ -168,13 +168,14 @@ def unknown_row(claim: Claim, now: float) -> dict[str, Any]:
 def insert_jobs(
     transaction: Transaction, job_rows: list[dict[str, Any]], bodies: Iterable[tuple[str, Request]]
 ) -> None:
-    """Insert jobs with their requests.
+    """Insert jobs with their requests: queued ones.
 
     Raises:
         StoreError: an id is taken.
     """
     _refuse_taken(transaction, [row["id"] for row in job_rows])
     transaction.run(_INSERT_JOB, job_rows)
+    transaction.tally.came([JobState.QUEUED] * len(job_rows))
     transaction.run(INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
 
 

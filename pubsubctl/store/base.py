@@ -257,7 +257,7 @@ class Store(ABC):
 
     @abstractmethod
     def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
-        """How many jobs are in each state, every state named."""
+        """How many jobs are in each state, every state named: of all at once however many there are, or of a batch."""
 
     @abstractmethod
     def pending(self, topic: str, *, within_s: float) -> int:
@@ -265,10 +265,15 @@ class Store(ABC):
 
     @abstractmethod
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> Deleted:
-        """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago.
+        """Delete up to ``limit`` jobs that finished more than ``older_than_s`` ago, of a state those that did so first.
 
-        Only finished jobs are ever deleted, with their requests, responses and history.
+        Only finished jobs are ever deleted, with their requests, responses and history. Several may purge at the same
+        time: each job is deleted, and counted, by one of them; so less than ``limit`` may mean that another has some.
         """
+
+    @abstractmethod
+    def purgeable(self, *, older_than_s: float, states: Sequence[JobState] = ()) -> dict[JobState, int]:
+        """How many jobs ``purge`` would delete if there were no limit, by state; only states that have some."""
 
     @abstractmethod
     def delete(self, job_ids: Sequence[str]) -> Deleted:

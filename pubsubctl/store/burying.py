@@ -40,6 +40,7 @@ def bury(transaction: Transaction, burials: Sequence[Burial]) -> None:
     now = transaction.now()
     transaction.run(_INSERT_BURIED, [_buried_row(burial, now) for burial in fresh])
     bodies = [(burial.job_id, Request("", "", burial.headers, burial.body)) for burial in fresh]
+    transaction.tally.came([JobState.FAILED] * len(fresh))
     transaction.run(INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
     _bury_again(transaction, [burial for burial in unique.values() if known.get(burial.job_id)], now)
 
@@ -51,6 +52,7 @@ def _bury_again(transaction: Transaction, burials: Sequence[Burial], now: float)
         transaction,
         [failed_event(each.job_id, attempts[each.job_id].number, each.reason, each.error, now) for each in burials],
     )
+    transaction.tally.moved([attempts[burial.job_id].state for burial in burials], JobState.FAILED)
     transaction.run(_BURY_AGAIN, [_failed_row(burial, now) | {"job_id": burial.job_id} for burial in burials])
 
 

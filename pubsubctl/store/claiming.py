@@ -160,6 +160,7 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     }
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
+    before = {job_id: each.state for job_id, each in standings.items()}
     answers: list[Claimed | Refused] = []
     unknown: list[Claim] = []
     granted: dict[str, dict[str, Any]] = {}
@@ -194,6 +195,8 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     _insert_unknown(transaction, unknown, now)
     transaction.run(_GRANT, list(granted.values()))
     give_up(transaction, given_up)
+    transaction.tally.moved([before.get(job_id, JobState.QUEUED) for job_id in granted], JobState.RUNNING)
+    transaction.tally.moved([JobState.RUNNING] * len(given_up), JobState.FAILED)
     _keep_read(transaction, read)
     note(transaction, happened)
     return answers

@@ -41,6 +41,20 @@ _TO_4 = (
     "ALTER TABLE jobs ADD COLUMN has_payloads INTEGER DEFAULT '0' NOT NULL",
     "ALTER TABLE requests ADD COLUMN payload TEXT",
     "ALTER TABLE responses ADD COLUMN payload TEXT",
+    "CREATE INDEX jobs_finished ON jobs (state, finished_at) WHERE finished_at IS NOT NULL",
+    """
+    CREATE TABLE tallies (
+        state TEXT NOT NULL,
+        slot INTEGER NOT NULL,
+        jobs INTEGER NOT NULL,
+        PRIMARY KEY (state, slot)
+    ) WITHOUT ROWID
+    """,
+    """
+    INSERT INTO tallies (state, slot, jobs)
+    SELECT value, 0, (SELECT count(*) FROM jobs WHERE state = value)
+    FROM json_each('["queued", "running", "retrying", "succeeded", "failed", "cancelled"]')
+    """,
 )
 
 _STEPS = {1: _TO_2, 2: _TO_3, 3: _TO_4}

@@ -89,8 +89,9 @@ def unpublished(transaction: Transaction, refusals: Iterable[Unpublished]) -> No
     now = transaction.now()
     refused = list(refusals)
     found = transaction.fetch_any(_WITHOUT_MESSAGE, [each.job_id for each in refused])
-    waiting = {row[0]: row[1] for row in found if row[2] in _WAITS}
-    failed = {each.job_id: each for each in refused if waiting.get(each.job_id) == each.attempt}.values()
+    waiting = {(row[0], row[1]): row[2] for row in found if row[2] in _WAITS}
+    failed = {each.job_id: each for each in refused if (each.job_id, each.attempt) in waiting}.values()
+    transaction.tally.moved([waiting[each.job_id, each.attempt] for each in failed], JobState.FAILED)
     note(transaction, [failed_event(each.job_id, each.attempt, Reason.UNPUBLISHED, each.error, now) for each in failed])
     transaction.run(
         _UNPUBLISHED,

@@ -18,6 +18,7 @@ from pubsubctl.store import rows
 from pubsubctl.store.answers import Page
 from pubsubctl.store.schema import constant, jobs, requests, responses
 from pubsubctl.store.statements import AnyOf, Matches, Statement
+from pubsubctl.store.tallies import READ
 from pubsubctl.store.transaction import Transaction
 
 JOB_COLUMNS = tuple(jobs.c[field.name] for field in fields(Job))
@@ -35,7 +36,6 @@ _GET_REQUESTS = Statement(select(requests.c.job_id, *_REQUEST).where(AnyOf(reque
 _RESPONSE = (responses.c.status, responses.c.headers, responses.c.body, responses.c.phrase, responses.c.payload)
 _GET_RESPONSE = Statement(select(*_RESPONSE).where(responses.c.job_id == bindparam("of_job")))
 _GET_RESPONSES = Statement(select(responses.c.job_id, *_RESPONSE).where(AnyOf(responses.c.job_id)))
-_COUNT = Statement(select(jobs.c.state, func.count()).group_by(jobs.c.state))
 _COUNT_BATCH = Statement(
     select(jobs.c.state, func.count()).where(jobs.c.batch_id == bindparam("of_batch")).group_by(jobs.c.state)
 )
@@ -106,7 +106,9 @@ def responses_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[st
 
 def counts(transaction: Transaction, batch_id: str | None) -> dict[JobState, int]:
     """See ``Store.counts``."""
-    found = transaction.fetch(_COUNT) if batch_id is None else transaction.fetch(_COUNT_BATCH, of_batch=batch_id)
+    if batch_id is None:
+        return transaction.tally.counted(transaction.fetch(READ))
+    found = transaction.fetch(_COUNT_BATCH, of_batch=batch_id)
     return dict.fromkeys(JobState, 0) | {rows.STATES[state]: number for state, number in found}
 
 

@@ -62,6 +62,8 @@ def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
             answered.append(rows.response_row(each.job_id, each.response))
     note(transaction, _events(transaction, notable, now))
     transaction.run(_RECORD, ended)
+    transaction.tally.went([JobState.RUNNING] * len(ended))
+    transaction.tally.came(each["state"] for each in ended)
     transaction.run(_INSERT_RESPONSE, answered)
     return answers
 
@@ -126,6 +128,7 @@ def cancel(transaction: Transaction, job_ids: Sequence[str]) -> list[Cancelled]:
             ended.append({"job_id": job_id, "finished_at": now})
     note(transaction, [_cancelled(each["job_id"], attempts[each["job_id"]], now) for each in ended])
     transaction.run(_CANCEL, ended)
+    transaction.tally.moved([attempts[each["job_id"]].state for each in ended], JobState.CANCELLED)
     return answers
 
 

@@ -44,7 +44,9 @@ def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
     stopped = [_stopped(lease, attempt, now) for lease, attempt in current if lease.log and _is_cancelled(attempt)]
     note(transaction, [*endings, *stopped])
     due_at = now + LEASE_GRACE_S
-    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": due_at} for job_id in {each.job_id for each in released}])
+    given_back = {each.job_id for each in released}
+    transaction.run(_RELEASE, [{"job_id": job_id, "due_at": due_at} for job_id in given_back])
+    transaction.tally.moved([JobState.RUNNING] * len(given_back), JobState.QUEUED)
 
 
 def _is_of(lease: Lease, attempt: Attempt | None) -> bool:

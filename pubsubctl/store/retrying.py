@@ -65,6 +65,7 @@ def retry(transaction: Transaction, job_ids: Sequence[str]) -> list[Retried]:
     note(transaction, [event for job, *_ in again for event in _retried(transaction, job, now)])
     transaction.run(_RETRY, [_again_row(*each, now) for each in again])
     transaction.run(_DELETE_RESPONSE, [{"of_job": job.id} for job, *_ in again])
+    transaction.tally.moved([job.state for job, *_ in again], JobState.QUEUED)
     return answers
 
 
@@ -105,6 +106,7 @@ def returned(transaction: Transaction, messages: Sequence[Returned]) -> None:
             failed[each.job_id] = {"job_id": each.job_id, "error": rows.text(each.error), "finished_at": now}
     note(transaction, happened)
     transaction.run(_RETURNED, list(failed.values()))
+    transaction.tally.moved([attempts[job_id].state for job_id in failed], JobState.FAILED)
 
 
 def _returned(message: Returned, attempt: Attempt, now: float) -> EventRow:

@@ -8,7 +8,11 @@ one question and says which. Whoever changes a table adds a step to ``migrating`
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
+from sqlalchemy.engine import Connection
+from sqlalchemy.event import listens_for
 from sqlalchemy.sql.elements import ColumnElement
+
+from pubsubctl.job import JobState
 
 SCHEMA_VERSION = 4
 
@@ -128,6 +132,27 @@ workers = Table(
     Column("held", Integer, nullable=False, server_default="0"),
 )
 
+# How many jobs are in each state; see ``tallies``. Every row is there from the beginning.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("state", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("jobs", _Bytes, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+SLOTS = {"sqlite": 1, "postgresql": 16}
+"""In how many parts a tally is kept: SQLite has one writer at a time."""
+
+
+@listens_for(tallies, "after_create")
+def _begin_at_none(_: Table, connection: Connection, **__: Any) -> None:
+    slots = range(SLOTS[connection.dialect.name])
+    connection.execute(
+        tallies.insert(), [{"state": state, "slot": slot, "jobs": 0} for state in JobState for slot in slots]
+    )
+
 
 def constant(value: str) -> ColumnElement[str]:
     """A word of ours written into the SQL itself, so that a partial plan can see it and nothing is bound for it."""
@@ -140,8 +165,10 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool], uniqu
 
 # find without states; the id breaks the tie among jobs of one call.
 Index("jobs_created", jobs.c.created_at, jobs.c.id)
-# find by state, purge, and counts, which reads nothing but this index.
+# find by state.
 Index("jobs_state", jobs.c.state, jobs.c.created_at, jobs.c.id)
+# purge, and how many that would be. What ends is added at its right edge.
+_partial("jobs_finished", jobs.c.state, jobs.c.finished_at, where=jobs.c.finished_at.is_not(None))
 # The same within a batch, and by reason.
 _partial(
     "jobs_batch",

@@ -187,6 +187,11 @@ class SqlStore(Store):
         with self._database.write() as transaction:
             return deleting.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
 
+    def purgeable(self, *, older_than_s: float, states: Sequence[JobState] = ()) -> dict[JobState, int]:
+        """See ``Store.purgeable``."""
+        with self._database.read() as transaction:
+            return deleting.purgeable(transaction, older_than_s=older_than_s, states=states)
+
     def delete(self, job_ids: Sequence[str]) -> Deleted:
         """See ``Store.delete``."""
         with self._database.write() as transaction:

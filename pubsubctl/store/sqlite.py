@@ -156,6 +156,7 @@ class SqliteDatabase(Database):
     def _commit(self) -> None:
         self._check_whole()
         with translated(self._path):
+            self._writing.settle()
             self._writer.commit()
 
     def _check_whole(self) -> None:
@@ -164,6 +165,7 @@ class SqliteDatabase(Database):
             raise StoreError("a call inside the group failed, so nothing of the group is done; begin another one")
 
     def _end(self) -> None:
+        self._writing.tally.clear()  # nothing, after a commit
         try:
             if not self._closed:
                 with translated(self._path):

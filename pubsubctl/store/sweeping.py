@@ -84,6 +84,8 @@ def _crash(
     note(transaction, happened)
     give_up(transaction, over)
     transaction.run(_CRASHED, again)
+    transaction.tally.moved([JobState.RUNNING] * len(over), JobState.FAILED)
+    transaction.tally.moved([JobState.RUNNING] * len(again), JobState.RETRYING)
 
 
 def _lost(job: Job, now: float, given_up: str | None) -> EventRow:

@@ -10,6 +10,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from pubsubctl.store.base import Watch
 from pubsubctl.store.statements import Row, Statement
+from pubsubctl.store.tallies import ADD, Tally
 
 
 class Transaction:
@@ -20,6 +21,9 @@ class Transaction:
         dialect: how its SQL is written.
         clock: the store's clock.
         encode_keys: how the driver takes the list that ``AnyOf`` binds.
+
+    Attributes:
+        tally: what it does to the numbers of jobs; whoever changes the state of a job tells that here.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class Transaction:
         self._dialect = dialect
         self.now = clock
         self._encode_keys = encode_keys
+        self.tally = Tally()
 
     def run(self, statement: Statement, rows: Sequence[Row]) -> int:
         """Execute once for each row, nothing where there is none; how many rows of the table were touched."""
@@ -51,6 +56,10 @@ class Transaction:
         if not keys:
             return ()
         return statement.execute(self._connection, self._dialect, {"keys": self._encode_keys(keys)}).fetchall()
+
+    def settle(self) -> None:
+        """Write the tally: the last step before the commit."""
+        self.run(ADD, self.tally.take(self._dialect.name))
 
 
 class Database(ABC):

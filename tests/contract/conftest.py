@@ -6,14 +6,21 @@ from pathlib import Path
 import pytest
 from backends import BACKENDS, Backend
 
+from pubsubctl.job import JobState
 from pubsubctl.store.base import Store
 
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+    """A backend whose counts, whatever the test has done, are those of its jobs in the end."""
     made = BACKENDS[request.param](tmp_path)
-    yield made
-    made.close()
+    try:
+        yield made
+        store = made.open()
+        found = {state: len(store.find(states=[state], limit=1_000_000).jobs) for state in JobState}
+        assert store.counts() == found
+    finally:
+        made.close()
 
 
 @pytest.fixture

@@ -51,6 +51,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "counts": lambda store: store.counts(),
     "pending": lambda store: store.pending(TOPIC, within_s=1.0),
     "purge": lambda store: store.purge(older_than_s=0.0),
+    "purgeable": lambda store: store.purgeable(older_than_s=0.0),
     "delete": lambda store: store.delete(["job-1"]),
 }
 NO_QUERY = {"group", "close", "now", "watch", "store_id"}
@@ -78,7 +79,7 @@ def test_no_error_of_the_database_escapes_from_any_call(path, call):
     with open_store(str(path)) as store:
         running(store)
         other = sqlite3.connect(path)
-        for table in ("jobs", "requests", "responses", "workers"):
+        for table in ("jobs", "requests", "responses", "workers", "tallies"):
             other.execute(f"DROP TABLE {table}")
         other.commit()
         other.close()

@@ -81,6 +81,7 @@ def test_a_store_of_version_1_becomes_just_what_a_fresh_one_is(path, tmp_path):
 def test_it_keeps_its_identity_and_every_job_in_its_state(store):
     assert store.store_id == "14c29182898ee781"
     assert {job.id: job.state for job in store.find().jobs} == STATES
+    assert store.counts() == {state: list(STATES.values()).count(state) for state in JobState}
     for job_id in STATES.keys() - {"msg-1"}:
         assert store.request(job_id) == REQUEST
     assert store.request("msg-1") == Request("", "", (("a", "b"),), b"data")

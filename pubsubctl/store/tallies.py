@@ -1,0 +1,65 @@
+"""How many jobs are in each state, kept beside the jobs: ``counts`` reads some rows, however many jobs there are.
+
+A transaction adds up what it does to the numbers, and writes that as its last step: a few rows, for any number of jobs.
+(Triggers would do so for every job, which costs SQLite as much as a third of all that it does for one.) Where several
+transactions write at once each takes a slot at random, so that they rarely wait for one another; and as nothing is
+locked after that, none waits for one that waits for it. A number is the sum of its slots.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+
+from sqlalchemy.sql import bindparam, func, select, update
+
+from pubsubctl.job import JobState
+from pubsubctl.store import rows
+from pubsubctl.store.schema import SLOTS, tallies
+from pubsubctl.store.statements import Row, Statement
+
+ADD = Statement(
+    update(tallies)
+    .where(tallies.c.state == bindparam("of_state"), tallies.c.slot == bindparam("in_slot"))
+    .values(jobs=tallies.c.jobs + bindparam("more"))
+)
+READ = Statement(select(tallies.c.state, func.sum(tallies.c.jobs)).group_by(tallies.c.state))
+
+
+class Tally:
+    """What one transaction does to the numbers."""
+
+    def __init__(self) -> None:
+        self._changes: Counter[str] = Counter()
+
+    def came(self, states: Iterable[str]) -> None:
+        """Jobs are in these states that were in none, or that went."""
+        self._changes.update(states)
+
+    def went(self, states: Iterable[str]) -> None:
+        """Jobs that were in these states are not in them any more."""
+        self._changes.subtract(states)
+
+    def moved(self, before: Iterable[str], after: JobState) -> None:
+        """Jobs that were in these states are in that one."""
+        states = list(before)
+        self._changes.subtract(states)
+        self._changes[after] += len(states)
+
+    def counted(self, written: Iterable[tuple[str, int]]) -> dict[JobState, int]:
+        """The numbers as this transaction sees them: what is written, and what it has yet to write."""
+        found = Counter({rows.STATES[state]: int(number) for state, number in written})
+        return {state: found[state] + self._changes[state] for state in JobState}
+
+    def take(self, dialect: str) -> list[Row]:
+        """The rows to write, as ``ADD`` takes them, in one order for all; there are none of them any more."""
+        slot = random.randrange(SLOTS[dialect])  # noqa: S311 - no secret
+        changed = self._changes
+        found: list[Row] = [
+            {"of_state": str(state), "in_slot": slot, "more": changed[state]} for state in JobState if changed[state]
+        ]
+        self._changes.clear()
+        return found
+
+    def clear(self) -> None:
+        """The transaction is undone."""
+        self._changes.clear()
