@@ -20,6 +20,7 @@ _COMMANDS = (
     "retry",
     "explain",
     "dlq",
+    "purge",
     "topics",
     "subscriptions",
     "snapshots",

@@ -94,16 +94,8 @@ class Steps(Generic[Found]):
         Raises:
             typer.Exit: Ctrl-C was pressed; what was done until then is told, since it stays.
         """
-        try:
-            with closing(self._take()) as found:
-                yield found
-        except KeyboardInterrupt:
-            if self._doing is None:
-                raise
-            flush()
-            done = plural(self.count, f"job was {self._doing}", f"jobs were {self._doing}")
-            note(f"pubsubctl: interrupted; {done} and the rest is as it was; the same command goes on")
-            raise typer.Exit(Code.INTERRUPTED) from None
+        with telling_how_far(self._doing, lambda: self.count), closing(self._take()) as found:
+            yield found
 
     def _take(self) -> Generator[Found, None, None]:
         lines = self._form is not Format.TEXT or self._doing is None
@@ -111,7 +103,7 @@ class Steps(Generic[Found]):
         seen = 0
         with Display(sys.stderr, quiet=mixed) as display:
             for page in self._selection.pages(self._store):
-                with _undisturbed():
+                with undisturbed():
                     found = list(self._act(page.jobs))
                     self.count += len(found)
                 yield from found
@@ -121,7 +113,29 @@ class Steps(Generic[Found]):
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def telling_how_far(doing: str | None, count: Callable[[], int]) -> Iterator[None]:
+    """Let Ctrl-C end something that is done to many jobs with a line on how far it came.
+
+    Args:
+        doing: what is done to them, for people; None where nothing is, and there is nothing to tell.
+        count: to how many it was done until then; asked when it was pressed.
+
+    Raises:
+        typer.Exit: it was pressed.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if doing is None:
+            raise
+        flush()
+        done = plural(count(), f"job was {doing}", f"jobs were {doing}")
+        note(f"pubsubctl: interrupted; {done} and the rest is as it was; the same command goes on")
+        raise typer.Exit(Code.INTERRUPTED) from None
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
     """Let Ctrl-C wait until a step is done and counted: what it has written stays.
 
     Raises:

@@ -45,6 +45,21 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Space:
+    """The room that a store takes, in bytes.
+
+    Attributes:
+        total: of all of it.
+        free: of that, what deleted jobs have left: new ones take it first.
+        by_pieces: whether ``reclaim`` gives that back; else only ``rewrite`` does.
+    """
+
+    total: int
+    free: int
+    by_pieces: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """What a cancellation found: ``state`` is the job's before it, None for an unknown job."""
 

@@ -46,9 +46,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Self
 
+from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried
+from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried, Space
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
 from pubsubctl.store.timeline import Event
@@ -282,6 +283,31 @@ class Store(ABC):
         Their idempotency keys are free again. A message of such a job that comes after all is a job that the store does
         not know: see ``claim``.
         """
+
+    def space(self) -> Space | None:
+        """The room that it takes; None where that is nobody's concern, as its server sees to it."""
+        return None
+
+    def reclaim(self, *, keep: float = 0.0) -> bool:  # noqa: ARG002 - for those that have something to do
+        """Give some of the room that deleted jobs have left back to the disk: no more than takes some milliseconds.
+
+        Args:
+            keep: the share of the whole that may stay free, for the jobs that come.
+
+        Returns:
+            Whether there is more.
+        """
+        return False
+
+    def rewrite(self) -> None:
+        """Write all of it anew, without the room that deleted jobs have left; nobody can write until that is done.
+
+        It takes as much room again for that time. Afterwards ``reclaim`` gives back what becomes free.
+
+        Raises:
+            StoreError: there is nothing to be written anew.
+        """
+        raise StoreError("this store gives back its space by itself")
 
     @abstractmethod
     def watch(self) -> Watch:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from pubsubctl.errors import StoreError
 from pubsubctl.store.migrating import migrate
 from pubsubctl.store.schema import SCHEMA_VERSION, metadata
+from pubsubctl.store.space import INCREMENTAL
 
 _APPLICATION = "pubsubctl"
 
@@ -28,6 +29,7 @@ def identify(connection: Connection, path: Path) -> str:
             # Outside of a transaction, and only now: it writes to the file. Jobs are written in the order of their
             # ids, mostly, so that larger pages mean fewer of them in a commit.
             connection.exec_driver_sql("PRAGMA page_size=8192")
+            connection.exec_driver_sql(INCREMENTAL)
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         meta = _made_current(connection, _read(connection, path))

@@ -19,7 +19,7 @@ from pubsubctl.store import (
     sweeping,
     working,
 )
-from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried
+from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried, Space
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
@@ -196,6 +196,18 @@ class SqlStore(Store):
         """See ``Store.delete``."""
         with self._database.write() as transaction:
             return deleting.delete_finished(transaction, job_ids)
+
+    def space(self) -> Space | None:
+        """See ``Store.space``."""
+        return self._database.space()
+
+    def reclaim(self, *, keep: float = 0.0) -> bool:
+        """See ``Store.reclaim``."""
+        return self._database.reclaim(keep=keep)
+
+    def rewrite(self) -> None:
+        """See ``Store.rewrite``."""
+        self._database.rewrite()
 
     def watch(self) -> Watch:
         """See ``Store.watch``."""

@@ -15,6 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from pubsubctl.errors import StoreError, StoreUnreachable
+from pubsubctl.store import space
+from pubsubctl.store.answers import Space
 from pubsubctl.store.base import Watch
 from pubsubctl.store.failures import is_busy, translated
 from pubsubctl.store.identity import identify
@@ -30,8 +32,12 @@ _WRITER_BUSY_MS = 3
 _PAUSE_S = 0.001
 
 # FULL: a commit is on the disk when it returns. The write-ahead log may grow to 16 MB before it is folded into the
-# file, and up to 32 MB of pages are kept in memory by a connection that needs them.
-_PRAGMAS = "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
+# file, and up to 32 MB of pages are kept in memory by a connection that needs them. What a long reader has made the log
+# grow beyond 32 MB goes when it begins anew.
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=33554432;"
+    "PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
+)
 
 _Answer = TypeVar("_Answer")
 
@@ -182,6 +188,33 @@ class SqliteDatabase(Database):
                 if not is_busy(error) or time.monotonic() > deadline:
                     raise
             time.sleep(_PAUSE_S)
+
+    def space(self) -> Space:
+        """See ``Database.space``."""
+        with self._outside() as connection:
+            return space.space(connection)
+
+    def reclaim(self, *, keep: float) -> bool:
+        """See ``Database.reclaim``."""
+        with self._outside() as connection:
+            pages = space.surplus(connection, keep=keep)
+            more = pages > 0 and self._patiently(lambda: space.cut(connection, pages))
+            if pages and not more:
+                space.fold(connection)
+        return more
+
+    def rewrite(self) -> None:
+        """See ``Database.rewrite``."""
+        with self._outside() as connection:
+            self._patiently(lambda: space.rewrite(connection))
+
+    @contextmanager
+    def _outside(self) -> Iterator[sqlite3.Connection]:
+        """A connection without a transaction, which shares nothing with others."""
+        self._check_open()
+        with translated(self._path), closing(self._connect()) as connection:
+            connection.execute(f"PRAGMA busy_timeout={_WRITER_BUSY_MS}")
+            yield connection
 
     def _check_open(self) -> None:
         if self._closed:

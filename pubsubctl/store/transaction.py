@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from pubsubctl.store.answers import Space
 from pubsubctl.store.base import Watch
 from pubsubctl.store.statements import Row, Statement
 from pubsubctl.store.tallies import ADD, Tally
@@ -82,6 +83,18 @@ class Database(ABC):
     @abstractmethod
     def now(self) -> float:
         """The store's clock."""
+
+    @abstractmethod
+    def space(self) -> Space | None:
+        """See ``Store.space``."""
+
+    @abstractmethod
+    def reclaim(self, *, keep: float) -> bool:
+        """See ``Store.reclaim``."""
+
+    @abstractmethod
+    def rewrite(self) -> None:
+        """See ``Store.rewrite``."""
 
     @abstractmethod
     def watch(self) -> Watch:

@@ -4,7 +4,6 @@ And forgets what ended longer ago than results are kept.
 """
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Job
 from pubsubctl.store.base import Store
 from pubsubctl.store.messages import Due, DueKind, Published, Unpublished
+from pubsubctl.worker.forgetting import Forgetting
 from pubsubctl.worker.outcome import MAX_CRASHES
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.taking import Taking
@@ -25,8 +25,6 @@ from pubsubctl.worker.troubles import Troubles
 _log = logging.getLogger("pubsubctl.worker")
 
 _PERIOD_S = 0.25
-_PURGE_PERIOD_S = 60.0
-_MOST_PURGED = 500
 _STORE, _BROKER = "store", "broker"
 _TROUBLES = {
     _STORE: ("what is due cannot be looked up: %s", "what is due is looked up again"),
@@ -68,12 +66,10 @@ class Sweeper:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
-        self._clock = clock
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
         self._believed = believed
-        self._result_ttl_s = result_ttl_s
-        self._purged_at = -math.inf
+        self._forgetting = Forgetting(store, result_ttl_s, clock=clock)
         self._wake = threading.Event()
         self._closed = False
         self._troubles = Troubles(_TROUBLES, "sweeper", shared or {})
@@ -187,12 +183,6 @@ class Sweeper:
         _log.error("job %s cannot be published again, and has failed: %s", job.id, error, extra=_of(job))
         self._store.unpublished([Unpublished(job.id, error, job.attempt, dead_letter=True)])
 
-    def _purge(self) -> None:
-        """Delete results that are older than they are kept, a few at a time: others write too."""
-        if self._clock() - self._purged_at >= _PURGE_PERIOD_S:
-            full = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED).count == _MOST_PURGED
-            self._purged_at = -math.inf if full else self._clock()
-
     def _run(self) -> None:
         while True:
             last = self._closed
@@ -211,7 +201,7 @@ class Sweeper:
     def _sweep_all(self) -> None:
         while self.sweep() and self._taking.there_is_more and not self._closed:
             pass
-        self._purge()
+        self._forgetting.some()
         self._troubles.over(_STORE)
 
 

@@ -1,0 +1,68 @@
+"""What ended longer ago than results are kept is forgotten, some at a time: others write too."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from pubsubctl.store.base import Store
+
+_PERIOD_S = 60.0
+_AT_ONCE = 200
+"""Jobs of a transaction: as many as take some milliseconds."""
+_TURN_S = 0.1
+"""How long it may go on at a time; what is due is looked up in between."""
+_STAYS_FREE = 0.25
+"""The share of the store that stays free for the jobs that come; the disk gets back what is beyond it."""
+
+
+class Forgetting:
+    """Purges now and then. Any number of workers may do so at the same time. Belongs to one thread.
+
+    Args:
+        result_ttl_s: how long results are kept.
+        clock: seconds that only rise.
+        pause: lets others write.
+        delete_payloads: deletes the bodies of jobs that were kept apart.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        result_ttl_s: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._result_ttl_s = result_ttl_s
+        self._clock = clock
+        self._pause = pause
+        self._delete_payloads = delete_payloads
+        self._next_at = -math.inf
+
+    def some(self) -> None:
+        """Forget some, if it is time for it, and then give back room; what is left is for the next call.
+
+        Raises:
+            StoreUnreachable: the store is away.
+            StoreError: it refuses.
+        """
+        began = self._clock()
+        if began < self._next_at:
+            return
+        while self._step():
+            if self._clock() - began >= _TURN_S:
+                return
+        self._next_at = began + _PERIOD_S
+
+    def _step(self) -> bool:
+        """A transaction, and a pause as long as it took; whether there is more to do."""
+        began = self._clock()
+        deleted = self._store.purge(older_than_s=self._result_ttl_s, limit=_AT_ONCE)
+        if deleted.with_payloads:
+            self._delete_payloads(deleted.with_payloads)
+        more = deleted.count == _AT_ONCE or self._store.reclaim(keep=_STAYS_FREE)
+        if more:
+            self._pause(self._clock() - began)
+        return more
