@@ -27,10 +27,11 @@ def space(connection: sqlite3.Connection) -> Space:
 
 
 def surplus(connection: sqlite3.Connection, *, keep: float) -> int:
-    """How many pages can be given back piece by piece, if such a share of all may stay free."""
+    """How many pages can be given back piece by piece, if such a share of all, less than 1, may stay free."""
     if _number(connection, "auto_vacuum") != _IS_INCREMENTAL:
         return 0
-    return max(0, _number(connection, "freelist_count") - int(keep * _number(connection, "page_count")))
+    free, pages = _number(connection, "freelist_count"), _number(connection, "page_count")
+    return max(0, int((free - keep * pages) / (1 - keep)))  # what is cut off is neither free then nor of the whole
 
 
 def cut(connection: sqlite3.Connection, pages: int) -> bool:
