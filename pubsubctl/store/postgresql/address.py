@@ -74,7 +74,7 @@ def _options(given: Any, schema: str) -> str:
 
 
 def _shown(url: str) -> str:
-    return _PASSWORD.sub(lambda found: f"{found.group(1)}@" if found.group(1) is not None else "password=", url)
+    return _PASSWORD.sub(lambda found: f"{found.group(1)}@" if found.group(1) is not None else "password=***", url)
 
 
 def _line(error: BaseException) -> str:
