@@ -91,6 +91,26 @@ class PostgresServer:
             shutil.chown(self.folder, self.user)
         self.run("initdb", "-D", self.data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 
+    def standby(self, folder: Path) -> "PostgresServer":
+        """A copy that follows this one, which runs: it can be read, until it is promoted."""
+        other = PostgresServer(folder, durable=self._durable, listen=self.listen)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.user is not None:
+            shutil.chown(folder, self.user)
+        self.run(
+            "pg_basebackup",
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-D",
+            other.data,
+            "-d",
+            f"{self.url()}?application_name=standby",
+        )
+        return other
+
     def run(self, program: str, *arguments: object) -> str:
         """Run one of its programs to its end."""
         done = subprocess.run(

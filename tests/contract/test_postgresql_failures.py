@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from calls import CALLS, raised
+from cutting import CuttingProxy
 from given import a_claim, a_job, added, an_outcome, running, the_job
 from postgres_server import programs, running_server
 from sqlalchemy.exc import OperationalError
@@ -238,3 +239,38 @@ def test_a_value_that_no_text_can_hold_is_refused_and_takes_nothing_with_it(url)
         with pytest.raises(StoreError, match="cannot hold a value"):
             store.add([a_job("job-3", batch_id="\ud800")])
         assert [job.id for job in store.find().jobs] == ["job-1"]
+
+
+def test_a_commit_whose_answer_is_lost_is_found_done_when_it_is_asked_for_again(server, url):
+    with CuttingProxy(server.port) as proxy, open_store(url.replace(f":{server.port}/", f":{proxy.port}/")) as store:
+        added(store)
+        for ask, again, want in (
+            (
+                lambda: store.claim([a_claim()]),
+                lambda: store.claim([a_claim(first_asked_s=30.0)]),
+                [Claimed("job-1", 1, 0, 5)],
+            ),
+            (
+                lambda: store.record([an_outcome(log="once")]),
+                lambda: store.record([an_outcome(log="once", again=True)]),
+                [True],
+            ),
+        ):
+            proxy.armed.set()
+            with pytest.raises(StoreUnreachable):
+                ask()
+            wait_until_committed(server)
+            assert again() == want
+        assert proxy.cuts == 2
+        assert (the_job(store).attempt, the_job(store).state) == (1, JobState.SUCCEEDED)
+        assert [event.log for event in store.history("job-1") if event.log] == ["once"]
+
+
+def wait_until_committed(server) -> None:
+    """The server may be at it still."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pubsubctl' AND xact_start IS NOT NULL"
+    deadline = time.monotonic() + 10
+    with raw(server) as other:
+        while other.execute(busy).fetchone() != (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
