@@ -57,6 +57,7 @@ from pubsubctl.store.timeline import Event
 PUBLISH_GRACE_S = 60.0
 LEASE_GRACE_S = 60.0
 LOST_MESSAGE_S = 24 * 3600.0
+NOTHING_TO_REWRITE = "the server of this store gives space back by itself; there is nothing to be written anew"
 
 
 class Watch(ABC):
@@ -307,7 +308,7 @@ class Store(ABC):
         Raises:
             StoreError: there is nothing to be written anew.
         """
-        raise StoreError("this store gives back its space by itself")
+        raise StoreError(NOTHING_TO_REWRITE)
 
     @abstractmethod
     def watch(self) -> Watch:

@@ -9,6 +9,7 @@ from pubsubctl.errors import StoreError
 from pubsubctl.store.migrating import migrate
 from pubsubctl.store.schema import SCHEMA_VERSION, metadata
 from pubsubctl.store.space import INCREMENTAL
+from pubsubctl.store.tallies import none_yet
 
 _APPLICATION = "pubsubctl"
 
@@ -71,6 +72,7 @@ def _read(connection: Connection, path: Path) -> Meta | None:
 def _create(connection: Connection) -> Meta:
     meta = {"application": _APPLICATION, "schema": str(SCHEMA_VERSION), "store_id": secrets.token_hex(8)}
     metadata.create_all(connection, checkfirst=False)
+    connection.exec_driver_sql(none_yet("sqlite"))
     for item in meta.items():
         connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES (?, ?)", item)
     return meta

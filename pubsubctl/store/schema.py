@@ -8,11 +8,7 @@ one question and says which. Whoever changes a table adds a step to ``migrating`
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text, literal_column
-from sqlalchemy.engine import Connection
-from sqlalchemy.event import listens_for
 from sqlalchemy.sql.elements import ColumnElement
-
-from pubsubctl.job import JobState
 
 SCHEMA_VERSION = 4
 
@@ -132,7 +128,7 @@ workers = Table(
     Column("held", Integer, nullable=False, server_default="0"),
 )
 
-# How many jobs are in each state; see ``tallies``. Every row is there from the beginning.
+# How many jobs are in each state; see ``tallies``, which also tells its first rows.
 tallies = Table(
     "tallies",
     metadata,
@@ -141,17 +137,6 @@ tallies = Table(
     Column("jobs", _Bytes, nullable=False),
     sqlite_with_rowid=False,
 )
-
-SLOTS = {"sqlite": 1, "postgresql": 16}
-"""In how many parts a tally is kept: SQLite has one writer at a time."""
-
-
-@listens_for(tallies, "after_create")
-def _begin_at_none(_: Table, connection: Connection, **__: Any) -> None:
-    slots = range(SLOTS[connection.dialect.name])
-    connection.execute(
-        tallies.insert(), [{"state": state, "slot": slot, "jobs": 0} for state in JobState for slot in slots]
-    )
 
 
 def constant(value: str) -> ColumnElement[str]:

@@ -14,8 +14,11 @@ from sqlalchemy.sql import bindparam, func, select, update
 
 from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.schema import SLOTS, tallies
+from pubsubctl.store.schema import tallies
 from pubsubctl.store.statements import Row, Statement
+
+_SLOTS = {"sqlite": 1, "postgresql": 16}
+"""In how many parts a number is kept: SQLite has one writer at a time."""
 
 ADD = Statement(
     update(tallies)
@@ -23,6 +26,12 @@ ADD = Statement(
     .values(jobs=tallies.c.jobs + bindparam("more"))
 )
 READ = Statement(select(tallies.c.state, func.sum(tallies.c.jobs)).group_by(tallies.c.state))
+
+
+def none_yet(dialect: str) -> str:
+    """The statement that makes all rows, of a store without jobs: they are there from the beginning."""
+    values = ", ".join(f"('{state}', {slot}, 0)" for state in JobState for slot in range(_SLOTS[dialect]))
+    return f"INSERT INTO tallies (state, slot, jobs) VALUES {values}"  # noqa: S608 - all of it is ours
 
 
 class Tally:
@@ -52,7 +61,7 @@ class Tally:
 
     def take(self, dialect: str) -> list[Row]:
         """The rows to write, as ``ADD`` takes them, in one order for all; there are none of them any more."""
-        slot = random.randrange(SLOTS[dialect])  # noqa: S311 - no secret
+        slot = random.randrange(_SLOTS[dialect])  # noqa: S311 - no secret
         changed = self._changes
         found: list[Row] = [
             {"of_state": str(state), "in_slot": slot, "more": changed[state]} for state in JobState if changed[state]

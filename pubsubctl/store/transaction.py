@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from pubsubctl.errors import StoreError
 from pubsubctl.store.answers import Space
-from pubsubctl.store.base import Watch
+from pubsubctl.store.base import NOTHING_TO_REWRITE, Watch
 from pubsubctl.store.statements import Row, Statement
 from pubsubctl.store.tallies import ADD, Tally
 
@@ -62,6 +63,36 @@ class Transaction:
         """Write the tally: the last step before the commit."""
         self.run(ADD, self.tally.take(self._dialect.name))
 
+    def lock_any(
+        self,
+        waiting: Statement,
+        skipping: Statement,  # noqa: ARG002 - where one writes at a time there is nothing to skip
+        keys: Sequence[str],
+    ) -> tuple[Sequence[Any], frozenset[str]]:
+        """All rows of a query that has an ``AnyOf``, locked until the transaction ends, but for those not to be had.
+
+        Args:
+            waiting: the query, the key first among its columns, ``FOR UPDATE`` in the order of the keys.
+            skipping: the same, ``SKIP LOCKED``.
+            keys: what is asked for.
+
+        Returns:
+            The rows; and the keys of those that somebody else has, and does not give away soon. Where one writes at a
+            time there are none.
+        """
+        return self.fetch_any(waiting, keys), frozenset()
+
+    def free(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the jobs that nobody else is writing, now locked: all, where one writes at a time."""
+        return frozenset(keys)
+
+    def wait_for_names(self, names: Sequence[str]) -> None:
+        """Have what is called so alone until the transaction ends; what others wrote of it is seen from now on."""
+
+    def take_names(self, names: Sequence[str]) -> frozenset[str]:
+        """As ``wait_for_names``, without waiting: those that nobody else has."""
+        return frozenset(names)
+
 
 class Database(ABC):
     """A SQL database: opens transactions, wakes waiters, and raises nothing but pubsubctl's own errors."""
@@ -84,17 +115,17 @@ class Database(ABC):
     def now(self) -> float:
         """The store's clock."""
 
-    @abstractmethod
     def space(self) -> Space | None:
-        """See ``Store.space``."""
+        """See ``Store.space``: a server sees to it."""
+        return None
 
-    @abstractmethod
-    def reclaim(self, *, keep: float) -> bool:
+    def reclaim(self, *, keep: float) -> bool:  # noqa: ARG002 - a server has nothing to do here
         """See ``Store.reclaim``."""
+        return False
 
-    @abstractmethod
     def rewrite(self) -> None:
         """See ``Store.rewrite``."""
+        raise StoreError(NOTHING_TO_REWRITE)
 
     @abstractmethod
     def watch(self) -> Watch:

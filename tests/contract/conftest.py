@@ -1,7 +1,8 @@
 """Every test here runs over every backend."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from backends import BACKENDS, Backend
@@ -11,9 +12,12 @@ from pubsubctl.store.base import Store
 
 
 @pytest.fixture(params=BACKENDS)
-def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Backend]:
+def backend(request: pytest.FixtureRequest, tmp_path: Path, lack: Callable[[str, str], NoReturn]) -> Iterator[Backend]:
     """A backend whose counts, whatever the test has done, are those of its jobs in the end."""
-    made = BACKENDS[request.param](tmp_path)
+    kind = BACKENDS[request.param]
+    if lacks := kind.lacks():
+        lack(*lacks)
+    made = kind(tmp_path)
     try:
         yield made
         store = made.open()
