@@ -8,7 +8,7 @@ from typing import Any
 from pubsubctl.broker.connection import Address, answers, locate
 from pubsubctl.cli.following import Batch, Surroundings, alive
 from pubsubctl.cli.selecting import dead_letters
-from pubsubctl.cli.waiting import look_at_job, patiently, pause
+from pubsubctl.cli.waiting import await_change, look_at_job, patiently, pause
 from pubsubctl.errors import BrokerUnreachable, JobNotFound
 from pubsubctl.job import Job, JobState
 from pubsubctl.render import batch as batches
@@ -18,7 +18,7 @@ from pubsubctl.render.display import Display, View
 from pubsubctl.render.output import Format, document, streamed
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Page
-from pubsubctl.store.base import Store
+from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import WorkerInfo
 
 _LATEST = 10
@@ -27,10 +27,17 @@ _RETRYING, _RETRYING_SHOWN = 200, 5
 _DEAD_LETTERS = 1000
 """Where counting them ends: it must not take long."""
 _CHECK_S = 1.0
+_CALM_S = 0.25
+"""How often everything is looked at, at most: many jobs a second change much of it, which nobody can read."""
+_TICK_S = 1.0
+"""How long it is shown as it is while nothing changes in the store: the seconds in it, and who lives, do."""
 
 
 class Subject(ABC):
     """What status is asked about."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     @abstractmethod
     def show(self, form: Format) -> None:
@@ -43,7 +50,7 @@ class Subject(ABC):
     def watch(self, form: Format) -> None:
         """Show it again and again; as JSON, one line whenever something has changed."""
         last: dict[str, Any] | None = None
-        with Display(sys.stdout, quiet=form is not Format.TEXT) as display:
+        with self._store.watch() as watch, Display(sys.stdout, quiet=form is not Format.TEXT) as display:
             while True:
                 began = time.monotonic()
                 view, content, ended = patiently(self.look, display)
@@ -53,10 +60,14 @@ class Subject(ABC):
                     last = content
                 if ended:
                     break
-                pause(began)
+                self.rest(began, watch)
             display.clear()
         if form is Format.TEXT:
             self.show(form)
+
+    def rest(self, began: float, watch: Watch) -> None:  # noqa: ARG002 - for those that do not change all the time
+        """Wait until the next look, after one that began at that (monotonic) time."""
+        pause(began)
 
 
 def subject(store: Store, settings: Settings, what: str | None) -> Subject:
@@ -84,7 +95,7 @@ def _address(settings: Settings) -> Address | None:
 
 class _Everything(Subject):
     def __init__(self, store: Store, settings: Settings, address: Address | None) -> None:
-        self._store = store
+        super().__init__(store)
         self._settings = settings
         self._address = address
         self._answers = False
@@ -98,6 +109,11 @@ class _Everything(Subject):
     def look(self) -> tuple[View, dict[str, Any], bool]:
         overview = self._overview()
         return overview, overview.document(), False
+
+    def rest(self, began: float, watch: Watch) -> None:
+        """See ``Subject.rest``."""
+        pause(began, _CALM_S)
+        await_change(watch, _TICK_S)
 
     def _overview(self) -> overviews.Overview:
         settings, store = self._settings, self._store
@@ -158,7 +174,7 @@ def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> 
 
 class _Job(Subject):
     def __init__(self, store: Store, job_id: str, surroundings: Surroundings) -> None:
-        self._store = store
+        super().__init__(store)
         self._job_id = job_id
         self._surroundings = surroundings
 
@@ -175,6 +191,7 @@ class _Job(Subject):
 
 class _Batch(Subject):
     def __init__(self, store: Store, batch_id: str, surroundings: Surroundings) -> None:
+        super().__init__(store)
         self._batch = Batch(store, batch_id, surroundings, submitting=False)
 
     def show(self, form: Format) -> None:

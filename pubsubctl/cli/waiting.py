@@ -85,7 +85,7 @@ def wait_for_job(store: Store, job_id: str, surroundings: Surroundings, patience
             patience.check(f"job {job_id} is still {view.job.state}; it goes on:\n  pubsubctl result {job_id}")
             if display.due:
                 display.show(view)
-            _wait(watch)
+            await_change(watch)
 
 
 def wait_for_batch(look: Callable[[], BatchView], display: Display, patience: Patience) -> BatchView:
@@ -113,9 +113,9 @@ def wait_for_batch(look: Callable[[], BatchView], display: Display, patience: Pa
         pause(began)
 
 
-def pause(began: float) -> None:
+def pause(began: float, at_least_s: float = FRAME_S) -> None:
     """Wait until the next look, after one that began at that (monotonic) time."""
-    time.sleep(max(FRAME_S, _COST_SHARE * (time.monotonic() - began)))
+    time.sleep(max(at_least_s, _COST_SHARE * (time.monotonic() - began)))
 
 
 def look_at_job(store: Store, job_id: str, surroundings: Surroundings) -> JobView:
@@ -150,8 +150,9 @@ def patiently(look: Callable[[], Found], display: Display) -> Found:
             time.sleep(_STORE_RETRY_S)
 
 
-def _wait(watch: Watch) -> None:
+def await_change(watch: Watch, timeout_s: float = FRAME_S) -> None:
+    """Wait until something may have changed in the store, so long at most."""
     try:
-        watch.wait(FRAME_S)
+        watch.wait(timeout_s)
     except StoreUnreachable:
         time.sleep(FRAME_S)  # whoever looks next will find out, and knows what to do

@@ -1,4 +1,4 @@
-"""What names jobs by their keys reads those jobs, however many others the store has."""
+"""What names jobs by their keys reads those jobs, however many others there are; what asks for some, an index."""
 
 import importlib
 import pkgutil
@@ -10,7 +10,10 @@ import pytest
 from sqlalchemy.dialects.sqlite import dialect
 
 from pubsubctl import store
+from pubsubctl.job import JobState, Reason
+from pubsubctl.store import deleting, sweeping, tallies
 from pubsubctl.store.opening import open_store
+from pubsubctl.store.reading import Filter
 from pubsubctl.store.schema import metadata
 from pubsubctl.store.statements import Statement
 
@@ -47,3 +50,53 @@ def test_jobs_that_are_named_are_found_by_their_keys(sql, parameters, path):
     read = [step for step in plan if step.split()[0] in {"SCAN", "SEARCH"} and step.split()[1] in metadata.tables]
     assert read, plan
     assert [step for step in read if not BY_KEY.search(step)] == []
+
+
+def plan(path, statement):
+    sql, names, _ = statement._for(dialect())
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * len(names))]
+
+
+PAGES = {
+    "jobs_created (created_at<?)": [Filter(), Filter(path="/a*"), Filter(older_than_s=1.0, newer_than_s=9.0)],
+    "jobs_state (state=? AND created_at<?)": [
+        Filter([JobState.FAILED]),
+        Filter([JobState.QUEUED, JobState.RUNNING], path="/a*", newer_than_s=9.0),
+    ],
+    "jobs_batch (batch_id=? AND state=? AND created_at<?)": [
+        Filter(batch_id="b"),
+        Filter([JobState.FAILED], "b", path="/a*"),
+        Filter(batch_id="b", reasons=[Reason.TIMEOUT]),
+    ],
+    "jobs_reason (reason=? AND state=? AND created_at<?)": [
+        Filter(reasons=[Reason.TIMEOUT, Reason.CRASHED]),
+        Filter([JobState.FAILED], reasons=[Reason.TIMEOUT], path="/a*", older_than_s=1.0),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"), [pytest.param(index, each, id=str(each)) for index in PAGES for each in PAGES[index]]
+)
+def test_a_page_of_jobs_is_read_from_an_index_in_its_order(index, wanted, path):
+    # Both bounds of the time are one comparison of rows, and a condition: SQLite shows the first in either form.
+    (step,) = plan(path, wanted.statement())
+    name, _, conditions = index.partition(" ")
+    assert re.fullmatch(rf"SEARCH jobs USING INDEX {name} \(.*\)", step)
+    for condition in re.findall(r"\w+=\?|created_at", conditions):
+        assert condition in step
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (deleting._PURGEABLE, "SEARCH jobs USING INDEX jobs_finished (state=? AND finished_at<?)"),
+        (deleting._NUMBER_PURGEABLE, "SEARCH jobs USING COVERING INDEX jobs_finished (state=? AND finished_at<?)"),
+        (sweeping._ANY_DUE, "SEARCH jobs USING INDEX jobs_due (topic=? AND due_at<?)"),
+        (tallies.READ, "SCAN tallies"),
+        (tallies.ADD, "SEARCH tallies USING PRIMARY KEY (state=? AND slot=?)"),
+    ],
+)
+def test_what_is_counted_purged_or_due_is_found_by_an_index(statement, expected, path):
+    assert plan(path, statement) == [expected]
