@@ -21,7 +21,8 @@ The curves of the whole path, each point in a project, with a worker and a clien
 Of each of them: jobs a second, and CPU time a job of the client, the worker's parent, its children and the emulator. Of
 memory: the most resident memory that each of them had.
 
-- asking: what status, a job, the counts and a page of jobs take, with 1,000 to 1,000,000 jobs in the store;
+- asking: what status, a job, the counts and a page of jobs take, with 1,000 to 1,000,000 jobs in the store; and what
+  it takes to add, claim, record and purge some;
 - cold: what commands take, from their start to their end, each in a process of its own.
 
 Each job has a number, and its result must be that number's, come in time, and come once; in the store all of them must

@@ -71,7 +71,11 @@ def findings(*stores: str, most: int = 1_000) -> Findings:
         waiting = [Found(at, f"{at:,}", of_path(at * 10.0, 10_000.0 / at)) for at in WAITING if at <= most]
         memory = [Found(at, f"{at:,}", of_path(5_000.0, 60.0)) for at in (1_000, 10_000) if at <= 1_000 * most]
         asked = dict.fromkeys(
-            ("get", "ended", "counts", "pending", "find", "find-middle", "find-failed", "sweep"), 0.001
+            [
+                *("get", "ended", "counts", "pending", "find", "find-middle", "find-failed", "find-batch"),
+                *("counts-batch", "sweep", "add", "claim", "record", "purge"),
+            ],
+            0.001,
         )
         asking = [Found(at, f"{at:,}", {"status": 0.3, "status-json": at / 1e6, **asked}) for at in (1_000, 1_000_000)]
         cold = [Found(0, "", {"help": 0.1, "status": 0.6, "submit": 0.7})]
@@ -98,7 +102,7 @@ def test_a_later_run_replaces_the_curves_that_it_has() -> None:
 def test_the_table_says_what_grew_and_which_budget_is_missed() -> None:
     shown = table(findings("SQLite"))
     assert re.search(r"^last / first +1000\.00x( +0\.00x){4}$", shown, re.MULTILINE)
-    assert re.search(r"^1,000,000 +0\.30 +1\.00( +1\.0){8}$", shown, re.MULTILINE)
+    assert re.search(r"^1,000,000 +0\.30 +1\.00( +1\.0){14}$", shown, re.MULTILINE)
     assert re.search(r"^budget +0\.5 met +0\.5 MISSED +$", shown, re.MULTILINE)
     assert re.search(r"^budget +0\.2 met +0\.5 MISSED +0\.8 met$", shown, re.MULTILINE)
 

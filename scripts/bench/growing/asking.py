@@ -11,6 +11,7 @@ from lives import REQUEST, RESPONSE, TOPIC, batches, claim_of
 from loads import Failure
 from racing.interrupts import undisturbed
 
+from growing import writing
 from growing.commands import CommandLine
 from growing.curves import EVER, Load
 from growing.scene import sandbox
@@ -37,6 +38,7 @@ class Filling:
     def __init__(self, store: Store) -> None:
         self.counts = store.counts()
         self.ids: list[str] = []
+        self.batch_id = ""
         self._store = store
 
     def up_to(self, rows: int) -> None:
@@ -54,6 +56,11 @@ class Filling:
                 self.counts[JobState.QUEUED] += waiting
                 self._end(jobs[waiting:])
             self.ids.append(jobs[-1].id)
+            self.batch_id = jobs[-1].batch_id or ""
+
+    def drop_purged(self) -> None:
+        """Ask no more for what is gone."""
+        self.ids = [job.id for job in self._store.get(self.ids) if job is not None]
 
     def _end(self, jobs: Sequence[NewJob]) -> None:
         granted = self._store.claim([claim_of(job) for job in jobs])
@@ -82,7 +89,9 @@ def measure(backend: Backend, load: Load) -> Iterator[tuple[int, dict[str, float
         filling = Filling(scene.client.store)
         for rows in load.up_to_most(EVER):
             filling.up_to(rows)
-            yield rows, _by_command(commands, filling, load) | _by_call(scene.client, filling)
+            asked = _by_command(commands, filling, load) | _by_call(scene.client, filling)
+            yield rows, asked | writing.measure(scene.client.store, filling.counts)
+            filling.drop_purged()
 
 
 def _by_command(commands: CommandLine, filling: Filling, load: Load) -> dict[str, float]:
@@ -107,6 +116,8 @@ def _by_call(client: Client, filling: Filling) -> dict[str, float]:
         "find": _median_s(store.find, lambda page: page.jobs == latest and _is_ordered(page)),
         "find-middle": _median_s(lambda: store.find(older_than_s=age_s), _is_ordered),
         "find-failed": _median_s(lambda: store.find(states=failed), lambda page: _is_ordered(page, JobState.FAILED)),
+        "find-batch": _median_s(lambda: store.find(batch_id=filling.batch_id), _is_ordered),
+        "counts-batch": _median_s(lambda: store.counts(filling.batch_id), lambda counts: counts[JobState.QUEUED] > 0),
         "sweep": _median_s(lambda: store.sweep(TOPIC, limit=100, max_crashes=10), [].__eq__),
     }
 

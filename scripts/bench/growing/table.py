@@ -25,7 +25,13 @@ _ASKING = (
     Figure("find", "find", "ms", less_is_better=True, digits=1),
     Figure("find-middle", "in middle", "ms", less_is_better=True, digits=1),
     Figure("find-failed", "failed", "ms", less_is_better=True, digits=1),
+    Figure("find-batch", "of a batch", "ms", less_is_better=True, digits=1),
+    Figure("counts-batch", "its counts", "ms", less_is_better=True, digits=1),
     Figure("sweep", "sweep", "ms", less_is_better=True, digits=1),
+    Figure("add", "add 100", "ms", less_is_better=True, digits=1),
+    Figure("claim", "claim 100", "ms", less_is_better=True, digits=1),
+    Figure("record", "record 100", "ms", less_is_better=True, digits=1),
+    Figure("purge", "purge 200", "ms", less_is_better=True, digits=1),
 )
 _COLD = (
     Figure("help", "--help", "s", 0.2, less_is_better=True, digits=2),
@@ -39,8 +45,9 @@ _SCALE = {"ms": 1e3}
 
 
 def figures_of(curve: Measured) -> tuple[Figure, ...]:
-    """What is shown of a curve."""
-    return FIGURES.get(curve.name, _PATH)
+    """What is shown of a curve: of those that its run has measured, which may be an older one."""
+    known = curve.points[0].values
+    return tuple(figure for figure in FIGURES.get(curve.name, _PATH) if figure.name in known)
 
 
 def shown(figure: Figure, value: float) -> float:
