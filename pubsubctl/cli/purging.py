@@ -9,7 +9,7 @@ from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, each, note
+from pubsubctl.render.output import Format, each
 from pubsubctl.render.purged import Purged
 from pubsubctl.store.base import Store
 
@@ -52,14 +52,8 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     total = selection.count(store)
     _ask(total, yes=yes or dry_run)
     act = partial(_purge, store, dry_run=dry_run)
-    steps = Steps(store, selection, act, doing=None if dry_run else "purged", total=total, form=form)
-    steps.show("dead letter")
-    if not total:
-        note("there is no such dead letter")
-    elif dry_run:
-        note(f"{plural(steps.count, 'dead letter')} would be purged")
-    else:
-        steps.tell_of_the_rest()
+    steps = Steps(store, selection, act, doing="purged", total=total, form=form, dry_run=dry_run)
+    steps.carry_out("dead letter", none="there is no such dead letter")
 
 
 def _ask(count: int, *, yes: bool) -> None:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.stepping import telling_how_far, undisturbed
@@ -31,13 +31,23 @@ class Retention:
         age_s: how long ago they must have ended.
         states: which they must be in.
         vacuum: whether a file is written anew afterwards.
+        delete_payloads: deletes the bodies of jobs that were kept apart.
     """
 
-    def __init__(self, store: Store, age_s: float, states: Sequence[JobState], *, vacuum: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        age_s: float,
+        states: Sequence[JobState],
+        *,
+        vacuum: bool,
+        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
+    ) -> None:
         self._store = store
         self._age_s = age_s
         self._states = states
         self._vacuum = vacuum
+        self._delete_payloads = delete_payloads
         self._gone: Counter[JobState] = Counter()
 
     def apply(self, form: Format, *, yes: bool, dry_run: bool) -> None:
@@ -98,7 +108,8 @@ class Retention:
         with undisturbed():
             deleted = self._store.purge(older_than_s=self._age_s, states=[state], limit=most)
             self._gone[state] += deleted.count
-            delete_payloads(deleted.with_payloads)
+            if deleted.with_payloads:
+                self._delete_payloads(deleted.with_payloads)
         time.sleep(time.monotonic() - began)
         return deleted.count
 
@@ -111,10 +122,6 @@ class Retention:
         while self._store.reclaim():
             time.sleep(time.monotonic() - began)
             began = time.monotonic()
-
-
-def delete_payloads(job_ids: Sequence[str]) -> None:
-    """Delete the bodies of these jobs that were kept apart, where there is a place for them."""
 
 
 def _tell_of_vacuum(space: Space | None) -> None:

@@ -72,16 +72,10 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     if total and not dry_run:
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
     act = partial(_retry, store, dry_run=dry_run)
-    steps = Steps(store, selection, act, doing=None if dry_run else "queued again", total=total, form=form)
-    steps.show("job")
-    if not total:
-        note("nothing matches")
-    elif steps.count and not dry_run:
+    steps = Steps(store, selection, act, doing="queued again", total=total, form=form, dry_run=dry_run)
+    steps.carry_out("job", none="nothing matches")
+    if steps.count and not dry_run:
         _say_who_publishes(store)
-    if dry_run:
-        note(f"{plural(steps.count, 'job')} would be queued again")
-    else:
-        steps.tell_of_the_rest()
 
 
 def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retried]:

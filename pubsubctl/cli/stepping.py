@@ -29,9 +29,10 @@ class Steps(Generic[Found]):
         store: where they are.
         selection: which.
         act: what to do with a page of them; what it did stands, whatever becomes of the rest.
-        doing: what is done to them, for people: ``queued again``; None where nothing is.
+        doing: what is done to them, for people: ``queued again``.
         total: how many there are, as far as is known.
         form: how the results are shown; the progress keeps out of their way.
+        dry_run: whether nothing is done to them, but told what would be.
 
     Attributes:
         count: to how many it was done.
@@ -43,14 +44,16 @@ class Steps(Generic[Found]):
         selection: Selection,
         act: Callable[[Sequence[Job]], Iterable[Found]],
         *,
-        doing: str | None,
+        doing: str,
         total: int,
         form: Format,
+        dry_run: bool = False,
     ) -> None:
         self._store = store
         self._selection = selection
         self._act = act
-        self._doing = doing
+        self._would_be = doing
+        self._doing = None if dry_run else doing
         self._total = total
         self._form = form
         self.count = 0
@@ -81,7 +84,25 @@ class Steps(Generic[Found]):
                 pass
         return self.count
 
-    def tell_of_the_rest(self) -> None:
+    def carry_out(self, what: str, *, none: str) -> None:
+        """Take them all, show each, and say what else there is to say; see ``show``.
+
+        Args:
+            what: one of them, for people: ``dead letter``.
+            none: what to say where there is none.
+
+        Raises:
+            typer.Exit: Ctrl-C was pressed.
+        """
+        self.show(what)
+        if not self._total:
+            note(none)
+        elif self._doing is None:
+            note(f"{plural(self.count, what)} would be {self._would_be}")
+        else:
+            self._tell_of_the_rest()
+
+    def _tell_of_the_rest(self) -> None:
         """Say how many of them were passed over, if any were."""
         if self.count < self._total:
             left = plural(self._total - self.count, "is left as it was", "are left as they were")

@@ -6,7 +6,7 @@ And forgets what ended longer ago than results are kept.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pubsubctl import wire
 from pubsubctl.broker.deadletter import as_it_came, is_no_job, mirror
@@ -48,6 +48,7 @@ class Sweeper:
         dead_letters: publishes to the dead-letter topic.
         max_crashes: attempts that may end without a record before their job is given up.
         shared: the ``broker`` and the ``store``, as other parts of the worker miss them too.
+        delete_payloads: deletes the bodies of jobs that were kept apart, as those jobs are forgotten.
         believed: whether leases that have run out can be acted on now; see ``Credence``.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
@@ -61,6 +62,7 @@ class Sweeper:
         topic: str,
         result_ttl_s: float,
         max_crashes: int = MAX_CRASHES,
+        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
         believed: Callable[[], bool] = lambda: True,
         shared: Mapping[str, Presence] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -69,7 +71,7 @@ class Sweeper:
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
         self._believed = believed
-        self._forgetting = Forgetting(store, result_ttl_s, clock=clock)
+        self._forgetting = Forgetting(store, result_ttl_s, clock=clock, delete_payloads=delete_payloads)
         self._wake = threading.Event()
         self._closed = False
         self._troubles = Troubles(_TROUBLES, "sweeper", shared or {})

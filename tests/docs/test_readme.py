@@ -113,6 +113,14 @@ def test_the_ways_to_start_a_worker(folder):
     assert run.stderr.count("drained in") == 4
 
 
+def test_how_long_results_are_kept(folder):
+    asked = [command for command, _ in commands(section("How long results are kept"))]
+    run = shell(folder, "\n".join(["pubsubctl setup", *asked, "pubsubctl emulator stop"]))
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("0 jobs purged") == 2
+    assert "0 jobs would be purged, of those that ended 30 d 00 h ago or before" in run.stdout
+
+
 def test_every_file_named_in_the_table_of_bad_days_is_there():
     named = set(re.findall(r"`(test_\w+)`", section("Workers")))
     assert len(named) > 10
