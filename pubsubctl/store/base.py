@@ -52,8 +52,8 @@ released                              ``LEASE_GRACE_S`` later: its message was n
 failed, dead letter not yet mirrored  at once
 ====================================  ==================================================================
 
-Many threads may use one store at once; a group belongs to the thread that opened it. A call blocks its own thread only,
-and not for ever: what does not answer within some 30 s is ``StoreUnreachable``.
+Many threads may use one store at once; a group belongs to the thread that opened it. A call blocks its own thread only;
+one whose store has gone without a word ends within some 30 s, as ``StoreUnreachable``.
 
 **Another backend** is a class that implements ``Store`` and ``Watch``, and a function that opens it, announced as an
 entry point; see ``opening``. ``claiming.decide`` decides about a claim, so that every backend decides alike. To hold it
