@@ -17,8 +17,10 @@ from pubsubctl.render.retention import Purge, show
 from pubsubctl.store.answers import Space
 from pubsubctl.store.base import Store
 
-_AT_ONCE = 200
+_AT_ONCE = 100
 """Jobs of a transaction: as many as take some milliseconds."""
+_PAUSES = 2
+"""How many times as long as a transaction took others have the store for themselves."""
 _WORTH_TELLING = 0.1
 """The share of a file that must be free before anybody is told how to get it back."""
 
@@ -103,14 +105,14 @@ class Retention:
             display.clear()
 
     def _some(self, state: JobState, most: int) -> int:
-        """One transaction, and as long a pause as it took: others write too."""
+        """One transaction, and a pause: others write too."""
         began = time.monotonic()
         with undisturbed():
             deleted = self._store.purge(older_than_s=self._age_s, states=[state], limit=most)
             self._gone[state] += deleted.count
             if deleted.with_payloads:
                 self._delete_payloads(deleted.with_payloads)
-        time.sleep(time.monotonic() - began)
+        _leave_room(began)
         return deleted.count
 
     def _give_back(self) -> None:
@@ -120,8 +122,13 @@ class Retention:
             return
         began = time.monotonic()
         while self._store.reclaim():
-            time.sleep(time.monotonic() - began)
+            _leave_room(began)
             began = time.monotonic()
+
+
+def _leave_room(began: float) -> None:
+    """Let others write, after something that began at that (monotonic) time."""
+    time.sleep(_PAUSES * (time.monotonic() - began))
 
 
 def _tell_of_vacuum(space: Space | None) -> None:

@@ -20,6 +20,7 @@ from pubsubctl.store.statements import Row, Statement
 _SLOTS = {"sqlite": 1, "postgresql": 16}
 """In how many parts a number is kept: SQLite has one writer at a time."""
 
+# Row by row, never at once: that locks them in the order of the states, for everybody.
 ADD = Statement(
     update(tallies)
     .where(tallies.c.state == bindparam("of_state"), tallies.c.slot == bindparam("in_slot"))

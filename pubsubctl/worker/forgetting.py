@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pubsubctl.store.base import Store
 
 _PERIOD_S = 60.0
-_AT_ONCE = 200
+_AT_ONCE = 100
 """Jobs of a transaction: as many as take some milliseconds."""
 _TURN_S = 0.1
 """How long it may go on at a time; what is due is looked up in between."""

@@ -31,7 +31,7 @@ _ASKING = (
     Figure("add", "add 100", "ms", less_is_better=True, digits=1),
     Figure("claim", "claim 100", "ms", less_is_better=True, digits=1),
     Figure("record", "record 100", "ms", less_is_better=True, digits=1),
-    Figure("purge", "purge 200", "ms", less_is_better=True, digits=1),
+    Figure("purge", "purge 100", "ms", less_is_better=True, digits=1),
 )
 _COLD = (
     Figure("help", "--help", "s", 0.2, less_is_better=True, digits=2),

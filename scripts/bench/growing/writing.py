@@ -14,7 +14,7 @@ from pubsubctl.store.claims import Claimed, Outcome
 
 _CALLS, _JOBS = 11, 100
 """About as many jobs a call as a busy worker writes at once."""
-_PURGES, _PURGED = 3, 200
+_PURGES, _PURGED = 6, 100
 """As many as a worker purges at once."""
 
 _Answer = TypeVar("_Answer")
