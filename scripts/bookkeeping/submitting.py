@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bookkeeping.errands import Errand, errands
+from bookkeeping.journal import Journal
 from pubsubctl import Client
 from pubsubctl.errors import PubsubctlError, Unreachable
 from pubsubctl.job import JobState
 from pubsubctl.settings import Settings
 from pubsubctl.submission import Submission, build
-from wrecking.errands import Errand, errands
-from wrecking.journal import Journal
 
-_AT_ONCE = 10
+_AT_ONCE, _ONE_BY_ONE = 10, 5
 _AGAIN_S, _LOOK_S = 0.5, 0.5
 _REPEATED_RATE = 0.1
 
@@ -56,6 +56,12 @@ class Submitter:
         self._journal.done()
 
     def _submit(self, part: Sequence[Errand]) -> None:
+        """All of a part at once, or, of some parts, one after another."""
+        at_once = 1 if self._errands.index(part[0]) // _AT_ONCE % _ONE_BY_ONE == 0 else _AT_ONCE
+        for start in range(0, len(part), at_once):
+            self._submit_at_once(part[start : start + at_once])
+
+    def _submit_at_once(self, part: Sequence[Errand]) -> None:
         for errand, job in zip(part, self._client.submit_many(map(_submission, part)), strict=True):
             if self._known.jobs.setdefault(errand.key, job.id) != job.id:
                 raise AssertionError(f"{errand.key} is job {self._known.jobs[errand.key]}, and now {job.id}")
@@ -93,11 +99,14 @@ class Submitter:
     def _mend(self) -> None:
         """Ask again for what has failed; there is no more to do once it has succeeded."""
         for errand in self._left_to_mend():
-            job = self._client.job(self._known.jobs[errand.key])
-            if job.state is JobState.FAILED:
-                self._insist(job.retry)
-            elif job.done():
-                self._close(errand)
+            self._insist(lambda errand=errand: self._mend_one(errand))  # type: ignore[misc]
+
+    def _mend_one(self, errand: Errand) -> None:
+        job = self._client.job(self._known.jobs[errand.key])
+        if job.state is JobState.FAILED:
+            job.retry()
+        elif job.done():
+            self._close(errand)
 
     def _close(self, errand: Errand) -> None:
         self._known.closed.add(errand.key)
