@@ -27,6 +27,7 @@ _REFUSALS = {
     Refusal.SPENT: "the job has another message since somebody asked for it again",
     Refusal.CRASHED: "too many attempts ended without a record: the job is given up",
 }
+_BUSY_S = 0.1
 CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
 
 
@@ -102,7 +103,7 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     )
 
 
-_STANDINGS = Statement(
+_STANDING = (
     select(
         jobs.c.id,
         jobs.c.state,
@@ -121,8 +122,10 @@ _STANDINGS = Statement(
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))
-    .with_for_update()
+    .order_by(jobs.c.id)
 )
+_STANDINGS = Statement(_STANDING.with_for_update())
+_FREE_STANDINGS = Statement(_STANDING.with_for_update(skip_locked=True))
 _GRANT = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -154,10 +157,7 @@ _KEEP_REQUEST = Statement(
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
     now = transaction.now()
-    standings = {
-        row[0]: Standing(rows.STATES[row[1]], *row[2:])
-        for row in transaction.fetch_any(_STANDINGS, [each.job_id for each in claims])
-    }
+    standings, busy = _standings(transaction, [each.job_id for each in claims])
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
     answers: list[Claimed | Refused] = []
@@ -167,6 +167,9 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     read: list[Claim] = []
     happened: list[EventRow] = []
     for each in claims:
+        if each.job_id in busy:
+            answers.append(Refused(each.job_id, Refusal.HELD, _BUSY_S))
+            continue
         standing = standings.get(each.job_id)
         if standing is None:
             if each.age_s > each.max_age_s:
@@ -197,6 +200,17 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     _keep_read(transaction, read)
     note(transaction, happened)
     return answers
+
+
+def _standings(transaction: Transaction, job_ids: Sequence[str]) -> tuple[dict[str, Standing], frozenset[str]]:
+    """What decides about the jobs that there are; and which are being written by somebody else."""
+    found, busy = transaction.lock_any(_STANDINGS, _FREE_STANDINGS, job_ids)
+    unknown = set(job_ids).difference(busy, (row[0] for row in found))
+    if unknown:  # others may be about to insert them too, or have done so since
+        names = sorted(unknown)
+        busy |= unknown - transaction.take_names(names)
+        found = [*found, *transaction.fetch_any(_STANDINGS, names)]
+    return {row[0]: Standing(rows.STATES[row[1]], *row[2:]) for row in found}, busy
 
 
 def _begun(row: dict[str, Any]) -> Attempt:

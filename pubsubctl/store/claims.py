@@ -69,7 +69,7 @@ class Refusal(StrEnum):
     DONE = "done"  # it has a result, or has failed
     CANCELLED = "cancelled"
     BUSY = "busy"  # it runs under another message, which will take care of it
-    HELD = "held"  # it runs under this very message, redelivered too early
+    HELD = "held"  # it runs under this very message, redelivered too early; or others write it at this moment
     NOT_DUE = "not-due"  # its next attempt is later, and the sweeper will publish it then
     CRASHED = "crashed"  # too many attempts ended without a record: this claim has made it failed
     SPENT = "spent"  # somebody has asked for the job again, and this message is one that had brought it before

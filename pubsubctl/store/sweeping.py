@@ -37,7 +37,10 @@ _CRASHED = Statement(
 )
 # Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
 _FAILED = Statement(
-    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.finished_at).where(AnyOf(jobs.c.id)).with_for_update()
+    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.finished_at)
+    .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
+    .with_for_update()
 )
 _MIRRORED = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")).values(due_at=null()))
 
