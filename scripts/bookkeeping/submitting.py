@@ -15,7 +15,7 @@ from bookkeeping.errands import Errand, errands
 from bookkeeping.journal import Journal
 from pubsubctl import Client
 from pubsubctl.errors import PubsubctlError, Unreachable
-from pubsubctl.job import JobState
+from pubsubctl.job import FINISHED, JobState
 from pubsubctl.settings import Settings
 from pubsubctl.submission import Submission, build
 
@@ -102,10 +102,11 @@ class Submitter:
             self._insist(lambda errand=errand: self._mend_one(errand))  # type: ignore[misc]
 
     def _mend_one(self, errand: Errand) -> None:
-        job = self._client.job(self._known.jobs[errand.key])
-        if job.state is JobState.FAILED:
-            job.retry()
-        elif job.done():
+        job_id = self._known.jobs[errand.key]
+        state = self._client.get(job_id).state
+        if state is JobState.FAILED:
+            self._client.retry(job_id)
+        elif state in FINISHED:
             self._close(errand)
 
     def _close(self, errand: Errand) -> None:

@@ -78,10 +78,11 @@ class Collector:
 
     def _note(self, job: SubmittedJob, response: Response | None) -> None:
         key = self._keys[job.id]
-        if key in self._twice and job.state is JobState.FAILED:
+        state = job.state  # asked anew, unless it was a success: it may wait for its second time already
+        if key in self._twice and state is not JobState.SUCCEEDED:
             return
         self._done.add(key)
-        line = f"{job.id} {job.state} {digest(response)} {time.monotonic():.3f}\n"
+        line = f"{job.id} {state} {digest(response)} {time.monotonic():.3f}\n"
         os.write(self._file, line.encode())
 
 

@@ -6,8 +6,10 @@ import pwd
 import socket
 import subprocess
 import time
+from pathlib import Path
 
-from partitioning import needs
+import postgres_server
+
 from partitioning.hosts import Host
 
 _PORT = 5432
@@ -27,7 +29,7 @@ class Database:
 
     def start(self) -> None:
         """Make its data, start it, and wait until it takes connections."""
-        programs = needs.postgresql()
+        programs = postgres_server.programs()
         assert programs is not None
         user = _somebody()  # it does not run as root
         self._data.mkdir(mode=0o700)

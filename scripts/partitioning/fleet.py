@@ -10,7 +10,7 @@ from bookkeeping.journal import Journal
 
 from partitioning.database import Database
 from partitioning.hosts import Host
-from partitioning.leftovers import SCRIPTS, Claim
+from partitioning.leftovers import CODE_PATH, SCRIPTS, Claim
 from partitioning.lookout import PORT, Lookout
 from partitioning.mishaps import BROKER, STORE, SUBMITTER
 from partitioning.network import Network
@@ -73,7 +73,7 @@ class Fleet:
             "PUBSUBCTL_STORE": self._database.url,
             "PUBSUBCTL_LEASE": str(lease_s),
             "BOOKKEEPING_RUNS": str(self.runs),
-            "PYTHONPATH": str(SCRIPTS),
+            "PYTHONPATH": CODE_PATH,
         }
         self.settings = Settings.load({}, environ=self._environment, start=claim.folder)
         self.lookouts: dict[str, Lookout] = {}

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from partitioning import needs
-from partitioning.leftovers import Claim, kill_all
+from partitioning.leftovers import CODE_PATH, Claim, kill_all
 from partitioning.network import Network
 from partitioning.switch import LINK
 
+CLOCKWORK = Path(__file__).parent / "clockwork"
 _NET = "10.77.0"
 _WITH_MEMORY = ("sh", "-c", 'mount -t tmpfs tmpfs /dev/shm && exec "$@"', "sh")
 """What is put there goes with the processes; ``ip netns exec`` has given them mounts of their own."""
@@ -73,8 +74,14 @@ class Host:
         """The time of day is wrong, and the steady clock is what it is everywhere."""
         if not self.ahead_s:
             return []
-        wrong = {"FAKETIME": f"{self.ahead_s:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_NO_CACHE": "1"}
-        return ["env", f"LD_PRELOAD={needs.faketime()}", *(f"{name}={value}" for name, value in wrong.items())]
+        wrong = {
+            "LD_PRELOAD": str(needs.faketime()),
+            "FAKETIME": f"{self.ahead_s:+d}s",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_NO_CACHE": "1",
+            "PYTHONPATH": os.pathsep.join((str(CLOCKWORK), CODE_PATH)),
+        }
+        return ["env", *(f"{name}={value}" for name, value in wrong.items())]
 
 
 def _as_user(user: int | None) -> list[str]:

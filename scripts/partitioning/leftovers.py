@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 SCRIPTS = Path(__file__).parent.parent
+CODE_PATH = os.pathsep.join(map(str, (SCRIPTS, SCRIPTS.parent)))
 _RUNS = Path("/run/pubsubctl-hosts")
 _PREFIX = "pubsubctl-"
 _NAME = re.compile(rf"{_PREFIX}[0-9a-f]{{6}}")
@@ -41,7 +42,7 @@ class Claim:
         self._caretaker = subprocess.Popen(
             [sys.executable, "-m", "partitioning.leftovers", self.name],
             stdin=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+            env=os.environ | {"PYTHONPATH": CODE_PATH},
             start_new_session=True,
         )
 

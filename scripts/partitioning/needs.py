@@ -5,8 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import postgres_server
+
 _LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1")
-_SERVERS = "/usr/lib/postgresql/*/bin"
 
 
 def missing() -> str | None:
@@ -25,19 +26,10 @@ def _parts() -> list[tuple[str, str, bool]]:
         ("ip and setpriv", "apt-get install iproute2 util-linux", programs),
         ("/dev/net/tun", "modprobe tun, or give it to the container", Path("/dev/net/tun").exists()),
         ("libfaketime", "apt-get install faketime", faketime() is not None),
-        ("a PostgreSQL server", "apt-get install postgresql", postgresql() is not None),
+        ("a PostgreSQL server", "apt-get install postgresql", postgres_server.programs() is not None),
     ]
 
 
 def faketime() -> Path | None:
     """The library that has a process see another time of day."""
     return next((path for pattern in _LIBRARIES for path in Path("/").glob(pattern[1:])), None)
-
-
-def postgresql() -> Path | None:
-    """Where PostgreSQL's programs are; the newest, where there are several."""
-    found = [path for path in Path("/").glob(_SERVERS[1:]) if (path / "initdb").exists()]
-    if found:
-        return max(found, key=lambda path: float(path.parent.name))
-    program = shutil.which("initdb")
-    return Path(program).resolve().parent if program else None

@@ -7,10 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import permutations
 from typing import Any
 
-from partitioning.leftovers import SCRIPTS
+from partitioning.leftovers import CODE_PATH
 from partitioning.weather import FAIR, Weather, worst
 
 Pair = tuple[str, str]
@@ -30,7 +29,7 @@ class Network:
             [sys.executable, "-m", "partitioning.switch", str(seed)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+            env=os.environ | {"PYTHONPATH": CODE_PATH},
             start_new_session=True,
             text=True,
         )
@@ -83,4 +82,4 @@ class Network:
 
 def both_ways(one: str, others: Iterable[str], weather: Weather) -> dict[Pair, Weather]:
     """The same weather in both directions between a host and others."""
-    return {pair: weather for other in others for pair in permutations((one, other))}
+    return {pair: weather for other in others for pair in ((one, other), (other, one))}

@@ -1,5 +1,6 @@
 """How long after each mishap those whom it has struck work again. Pure."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,35 +57,41 @@ class Traces:
     collected: Sequence[float]
 
     def recoveries(self, happened: Sequence[Happened]) -> Iterator[Recovery]:
-        """Of every mishap that was mended: of the worker, of all where it struck all, or of the submitter."""
+        """Of every mishap that was mended, for each host that it has struck.
+
+        Where another one strikes the same host as it ends, nothing can be said; what comes once the next one strikes
+        is not counted.
+        """
         for each in happened:
-            if each.mishap.host == SUBMITTER:
-                yield self._of_submitter(each)
-            else:
-                yield from (self._of_worker(each, name) for name in self._struck(each))
+            for name in self._struck(each):
+                others = [other for other in happened if other is not each and name in self._struck(other)]
+                if not any(other.began_at < each.mended_at < other.mended_at for other in others):
+                    next_at = min((one.began_at for one in others if one.began_at > each.mended_at), default=math.inf)
+                    alone = not any(other.began_at < each.began_at < other.mended_at for other in others)
+                    yield self._of_host(each, name, next_at, alone=alone)
 
     def _struck(self, happened: Happened) -> list[str]:
+        """Workers, or the submitter."""
         if happened.mishap.host not in {BROKER, STORE}:
             return [happened.mishap.host]
-        return [
+        there = [
             name for name, (begin, end) in self.lives.items() if begin < happened.began_at < happened.mended_at < end
         ]
+        return [*there, SUBMITTER]
 
-    def _of_worker(self, happened: Happened, name: str) -> Recovery:
-        sights, mended_at = self.sights[name], happened.mended_at
+    def _of_host(self, happened: Happened, name: str, next_at: float, *, alone: bool) -> Recovery:
+        mended_at, sights = happened.mended_at, self.sights.get(name)
+        works = self.submitted if name == SUBMITTER else [run.at for run in self.runs if run.host == name]
+        ready_s = sights.ready_s(mended_at) if sights else None
         return Recovery(
             happened,
             name,
-            noticed_s=sights.noticed_s(happened.began_at, mended_at),
-            ready_s=sights.ready_s(mended_at),
-            works_s=_after(mended_at, [run.at for run in self.runs if run.host == name]),
+            noticed_s=sights.noticed_s(happened.began_at, mended_at) if sights and alone else None,
+            ready_s=ready_s if ready_s is not None and mended_at + ready_s < next_at else None,
+            works_s=_after(mended_at, works, next_at),
+            collects_s=_after(mended_at, self.collected, next_at) if name == SUBMITTER else None,
         )
 
-    def _of_submitter(self, happened: Happened) -> Recovery:
-        mended_at = happened.mended_at
-        works_s, collects_s = _after(mended_at, self.submitted), _after(mended_at, self.collected)
-        return Recovery(happened, SUBMITTER, works_s=works_s, collects_s=collects_s)
 
-
-def _after(moment: float, moments: Sequence[float]) -> float | None:
-    return min((each - moment for each in moments if each >= moment), default=None)
+def _after(moment: float, moments: Sequence[float], before: float) -> float | None:
+    return min((each - moment for each in moments if moment <= each < before), default=None)

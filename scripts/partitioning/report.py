@@ -47,10 +47,9 @@ def _table(recoveries: Sequence[Recovery]) -> list[str]:
     """By kind of mishap, in seconds: median and longest."""
     kinds: dict[str, list[Recovery]] = {}
     for each in recoveries:
-        of = "submitter" if each.host == "submitter" else "worker"
-        host = each.happened.mishap.host
-        who = host if host in {"broker", "store"} else of
-        kinds.setdefault(f"{who} {each.happened.mishap.name}", []).append(each)
+        struck = each.happened.mishap.host.partition("-")[0]
+        seen_by = "" if struck == each.host.partition("-")[0] else f", {each.host.partition('-')[0]}s"
+        kinds.setdefault(f"{struck} {each.happened.mishap.name}{seen_by}", []).append(each)
     heads = ("times", "longest", "noticed", "ready again", "works again", "given results")
     lines = [f"  {'seconds: median, longest':<46}" + "".join(f"{head:>16}" for head in heads)]
     return lines + [_row(kind, struck) for kind, struck in sorted(kinds.items())]
