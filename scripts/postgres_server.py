@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,7 @@ def programs() -> Path | None:
 
 
 def free_port() -> int:
+    """A port of loopback that nobody has now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -73,10 +75,12 @@ class PostgresServer:
 
     @property
     def pid(self) -> int:
+        """Of the process that all others of it are children of."""
         assert self._process is not None
         return self._process.pid
 
     def url(self, database: str = "postgres", *, user: str = "owner", **parameters: str) -> str:
+        """Where a store or a client finds it."""
         query = "&".join(f"{name}={value}" for name, value in parameters.items())
         return f"postgresql://{user}@{self.listen}:{self.port}/{database}" + (f"?{query}" if query else "")
 
@@ -86,6 +90,26 @@ class PostgresServer:
         if self.user is not None:
             shutil.chown(self.folder, self.user)
         self.run("initdb", "-D", self.data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+
+    def standby(self, folder: Path) -> "PostgresServer":
+        """A copy that follows this one, which runs: it can be read, until it is promoted."""
+        other = PostgresServer(folder, durable=self._durable, listen=self.listen)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.user is not None:
+            shutil.chown(folder, self.user)
+        self.run(
+            "pg_basebackup",
+            "-R",
+            "-X",
+            "stream",
+            "-c",
+            "fast",
+            "-D",
+            other.data,
+            "-d",
+            f"{self.url()}?application_name=standby",
+        )
+        return other
 
     def run(self, program: str, *arguments: object) -> str:
         """Run one of its programs to its end."""
@@ -126,7 +150,13 @@ class PostgresServer:
         self._watch = subprocess.Popen([sys.executable, "-c", _WATCH, str(self.pid)], stdin=subprocess.PIPE)
         self.wait_until_ready()
 
+    def ensure(self) -> None:
+        """Start it, unless it runs."""
+        if self._process is None:
+            self.start()
+
     def wait_until_ready(self) -> None:
+        """Wait until it takes connections."""
         deadline = time.monotonic() + _START_S
         while not self.is_ready():
             assert self._process is not None
@@ -136,6 +166,7 @@ class PostgresServer:
             time.sleep(0.05)
 
     def is_ready(self) -> bool:
+        """Whether it takes connections."""
         asked = [self.bin / "pg_isready", "-q", "-h", self.listen, "-p", str(self.port), "-t", "1"]
         return subprocess.run(asked, check=False).returncode == 0
 
@@ -155,12 +186,14 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, *, durable: bool = False) -> Iterator[PostgresServer]:
-    """A server for as long as the block runs."""
-    server = PostgresServer(folder, durable=durable)
-    server.create()
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
+def running_server(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server for as long as the block runs, in a folder that goes with it."""
+    with tempfile.TemporaryDirectory(prefix="pubsubctl-postgresql-") as folder:
+        Path(folder).chmod(0o755)
+        server = PostgresServer(Path(folder), durable=durable)
+        server.create()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()

@@ -47,10 +47,13 @@ def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
     """See ``Store.record``."""
     now = transaction.now()
     running = running_attempts(transaction, [each.job_id for each in outcomes])
+    told = _recorded_before(transaction, [each for each in outcomes if each.again])
     answers, ended, answered, notable = [], [], [], []
     for each in outcomes:
         current = running.get(each.job_id) == each.attempt
-        answers.append(current)
+        answers.append(current or each in told)
+        if each in told:
+            continue
         if not current:
             notable.append((each, True))
             continue
@@ -64,6 +67,16 @@ def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
     transaction.run(_RECORD, ended)
     transaction.run(_INSERT_RESPONSE, answered)
     return answers
+
+
+def _recorded_before(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that were written when they were told for the first time."""
+    attempts = last_attempts(transaction, [each.job_id for each in outcomes])
+    return [each for each in outcomes if _is_of(each, attempts.get(each.job_id))]
+
+
+def _is_of(outcome: Outcome, attempt: Attempt | None) -> bool:
+    return attempt is not None and (attempt.number, attempt.state) == (outcome.attempt, outcome.state)
 
 
 def _events(transaction: Transaction, notable: Sequence[tuple[Outcome, bool]], now: float) -> Iterator[EventRow]:

@@ -1,22 +1,15 @@
 """One PostgreSQL server for all tests of a process, started when the first of them needs it."""
 
 import atexit
+import contextlib
 import functools
-import shutil
-import tempfile
-from pathlib import Path
 
-from postgres_server import PostgresServer
+from postgres_server import PostgresServer, running_server
 
 
 @functools.cache
 def postgres_server() -> PostgresServer:
     """The server."""
-    folder = Path(tempfile.mkdtemp(prefix="pubsubctl-postgresql-"))
-    folder.chmod(0o755)
-    server = PostgresServer(folder)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.stop)
-    server.create()
-    server.start()
-    return server
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(running_server())

@@ -8,11 +8,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from pubsubctl.errors import InvalidSetting
+from pubsubctl.names import shown_url
 
 DEFAULT_SCHEMA = "pubsubctl"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,47}")
 _SCHEMA_PARAMETER = re.compile(r"(?<=[?&])schema=([^&#]*)(&|(?=#)|$)")
-_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):[^@/?#]*@|(?<=[?&])password=[^&#]*")
 
 # A host that has gone without a word must be noticed while somebody waits for it, and not after the hours that TCP
 # takes by itself: what was sent has to be acknowledged within 15 s, and a silent connection is asked after 10 s.
@@ -59,8 +59,8 @@ class Address:
         try:
             given = conninfo_to_dict(rest)
         except psycopg.ProgrammingError as error:
-            raise InvalidSetting(f"the store {_shown(url)} is no URL of a database: {_line(error)}") from error
-        return cls(_shown(url), schema, _PATIENCE | given | {"options": _options(given.get("options"), schema)})
+            raise InvalidSetting(f"the store {shown_url(url)} is no URL of a database: {_line(error)}") from error
+        return cls(shown_url(url), schema, _PATIENCE | given | {"options": _options(given.get("options"), schema)})
 
     def connect(self) -> "psycopg.Connection[Any]":
         """A new connection, without a transaction: we begin and end them ourselves."""
@@ -71,10 +71,6 @@ def _options(given: Any, schema: str) -> str:
     """The session's settings; whoever names one in the URL has the last word, but for the schema."""
     ours = f"-c lock_timeout={LOCK_TIMEOUT_S}s -c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s"
     return " ".join(part for part in (ours, str(given) if given else "", f"-c search_path={schema}") if part)
-
-
-def _shown(url: str) -> str:
-    return _PASSWORD.sub(lambda found: f"{found.group(1)}@" if found.group(1) is not None else "password=", url)
 
 
 def _line(error: BaseException) -> str:

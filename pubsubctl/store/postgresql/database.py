@@ -76,8 +76,9 @@ class PostgresDatabase(Database):
         )
         self._renewing = threading.Lock()
         try:
-            with opening(address.name), translated(address.name):
-                pooled = self._pool.connect()
+            with translated(address.name):
+                with opening(address.name):
+                    pooled = self._pool.connect()
                 try:
                     self.store_id = identify(_driven(pooled), address, create=create)
                     self._channel = channel_of(address.schema)

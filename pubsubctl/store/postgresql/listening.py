@@ -8,7 +8,6 @@ import psycopg
 
 from pubsubctl.store.base import Watch
 from pubsubctl.store.postgresql.address import Address
-from pubsubctl.store.postgresql.failures import translated
 
 _PAUSE_S = 0.25
 """Between two attempts to connect again."""
@@ -25,7 +24,7 @@ class ListenWatch(Watch):
     def __init__(self, address: Address) -> None:
         self._address = address
         self._connection: psycopg.Connection[Any] | None = None
-        with translated(address.name):
+        with contextlib.suppress(psycopg.Error):  # then it connects when it waits
             self._connection = self._connected()
 
     def wait(self, timeout_s: float) -> bool:

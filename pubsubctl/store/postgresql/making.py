@@ -63,8 +63,9 @@ def _read(connection: "psycopg.Connection[Any]", address: Address) -> Meta | Non
     if not tables:
         return None
     meta: Meta = {}
+    table = sql.Identifier(address.schema, "meta")  # by its full name, so that who may not see it is told so
     if tables.issuperset(("meta", "jobs")):
-        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        meta = dict(connection.execute(sql.SQL("SELECT key, value FROM {}").format(table)).fetchall())
     if meta.get("application") != _APPLICATION:
         raise StoreError(
             f"the schema {address.schema} of {address.name} has another program's tables; "
