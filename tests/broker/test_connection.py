@@ -1,13 +1,17 @@
 """Which broker is meant, and the credentials of the cloud; nothing here leaves the machine."""
 
 import json
+import os
+import socket
 from pathlib import Path
 
+import grpc
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pubsubctl.broker.connection import CLOUD, Connection, locate
+from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.errors import BrokerUnreachable, InvalidSetting
 from pubsubctl.settings import Settings
 
@@ -83,3 +87,29 @@ def test_a_key_file_that_cannot_be_used_is_named(tmp_path, content):
         pytest.raises(InvalidSetting, match=r"wrong\.json.*from --credentials-file"),
     ):
         _ = connection.publisher
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="TCP's user timeout is Linux's")
+def test_a_connection_that_dies_without_a_word_is_noticed(tmp_path):
+    """By TCP itself within 10 s, on the connection of calls as on those of streams and leases."""
+    with EmbeddedBroker(tmp_path / "broker") as broker:
+        settings = Settings.load({}, environ={"PUBSUB_EMULATOR_HOST": broker.address}, start=tmp_path)
+        with Connection(settings) as connection, connection.lasting() as lasting:
+            for channel in (connection.channel, lasting):
+                grpc.channel_ready_future(channel).result(timeout=10)
+            assert _user_timeouts(broker.address) == [10_000, 10_000]
+
+
+def _user_timeouts(address: str) -> list[int]:
+    """Of every connection that this process has to an address, in milliseconds."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            with socket.socket(fileno=os.dup(int(entry.name))) as each:
+                peer = each.getpeername()
+                timeout_ms = each.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        except OSError:  # no socket, or one that is connected to nobody
+            continue
+        if address.endswith(f":{peer[1]}"):
+            found.append(timeout_ms)
+    return found
