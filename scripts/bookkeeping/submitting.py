@@ -89,25 +89,29 @@ class Submitter:
         return errand.key in self._known.jobs and errand.key not in self._known.closed
 
     def _cancel_due(self) -> None:
-        for errand in self._left_to_cancel():
-            job_id = self._known.jobs[errand.key]
-            due_at = self._known.times[errand.key] + (errand.cancel_after_s or 0.0)
-            if time.monotonic() >= due_at:
-                self._insist(lambda job_id=job_id: self._client.store.cancel([job_id]))  # type: ignore[misc]
+        now = time.monotonic()
+        due = [
+            each for each in self._left_to_cancel() if now >= self._known.times[each.key] + (each.cancel_after_s or 0)
+        ]
+        if due:
+            self._insist(lambda: self._client.store.cancel(self._ids(due)))
+            for errand in due:
                 self._close(errand)
 
     def _mend(self) -> None:
         """Ask again for what has failed; there is no more to do once it has succeeded."""
-        for errand in self._left_to_mend():
-            self._insist(lambda errand=errand: self._mend_one(errand))  # type: ignore[misc]
+        if left := self._left_to_mend():
+            self._insist(lambda: self._mend_these(left))
 
-    def _mend_one(self, errand: Errand) -> None:
-        job_id = self._known.jobs[errand.key]
-        state = self._client.get(job_id).state
-        if state is JobState.FAILED:
-            self._client.retry(job_id)
-        elif state in FINISHED:
-            self._close(errand)
+    def _mend_these(self, left: Sequence[Errand]) -> None:
+        for errand, job in zip(left, self._client.store.get(self._ids(left)), strict=True):
+            if job is not None and job.state is JobState.FAILED:
+                self._client.retry(job.id)
+            elif job is not None and job.state in FINISHED:
+                self._close(errand)
+
+    def _ids(self, errands: Sequence[Errand]) -> list[str]:
+        return [self._known.jobs[errand.key] for errand in errands]
 
     def _close(self, errand: Errand) -> None:
         self._known.closed.add(errand.key)

@@ -24,6 +24,7 @@ CLOCKS_S = {SUBMITTER: 180, BROKER: -120, "worker-1": 420, "worker-2": -660}
 
 _BROKER_PORT = 8085
 _START_S = 60.0
+_UNREACHABLE = 5
 _NUMBERS = {SUBMITTER: 1, BROKER: 2, STORE: 3}
 _OBSERVER, _FIRST_WORKER = 254, 10
 
@@ -110,17 +111,24 @@ class Fleet:
         """A new host, with a worker."""
         host = self.hosts[name] = self._host(name, _FIRST_WORKER + len(self.lookouts))
         host.plug()
-        self._start_worker(host, "--host-port", f"{host.address}:{PORT}")
+        self._start_worker(host)
         self.lookouts[name] = Lookout(host.address)
         self.lookouts[name].start()
 
-    def await_workers(self, names: Sequence[str]) -> None:
-        """Wait until these are ready.
+    def await_workers(self, names: Sequence[str], timeout_s: float = _START_S) -> None:
+        """Wait until these are ready; as a supervisor does, start one again that has found no broker or store.
 
         Raises:
             RuntimeError: one does not become so.
         """
-        if not until(lambda: all(self.lookouts[name].is_ready() for name in names), _START_S):
+
+        def are_ready() -> bool:
+            for name in names:
+                if self._processes_of[name].poll() == _UNREACHABLE:
+                    self._start_worker(self.hosts[name])
+            return all(self.lookouts[name].is_ready() for name in names)
+
+        if not until(are_ready, timeout_s):
             raise RuntimeError("not every worker becomes ready; see their logs")
 
     def vanish(self, name: str) -> None:
@@ -176,7 +184,8 @@ class Fleet:
 
     def _start_worker(self, host: Host, *flags: str) -> "subprocess.Popen[bytes]":
         app = SCRIPTS / "bookkeeping" / "app.py"
-        command = ["worker", "start", str(app), "--processes", str(self._processes), *flags]
+        health = ["--host-port", f"{host.address}:{PORT}"]
+        command = ["worker", "start", str(app), "--processes", str(self._processes), *health, *flags]
         return self._pubsubctl(host, command, {"BOOKKEEPING_HOST": host.name})
 
     def _pubsubctl(self, host: Host, command: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -78,7 +78,6 @@ class Host:
             "LD_PRELOAD": str(needs.faketime()),
             "FAKETIME": f"{self.ahead_s:+d}s",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_NO_CACHE": "1",
             "PYTHONPATH": os.pathsep.join((str(CLOCKWORK), CODE_PATH)),
         }
         return ["env", *(f"{name}={value}" for name, value in wrong.items())]

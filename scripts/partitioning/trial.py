@@ -133,7 +133,7 @@ class Trial:
     def _exchange(self, mishap: Mishap) -> None:
         if mishap.name == JOINS:
             self._fleet.join(mishap.host)
-            self._fleet.await_workers([mishap.host])
+            self._fleet.await_workers([mishap.host], self._terms.seconds)
             self._lives[mishap.host] = (time.monotonic(), float("inf"))
         else:
             self._fleet.vanish(mishap.host)
