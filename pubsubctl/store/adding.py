@@ -40,8 +40,8 @@ NEW_ROW = {
     "due_at": None,
     "has_payloads": 0,
 }
-_INSERT_JOB = Statement(insert(jobs), NEW_ROW)
-INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
+_INSERT_JOB = Statement(insert(jobs), NEW_ROW, at_once=True)
+INSERT_REQUEST = Statement(insert(requests), requests.c.keys(), at_once=True)
 _TAKEN = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
 _KNOWN_KEYS = Statement(
     select(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
 from pubsubctl.job import FINISHED, JobState, Reason
@@ -163,9 +164,10 @@ _GRANT = Statement(
         progress_fraction=null(),
         progress_note=null(),
         # The message was taken, so it was published, whether or not its submitter has come to say so.
-        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at")),
+        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at", type_=Float(53))),
     ),
     ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
+    at_once=True,
 )
 _GIVE_UP = Statement(
     update(jobs)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, case, null, select, update
 
 from pubsubctl.job import JobState, Reason
@@ -24,10 +25,12 @@ _HAS_MESSAGE = (
         jobs.c.attempt == bindparam("of_attempt"),
         jobs.c.state.in_([constant(JobState.QUEUED), constant(JobState.RETRYING)]),
     )
-    .values(due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at")))
+    .values(
+        due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at", type_=Float(53)))
+    )
 )
 _PUBLISHED_FIRST = Statement(
-    _HAS_MESSAGE.where(jobs.c.published_at.is_(None)), ["message_id", "first_message_id", "published_at"]
+    _HAS_MESSAGE.where(jobs.c.published_at.is_(None)), ["message_id", "first_message_id", "published_at"], at_once=True
 )
 _PUBLISHED_AGAIN = Statement(_HAS_MESSAGE, ["message_id"])
 # These are asked by id alone: with a state beside it, SQLite looks at all jobs of that state.

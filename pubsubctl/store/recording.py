@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sqlalchemy import Integer
 from sqlalchemy.sql import bindparam, case, insert, literal_column, null, update
 
 from pubsubctl.errors import StoreError
@@ -26,14 +27,16 @@ _RECORD = Statement(
         lease_until=null(),
         failures=jobs.c.failures + bindparam("failed"),
         crashes=jobs.c.crashes + bindparam("crashed"),
-        message_id=case((bindparam("let_go") == literal_column("1"), null()), else_=jobs.c.message_id),
+        message_id=case((bindparam("let_go", type_=Integer()) == literal_column("1"), null()), else_=jobs.c.message_id),
         has_payloads=case(
-            (bindparam("kept_apart") == literal_column("1"), literal_column("1")), else_=jobs.c.has_payloads
+            (bindparam("kept_apart", type_=Integer()) == literal_column("1"), literal_column("1")),
+            else_=jobs.c.has_payloads,
         ),
     ),
     ["state", "reason", "error", "http_status", "not_before", "due_at", "finished_at", "result_bytes"],
+    at_once=True,
 )
-_INSERT_RESPONSE = Statement(insert(responses), responses.c.keys())
+_INSERT_RESPONSE = Statement(insert(responses), responses.c.keys(), at_once=True)
 _CANCEL = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))

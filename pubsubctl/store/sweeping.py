@@ -28,7 +28,7 @@ _DUE = Statement(
 _ANY_DUE = Statement(
     select(jobs.c.id).where(jobs.c.topic == bindparam("of_topic"), jobs.c.due_at <= bindparam("now")).limit(1)
 )
-_TAKE = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")), ["due_at"])
+_TAKE = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")), ["due_at"], at_once=True)
 _CRASHED = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))

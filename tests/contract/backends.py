@@ -1,6 +1,8 @@
 """The backends that the contract is held against. Another one is another class and another entry in ``BACKENDS``."""
 
 import itertools
+import os
+import pkgutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 
@@ -85,3 +87,6 @@ class PostgresBackend(Backend):
 
 
 BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": PostgresBackend}
+"""By name; or one alone that is somebody else's, named as ``package.module:Class`` by ``PUBSUBCTL_TEST_BACKEND``."""
+if _named := os.environ.get("PUBSUBCTL_TEST_BACKEND"):
+    BACKENDS = {_named: pkgutil.resolve_name(_named)}

@@ -20,7 +20,8 @@ _AWAY = {
     "target_session_attrs=read-write in the store's URL",
     "25P03": "ended a transaction that stood still for too long; try again",
     "40": _BUSY,  # deadlocks and the like: this transaction has lost
-    "42501": "does not let this role in ({reason}); GRANT it what README lists for workers",
+    "42501": "does not let this role in ({reason}); run `pubsubctl setup` as a role that may create tables, "
+    "and GRANT this one what README lists for workers",
     "53100": "cannot grow, the disk is full; make room on it and try again",
     "53": "has too little of something ({reason}); see its max_connections and its memory",
     "55": _BUSY,

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.sql import select, text
 
+from pubsubctl.store.postgresql.batching import run_at_once
 from pubsubctl.store.schema import jobs
 from pubsubctl.store.statements import AnyOf, Row, Statement
 from pubsubctl.store.transaction import Transaction
@@ -49,7 +50,10 @@ class PostgresTransaction(Transaction):
 
     def run(self, statement: Statement, rows: Sequence[Row]) -> int:
         """See ``Transaction.run``."""
-        touched = super().run(statement, rows)
+        if statement.at_once and len(rows) > 1:
+            touched = run_at_once(self._psycopg, self._dialect, statement, rows)
+        else:
+            touched = super().run(statement, rows)
         self.changed = self.changed or touched > 0
         return touched
 
