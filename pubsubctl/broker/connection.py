@@ -26,7 +26,8 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
-_LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 1000))
+# An attempt takes two journeys there and back, and SYNs are lost: one that is given up sooner comes to nothing.
+_LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 5000))
 # A connection may die without a word: a cable, a router, a host that is no more. What was sent, a ping included, has to
 # be acknowledged within 10 s, by TCP's user timeout too, which gRPC sets where it pings at all: else TCP would go on
 # sending the same for a quarter of an hour, with pauses as long as the network was away.

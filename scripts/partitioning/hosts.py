@@ -78,6 +78,7 @@ class Host:
             "LD_PRELOAD": str(needs.faketime()),
             "FAKETIME": f"{self.ahead_s:+d}s",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # else waits by the steady clock end at once, and threads spin
             "PYTHONPATH": os.pathsep.join((str(CLOCKWORK), CODE_PATH)),
         }
         return ["env", *(f"{name}={value}" for name, value in wrong.items())]

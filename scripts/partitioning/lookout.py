@@ -1,4 +1,4 @@
-"""Looks every quarter of a second whether a worker calls itself ready, over a link that nothing spoils."""
+"""Looks again and again whether a worker calls itself ready, over a link that nothing spoils."""
 
 import http.client
 import threading
@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_EVERY_S, _ANSWER_S = 0.25, 1.0
+_EVERY_S, _ANSWER_S = 0.4, 1.0
 PORT = 9090
 
 

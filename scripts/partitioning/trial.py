@@ -22,7 +22,7 @@ from partitioning.weather import Weather
 from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
 
-_DRAIN_S, _LAST_S = 60.0, 150.0
+_DRAIN_S, _LAST_S, _LOOK_S = 60.0, 150.0, 2.0
 _SUBMITTING, _COLLECTING = "bookkeeping.submitting", "partitioning.collecting"
 
 
@@ -38,7 +38,7 @@ class Terms:
         workers: hosts with workers at the beginning.
         processes: of each worker.
         lease_s: see the setting.
-        settle_s: how long everything may take to end afterwards.
+        settle_s: how long nothing may go on afterwards before that is given up.
         faults: what the emulator does wrong by itself.
     """
 
@@ -170,17 +170,26 @@ class Trial:
         """Wait until everything that was submitted has ended and was collected."""
         began = time.monotonic()
         self._say("all is mended; waiting for every job to end")
-        self._await("not everything could be submitted", lambda: self._fleet.has_ended(_SUBMITTING))
-        self._await("not every job has ended", lambda: unfinished(store) == 0)
+        journal = self._fleet.journal
+        self._await("submits", lambda: self._fleet.has_ended(_SUBMITTING), lambda: len(journal.read().jobs))
+        self._await("jobs", lambda: unfinished(store) == 0, lambda: unfinished(store))
         settled_s = time.monotonic() - began
-        self._await("not every result came to the submitter", lambda: self._fleet.has_ended(_COLLECTING))
+        folder = self._fleet.hosts[SUBMITTER].folder
+        self._await("results", lambda: self._fleet.has_ended(_COLLECTING), lambda: len(collected(folder)))
         if not self._fleet.journal.read().done:
             self._broken.append("the submitter has failed; see its log")
         return settled_s
 
-    def _await(self, otherwise: str, condition: Callable[[], bool]) -> None:
-        if not until(condition, self._terms.settle_s):
-            self._broken.append(f"{otherwise} within {self._terms.settle_s:g} s")
+    def _await(self, what: str, ended: Callable[[], bool], progress: Callable[[], int]) -> None:
+        """Wait for an end, for as long as it comes nearer."""
+        count, deadline = progress(), time.monotonic() + self._terms.settle_s
+        while not until(ended, _LOOK_S):
+            before, count = count, progress()
+            if count != before:
+                deadline = time.monotonic() + self._terms.settle_s
+            elif time.monotonic() > deadline:
+                self._broken.append(f"no more {what} for {self._terms.settle_s:g} s, and not all are there")
+                return
 
     def _close(self, store: Store, settled_s: float) -> Found:
         fleet = self._fleet

@@ -395,7 +395,7 @@ def test_a_queued_row_is_claimed_by_its_message(rig):
     indirect=["rig"],
 )
 def test_how_old_a_message_is_is_told_by_the_stores_clock(rig, age_s, runs):
-    """Results are kept for an hour here: whoever believed a clock that is wrong by more would run no job, or old ones."""
+    """Results are kept for an hour: who believed a clock that is wrong by more would run no job, or old ones."""
     rig.deliver(arrival := Arrival("nobody-knows-it", age_s=age_s))
     assert arrival.outcome() == ("ack",)
     assert rig.state("nobody-knows-it") is (JobState.SUCCEEDED if runs else JobState.FAILED)
