@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bookkeeping.stories import Run
+from bookkeeping.stories import Run, Story
 
 from partitioning.lookout import Sights
 from partitioning.mishaps import BROKER, STORE, SUBMITTER, Mishap
+from pubsubctl.store.timeline import EventKind
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,17 @@ class Traces:
                     alone = not any(other.began_at < each.began_at < other.mended_at for other in others)
                     yield self._of_host(each, name, next_at, alone=alone)
 
+    def taken_over(self, host: str, stories: Mapping[str, Story]) -> list[float]:
+        """How long after a host disappeared each job that had begun there, and had not ended, began elsewhere."""
+        vanished_at = self.lives[host][1]
+        last = {run.job_id: run for run in self.runs if run.at < vanished_at}
+        lost = {job_id for job_id, run in last.items() if run.host == host and _is_open(stories[job_id], run.attempt)}
+        again: dict[str, float] = {}
+        for run in self.runs:
+            if run.job_id in lost and run.at >= vanished_at:
+                again.setdefault(run.job_id, run.at - vanished_at)
+        return list(again.values())
+
     def _struck(self, happened: Happened) -> list[str]:
         """Workers, or the submitter."""
         if happened.mishap.host not in {BROKER, STORE}:
@@ -91,6 +103,10 @@ class Traces:
             works_s=_after(mended_at, works, next_at),
             collects_s=_after(mended_at, self.collected, next_at) if name == SUBMITTER else None,
         )
+
+
+def _is_open(story: Story, attempt: int) -> bool:
+    return any(event.kind is EventKind.LOST and event.attempt == attempt for event in story.events)
 
 
 def _after(moment: float, moments: Sequence[float], before: float) -> float | None:

@@ -62,6 +62,7 @@ class Found(NamedTuple):
 
     books: Books
     recoveries: list[Recovery]
+    taken_over_s: list[float]
     settled_s: float
     logs: str
     asked_again: int
@@ -180,6 +181,9 @@ class Trial:
             self._broken.append("the submitter has failed; see its log")
         return settled_s
 
+    def _gone(self) -> list[str]:
+        return [name for name, (_, end) in self._lives.items() if end < float("inf")]
+
     def _await(self, what: str, ended: Callable[[], bool], progress: Callable[[], int]) -> None:
         """Wait for an end, for as long as it comes nearer."""
         count, deadline = progress(), time.monotonic() + self._terms.settle_s
@@ -209,6 +213,7 @@ class Trial:
         return Found(
             replace(books, faults=faults, runs_afterwards=len(books.runs) - before),
             list(traces.recoveries(self._happened)),
+            [seconds for host in self._gone() for seconds in traces.taken_over(host, books.stories)],
             settled_s,
             "".join(map(fleet.log, fleet.lookouts)),
             known.unanswered,

@@ -1,9 +1,11 @@
 """How soon hosts are said to work again: of traces that are made up."""
 
-from bookkeeping.stories import Run
+from bookkeeping.stories import Run, Story
 from partitioning.lookout import Sights
 from partitioning.mishaps import Mishap
 from partitioning.recovery import Happened, Traces
+
+from pubsubctl.store.timeline import Event, EventKind
 
 LIVES = {"worker-1": (0.0, 999.0), "worker-2": (0.0, 20.0)}
 
@@ -34,6 +36,14 @@ def test_nothing_is_told_of_a_host_that_something_else_strikes_meanwhile():
     assert [each.happened.began_at for each in traces().recoveries([happened(10.0, 40.0), happened(30.0, 50.0)])] == [
         30
     ]
+
+
+def test_jobs_of_a_host_that_has_disappeared_are_told_with_when_they_began_elsewhere():
+    runs = [Run("a", 1, 19.0, "worker-2"), Run("b", 1, 18.0, "worker-2"), Run("a", 2, 31.5, "worker-1")]
+    lost = Story("a", [Event(30.0, EventKind.LOST, 1)])
+    done = Story("b", [Event(18.5, EventKind.ENDED, 1)])
+    found = Traces({}, LIVES, runs, [], []).taken_over("worker-2", {"a": lost, "b": done})
+    assert found == [11.5]
 
 
 def test_what_comes_after_the_next_mishap_does_not_count():
