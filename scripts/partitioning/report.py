@@ -38,7 +38,7 @@ def _told(plan: Sequence[Mishap], found: Found) -> dict[str, str]:
         f"{_again(books):,} jobs ran more than once, {len(books.overtaken):,} began when another had taken over",
         "clocks": ", ".join(f"{host} {seconds:+d} s" for host, seconds in CLOCKS_S.items()),
         "mishaps": str(len(plan)),
-        "taken over": f"{len(found.taken_over_s)} jobs of the host that is no more, after {_span(found.taken_over_s)} s",
+        "taken over": f"{len(found.taken_over_s)} jobs of the lost host, after {_span(found.taken_over_s)} s",
         "refused": f"{logs.count('came too late')} results came too late, {logs.count('is ours no more')} stopped",
         "settled": f"in {found.settled_s:.0f} s; {found.asked_again} submits were asked again",
     }
