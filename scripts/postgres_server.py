@@ -89,7 +89,9 @@ class PostgresServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.user is not None:
             shutil.chown(self.folder, self.user)
-        self.run("initdb", "-D", self.data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        # Strings in the order of a language, as most servers have it: an order of bytes must be asked for.
+        language = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US")
+        self.run("initdb", "-D", self.data, "-U", "owner", "-A", "trust", "-E", "UTF8", "--no-sync", *language)
 
     def standby(self, folder: Path) -> "PostgresServer":
         """A copy that follows this one, which runs: it can be read, until it is promoted."""

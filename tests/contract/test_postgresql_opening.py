@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -18,10 +19,8 @@ from pubsubctl.store.postgresql import making
 from pubsubctl.store.postgresql.address import Address
 from pubsubctl.store.schema import SCHEMA_VERSION
 
-WORKERS_GRANTS = (
-    "GRANT USAGE ON SCHEMA {schema} TO {role}",
-    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
-)
+README = (Path(__file__).parents[2] / "README.md").read_text()
+WORKERS_GRANTS = README.partition("```sql\n")[2].partition("```")[0].strip().split("\n")
 
 
 @pytest.fixture
@@ -159,8 +158,9 @@ def test_a_server_that_is_not_there_is_unreachable(server):
 
 def test_a_worker_needs_no_more_than_the_documented_privileges(server, sql, schema, role):
     open_store(server.url(schema=schema)).close()
+    assert len(WORKERS_GRANTS) == 2
     for grant in WORKERS_GRANTS:
-        sql(grant.format(schema=schema, role=role))
+        sql(grant.replace("SCHEMA pubsubctl", f"SCHEMA {schema}").replace("TO worker", f"TO {role}"))
     with open_store(server.url(schema=schema, user=role)) as store, store.watch() as watch:
         running(store, "one", "two")
         assert store.record([an_outcome("one", log="printed"), a_retry("two", retry_in_s=0.0)]) == [True, True]
