@@ -26,9 +26,13 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
 )
-_LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 1000))
+# An attempt takes two journeys there and back, and SYNs are lost: one that is given up sooner comes to nothing.
+_LOCAL = (("grpc.enable_http_proxy", 0), ("grpc.min_reconnect_backoff_ms", 5000))
+# A connection may die without a word: a cable, a router, a host that is no more. What was sent, a ping included, has to
+# be acknowledged within 10 s, by TCP's user timeout too, which gRPC sets where it pings at all: else TCP would go on
+# sending the same for a quarter of an hour, with pauses as long as the network was away.
+_NOTICED = (("grpc.keepalive_timeout_ms", 10_000),)
 _LASTING = (
-    ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.max_pings_without_data", 0),
     # Channels that look the same share a connection, and what takes the place of a dead one would have that of others.
     ("grpc.use_local_subchannel_pool", 1),
@@ -148,9 +152,7 @@ class Connection:
 
     def lasting(self) -> "grpc.Channel":
         """A new channel with a connection of its own, for a stream or for leases; its user closes it."""
-        # A connection that has died without a word is noticed by pings. Google's emulator may take frequent ones amiss.
-        often = self.address.is_cloud or self.address.kind == "embedded"
-        return self._new_channel((("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_LASTING))
+        return self._new_channel(_LASTING)
 
     def close(self) -> None:
         """Close what was opened; closing it twice does no harm."""
@@ -171,6 +173,9 @@ class Connection:
         return self._channel
 
     def _new_channel(self, options: tuple[tuple[str, int], ...] = ()) -> "grpc.Channel":
+        # Google's emulator may take frequent pings amiss, and so may one of which only the address is known.
+        often = self.address.is_cloud or self.address.kind == "embedded"
+        options += (("grpc.keepalive_time_ms", 30_000 if often else 330_000), *_NOTICED)
         if not self.address.is_cloud:
             import grpc  # not before there is somebody to talk to: `status` only asks where the broker is
 

@@ -28,6 +28,7 @@ from pubsubctl.worker.recorder import Recorder
 from pubsubctl.worker.reload import Reloader, watched_folders
 from pubsubctl.worker.spans import Spans
 from pubsubctl.worker.stopping import StopConditions
+from pubsubctl.worker.storeclock import StoreClock
 from pubsubctl.worker.sweeper import Sweeper
 from pubsubctl.worker.watchdog import jobs_wait
 
@@ -106,6 +107,7 @@ class Assembly:
         self._presence = Presence("the store is back")
         self._shared = {"broker": Presence("the broker is back"), "store": self._presence}
         self._recorder = Recorder(store, self._meters, presence=self._presence)
+        self._clock = StoreClock(store.now)
         self._sweeper = self._make_sweeper()
         self._execution = self._make_execution()
         self._pool = self._make_pool()
@@ -184,6 +186,7 @@ class Assembly:
             on_failure=self._failing(ApplicationError) if self._reloader is None else self._reloader.failed,
             meters=self._meters,
             spans=Spans(traced),
+            clock=self._clock.now,
         )
 
     def _make_pool(self) -> Pool:
@@ -212,6 +215,7 @@ class Assembly:
             lost=self._execution.lost,
             tick=self._pulse.around(self._execution.tick),
             held=lambda: self._puller.waiting,
+            look=self._clock.look,
             presence=self._presence,
         )
 

@@ -1,6 +1,5 @@
 """A message on its way through the worker: what the broker gave us, and what the store is asked about it."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -96,8 +95,8 @@ class Delivery:
         """What all deliveries of one message have in common."""
         return self.job_id, self.message.message_id
 
-    def claim(self, terms: Terms) -> Claim:
-        """The claim that it makes."""
+    def claim(self, terms: Terms, now: float) -> Claim:
+        """The claim that it makes; ``now`` is the store's time."""
         envelope, message = self.envelope, self.message
         assert envelope is not None
         return Claim(
@@ -107,7 +106,7 @@ class Delivery:
             lease_s=terms.lease_s,
             max_attempts=terms.max_attempts,
             max_crashes=max_crashes(terms.retry_on),
-            age_s=time.time() - message.published_at,
+            age_s=max(0.0, now - message.published_at),
             max_age_s=terms.result_ttl_s,
             request=envelope.request,
             topic=terms.topic,

@@ -40,7 +40,11 @@ _DYING_S, _LOOK_S = 4.0, 0.01
 
 
 class Execution:
-    """Everything between the puller, the pool and the recorder. Any thread may call it; only ``drain`` blocks."""
+    """Everything between the puller, the pool and the recorder. Any thread may call it; only ``drain`` blocks.
+
+    Args:
+        clock: the store's, by which it is told how old a message is.
+    """
 
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Execution:
         on_failure: Callable[[str], None],
         meters: Meters | None = None,
         spans: Spans | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._terms = terms
         self._recorder = recorder
@@ -59,6 +64,7 @@ class Execution:
         self._on_failure = on_failure
         self._meters = meters or Meters()
         self._spans = spans or Spans()
+        self._clock = clock
         self._pool: Pool | None = None
         self._reader = Reader(terms)
         self._hand = InHand()
@@ -171,7 +177,8 @@ class Execution:
         self, delivery: Delivery | None, ended: tuple[Task, Ending]
     ) -> tuple[Outcome, Callable[[bool], None]]:
         task, ending = ended
-        outcome = outcome_of(task.claimed, ending, now=time.time(), jitter=self._jitter, retry_on=self._terms.retry_on)
+        now = time.time()  # whatever the store says: a date in Retry-After is by the application's clock, and so ours
+        outcome = outcome_of(task.claimed, ending, now=now, jitter=self._jitter, retry_on=self._terms.retry_on)
         if outcome.state is JobState.RETRYING and delivery is not None and delivery.message.ordering_key:
             outcome = replace(outcome, held=True)
         return outcome, self._spans.until_recorded(outcome, partial(self._settling.recorded, delivery, outcome))
@@ -228,7 +235,7 @@ class Execution:
 
         deliveries = self._hand.claimable(self._pool.room, fit)
         if deliveries:
-            claims = [delivery.claim(self._terms) for delivery in deliveries]
+            claims = [delivery.claim(self._terms, self._clock()) for delivery in deliveries]
             with self._hand.lock:
                 for claim in claims:
                     self._meters.queue_times.observe(claim.age_s)

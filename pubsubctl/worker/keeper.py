@@ -34,6 +34,7 @@ class Keeper:
         held: how many messages this worker has beyond those of the jobs that it runs.
         tick: called every quarter of a second.
         clock: what tells when leases are to be renewed; seconds that only rise.
+        look: called as often as ``tick``, where the store could be written to; may ask it something.
         presence: where it is told whether the store is there, for whoever else needs it.
     """
 
@@ -48,6 +49,7 @@ class Keeper:
         tick: Callable[[], None],
         held: Callable[[], int] = lambda: 0,
         clock: Callable[[], float] = time.monotonic,
+        look: Callable[[], None] = lambda: None,
         presence: Presence | None = None,
     ) -> None:
         self._store = store
@@ -58,6 +60,7 @@ class Keeper:
         self._tick = tick
         self._held = held
         self._clock = clock
+        self._look = look
         self._renewed_at = 0.0
         self._looked_at = 0.0
         self._since: dict[Task, float] = {}  # when those that are here were seen first
@@ -92,6 +95,7 @@ class Keeper:
             tasks = self._pool.tasks()
             try:
                 self._renew(tasks)
+                self._look()
             except PubsubctlError as error:
                 self._failed = True
                 self._presence.missed_by("keeper", f"leases cannot be renewed while the store is away: {error}")

@@ -1,7 +1,6 @@
 """What the store is told of a message that the broker itself has given up, and what becomes of such a message."""
 
 import logging
-import time
 from collections.abc import Mapping, Sequence
 
 from pubsubctl import names, wire
@@ -92,7 +91,7 @@ class Returns:
                 store_id,
                 self._store.store_id,
             )
-        return time.time() - received.published_at < _FOREIGN_LEFT_S
+        return self._store.now() - received.published_at < _FOREIGN_LEFT_S
 
     def _burial(self, received: Received, job_id: str, reason: Reason, error: str) -> Burial:
         return Burial(

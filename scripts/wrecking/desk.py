@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 
-from wrecking.journal import Journal, Known
-from wrecking.scene import HERE, Scene
+from bookkeeping.journal import Journal, Known
+
+from wrecking.scene import SCRIPTS, Scene
 
 
 class Desk:
@@ -39,7 +40,7 @@ class Desk:
         times = [str(self._began_at), str(self._last_s)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "wrecking.submitting", self._scene.folder, *self._arguments, *times],
+                [sys.executable, "-m", "bookkeeping.submitting", self._scene.folder, *self._arguments, *times],
                 env=os.environ | self._scene.environment | {"PYTHONPATH": _path()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -69,4 +70,4 @@ class Desk:
 
 
 def _path() -> str:
-    return os.pathsep.join(part for part in (str(HERE.parent), os.environ.get("PYTHONPATH", "")) if part)
+    return os.pathsep.join(part for part in (str(SCRIPTS), os.environ.get("PYTHONPATH", "")) if part)

@@ -4,23 +4,21 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pubsubctl.broker.connection import Connection
+from bookkeeping.books import Books
+from bookkeeping.errands import errands
+from bookkeeping.keeping import kept, noted_runs, unfinished
+
 from pubsubctl.broker.provision import Wanted
-from pubsubctl.job import FINISHED
 from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
-from wrecking.books import Books
 from wrecking.desk import Desk
-from wrecking.errands import errands
 from wrecking.mishaps import Mishap, happen, plan
 from wrecking.scene import START_S, Emulator, Scene, Seat, until
 from wrecking.shelf import Shelf
-from wrecking.stories import Run, Story
 
-_PULL_S = 5.0
 _LAST_S = 120.0
 
 
@@ -130,8 +128,8 @@ class Rampage:
             faults.append("not everything could be submitted")
         elif (failure := self.submitter.failure()) is not None:
             faults.append(f"the submitter has failed: {failure}")
-        if not until(lambda: _unfinished(store) == 0, self.terms.settle_s):
-            faults.append(f"{_unfinished(store)} jobs have not ended in {self.terms.settle_s:g} s")
+        if not until(lambda: unfinished(store) == 0, self.terms.settle_s):
+            faults.append(f"{unfinished(store)} jobs have not ended in {self.terms.settle_s:g} s")
         self.settled_s = time.monotonic() - began
         return faults
 
@@ -139,18 +137,13 @@ class Rampage:
         for seat in self._seats:
             seat.stop()
             faults += [f"{seat.name} ended with exit code {code}" for code in seat.exits if code]
-        before = len(_runs(self._scene))
+        before = len(noted_runs(self._scene.runs))
         last = self._seats[0]
         last.start("--burst")  # whatever the broker delivers again has ended, and must not run
         if last.wait(_LAST_S):
             faults.append("a last worker, with --burst, did not end as it should")
-        runs = _runs(self._scene)
-        found = {key: store.get([job_id])[0] for key, job_id in self.submitter.known().jobs.items()}
-        stories = {job.id: Story(job.id, store.history(job.id)) for job in found.values() if job}
-        responses = {job.id: answer for job in found.values() if job and (answer := store.response(job.id))}
-        mirrored = _dead_letters(self._scene)
-        late = len(runs) - before
-        return Books(self._errands, found, responses, stories, store.counts(), runs, mirrored, late, faults)
+        books = kept(store, self._scene.settings, self._errands, self.submitter.known().jobs, self._scene.runs)
+        return replace(books, faults=faults, runs_afterwards=len(books.runs) - before)
 
     def _end(self) -> None:
         for seat in self._seats:
@@ -161,34 +154,3 @@ class Rampage:
     def logs(self) -> str:
         """What all workers have printed."""
         return "".join(seat.log() for seat in self._seats)
-
-
-def _unfinished(store: Store) -> int:
-    return sum(count for state, count in store.counts().items() if state not in FINISHED)
-
-
-def _runs(scene: Scene) -> list[Run]:
-    lines = scene.runs.read_text().splitlines() if scene.runs.exists() else []
-    return [Run(job_id, int(attempt), float(at)) for job_id, attempt, at in map(str.split, lines)]
-
-
-def _dead_letters(scene: Scene) -> dict[str, int]:
-    """What lies in the subscription of the dead letters: how many messages of each job."""
-    counts: dict[str, int] = {}
-    with Connection(scene.settings) as connection:
-        deadline = time.monotonic() + _PULL_S
-        while time.monotonic() < deadline:
-            answer = connection.subscriber.pull(
-                subscription=scene.settings.dead_letter_subscription_path, max_messages=1000, timeout=_PULL_S
-            )
-            if not answer.received_messages:
-                break
-            for received in answer.received_messages:
-                job_id = received.message.attributes["dead-letter-job"]
-                counts[job_id] = counts.get(job_id, 0) + 1
-            connection.subscriber.acknowledge(
-                subscription=scene.settings.dead_letter_subscription_path,
-                ack_ids=[received.ack_id for received in answer.received_messages],
-            )
-            deadline = time.monotonic() + _PULL_S
-    return counts

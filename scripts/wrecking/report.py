@@ -2,8 +2,9 @@
 
 from collections import Counter
 
+from bookkeeping.books import Books
+
 from pubsubctl.job import JobState
-from wrecking.books import Books
 from wrecking.rampage import Rampage
 
 _SHOWN = 20

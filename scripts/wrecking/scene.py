@@ -18,7 +18,7 @@ from pubsubctl.settings import Settings
 from pubsubctl.state import State
 from pubsubctl.store.opening import open_store
 
-HERE = Path(__file__).parent
+SCRIPTS = Path(__file__).parent.parent
 START_S = 60.0
 _AGAIN_S = 0.5
 _UNREACHABLE = 5
@@ -42,7 +42,7 @@ class Scene:
         self.runs = folder / "runs"
         self.state = State(folder / ".pubsubctl")
         self.state.create()
-        self.environment = {"PUBSUBCTL_LEASE": str(lease_s), "WRECKING_RUNS": str(self.runs)}
+        self.environment = {"PUBSUBCTL_LEASE": str(lease_s), "BOOKKEEPING_RUNS": str(self.runs)}
         self.settings = Settings.load({}, environ=self.environment, start=folder)
 
     def set_up(self) -> None:
@@ -143,7 +143,16 @@ class Seat:
         return self.log().count(_READY) > before
 
     def _launch(self, flags: Sequence[str]) -> None:
-        command = [sys.executable, "-m", "pubsubctl", "worker", "start", str(HERE / "app.py"), "--processes", "2"]
+        command = [
+            sys.executable,
+            "-m",
+            "pubsubctl",
+            "worker",
+            "start",
+            str(SCRIPTS / "bookkeeping" / "app.py"),
+            "--processes",
+            "2",
+        ]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, *flags],

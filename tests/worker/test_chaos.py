@@ -12,9 +12,9 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 sys.path.append(str(SCRIPTS))
 
-from wrecking.books import Books  # noqa: E402
-from wrecking.errands import Errand  # noqa: E402
-from wrecking.stories import Run, Story  # noqa: E402
+from bookkeeping.books import Books  # noqa: E402
+from bookkeeping.errands import Errand  # noqa: E402
+from bookkeeping.stories import Run, Story  # noqa: E402
 
 from pubsubctl.exchange import Response  # noqa: E402
 from pubsubctl.job import Job, JobState, Reason  # noqa: E402

@@ -60,7 +60,9 @@ class Arrival:
 
 
 class Rig:
-    def __init__(self, store: Store, *, threads: int = 1, retry_on: RetryOn = USUAL_RETRY_ON) -> None:
+    def __init__(
+        self, store: Store, *, threads: int = 1, retry_on: RetryOn = USUAL_RETRY_ON, ahead_s: float = 0.0
+    ) -> None:
         self.store = store
         self.recorder = Recorder(store)
         self.dead_letters: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -71,6 +73,7 @@ class Rig:
             on_loaded=lambda: None,
             on_dead_letter=lambda: self.dead_letters.put(None),
             on_failure=lambda _: None,
+            clock=lambda: time.time() + ahead_s,
         )
         self.pool = Pool("testapp:app", self.execution, processes=1, threads=threads)
         self.execution.attach(self.pool)
@@ -383,3 +386,16 @@ def test_a_queued_row_is_claimed_by_its_message(rig):
     job = rig.store.get(["a"])[0]
     assert job is not None
     assert (job.state, job.max_attempts) == (JobState.SUCCEEDED, 3)
+
+
+@pytest.mark.parametrize(
+    ("rig", "age_s", "runs"),
+    [({"ahead_s": -4000.0}, 3700.0, True), ({"ahead_s": 4000.0}, 0.0, False)],
+    ids=["our clock is ahead", "our clock is behind"],
+    indirect=["rig"],
+)
+def test_how_old_a_message_is_is_told_by_the_stores_clock(rig, age_s, runs):
+    """Results are kept for an hour: who believed a clock that is wrong by more would run no job, or old ones."""
+    rig.deliver(arrival := Arrival("nobody-knows-it", age_s=age_s))
+    assert arrival.outcome() == ("ack",)
+    assert rig.state("nobody-knows-it") is (JobState.SUCCEEDED if runs else JobState.FAILED)

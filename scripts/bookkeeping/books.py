@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby, pairwise
 
+from bookkeeping.errands import Errand
+from bookkeeping.stories import Run, Story
 from pubsubctl.exchange import Response
 from pubsubctl.job import DEAD, Job, JobState, Reason
-from wrecking.errands import Errand
-from wrecking.stories import Run, Story
 
 _ANSWERED = frozenset({None, Reason.STATUS, Reason.EXHAUSTED})
 _EARLY_S = 0.01

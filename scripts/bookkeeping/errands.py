@@ -103,7 +103,7 @@ def _mended(key: str, body: bytes, _: random.Random) -> Errand:
 
 
 def _unwanted(key: str, body: bytes, chance: random.Random) -> Errand:
-    return Errand(key, "/work/60.0", body, JobState.CANCELLED, cancel_after_s=chance.uniform(0, 10))
+    return Errand(key, "/work/300.0", body, JobState.CANCELLED, cancel_after_s=chance.uniform(0, 10))
 
 
 _KINDS: list[tuple[Callable[[str, bytes, random.Random], Errand], int]] = [

@@ -13,11 +13,17 @@ _CLOSING = _TAKEN | _TOLD
 
 
 class Run(NamedTuple):
-    """A run of the application, as it has noted it by itself; ``at`` in seconds since the epoch."""
+    """A run of the application, as it has noted it by itself.
+
+    Attributes:
+        at: by the store's clock.
+        host: where.
+    """
 
     job_id: str
     attempt: int
     at: float
+    host: str = "here"
 
 
 class Life(NamedTuple):

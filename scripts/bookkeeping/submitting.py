@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bookkeeping.errands import Errand, errands
+from bookkeeping.journal import Journal
 from pubsubctl import Client
 from pubsubctl.errors import PubsubctlError, Unreachable
-from pubsubctl.job import JobState
+from pubsubctl.job import FINISHED, JobState
 from pubsubctl.settings import Settings
 from pubsubctl.submission import Submission, build
-from wrecking.errands import Errand, errands
-from wrecking.journal import Journal
 
-_AT_ONCE = 10
+_AT_ONCE, _ONE_BY_ONE = 10, 5
 _AGAIN_S, _LOOK_S = 0.5, 0.5
 _REPEATED_RATE = 0.1
 
@@ -56,6 +56,12 @@ class Submitter:
         self._journal.done()
 
     def _submit(self, part: Sequence[Errand]) -> None:
+        """All of a part at once, or, of some parts, one after another."""
+        at_once = 1 if self._errands.index(part[0]) // _AT_ONCE % _ONE_BY_ONE == 0 else _AT_ONCE
+        for start in range(0, len(part), at_once):
+            self._submit_at_once(part[start : start + at_once])
+
+    def _submit_at_once(self, part: Sequence[Errand]) -> None:
         for errand, job in zip(part, self._client.submit_many(map(_submission, part)), strict=True):
             if self._known.jobs.setdefault(errand.key, job.id) != job.id:
                 raise AssertionError(f"{errand.key} is job {self._known.jobs[errand.key]}, and now {job.id}")
@@ -83,21 +89,29 @@ class Submitter:
         return errand.key in self._known.jobs and errand.key not in self._known.closed
 
     def _cancel_due(self) -> None:
-        for errand in self._left_to_cancel():
-            job_id = self._known.jobs[errand.key]
-            due_at = self._known.times[errand.key] + (errand.cancel_after_s or 0.0)
-            if time.monotonic() >= due_at:
-                self._insist(lambda job_id=job_id: self._client.store.cancel([job_id]))  # type: ignore[misc]
+        now = time.monotonic()
+        due = [
+            each for each in self._left_to_cancel() if now >= self._known.times[each.key] + (each.cancel_after_s or 0)
+        ]
+        if due:
+            self._insist(lambda: self._client.store.cancel(self._ids(due)))
+            for errand in due:
                 self._close(errand)
 
     def _mend(self) -> None:
         """Ask again for what has failed; there is no more to do once it has succeeded."""
-        for errand in self._left_to_mend():
-            job = self._client.job(self._known.jobs[errand.key])
-            if job.state is JobState.FAILED:
-                self._insist(job.retry)
-            elif job.done():
+        if left := self._left_to_mend():
+            self._insist(lambda: self._mend_these(left))
+
+    def _mend_these(self, left: Sequence[Errand]) -> None:
+        for errand, job in zip(left, self._client.store.get(self._ids(left)), strict=True):
+            if job is not None and job.state is JobState.FAILED:
+                self._client.retry(job.id)
+            elif job is not None and job.state in FINISHED:
                 self._close(errand)
+
+    def _ids(self, errands: Sequence[Errand]) -> list[str]:
+        return [self._known.jobs[errand.key] for errand in errands]
 
     def _close(self, errand: Errand) -> None:
         self._known.closed.add(errand.key)

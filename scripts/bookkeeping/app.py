@@ -1,4 +1,7 @@
-"""The application: an ordinary one, a slow one, one that fails, one that dies. Every run leaves a line behind."""
+"""The application: an ordinary one, a slow one, one that fails, one that dies. Every run leaves a line behind.
+
+Its moment is told by the steady clock: hosts disagree about the time of day.
+"""
 
 import ctypes
 import os
@@ -8,7 +11,8 @@ import time
 from flask import Flask, Response, request
 
 app = Flask(__name__)
-_runs = os.open(os.environ["WRECKING_RUNS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+_host = os.environ.get("BOOKKEEPING_HOST", "here")
+_runs = os.open(os.environ["BOOKKEEPING_RUNS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 _holding_the_gil = ctypes.PyDLL(None)  # its calls, unlike CDLL's, do not let go of it
 
 
@@ -16,7 +20,7 @@ _holding_the_gil = ctypes.PyDLL(None)  # its calls, unlike CDLL's, do not let go
 def note_the_run() -> None:
     """One line, in one write: whoever dies after it has run."""
     job_id, attempt = request.environ["pubsubctl.job_id"], request.environ["pubsubctl.attempt"]
-    os.write(_runs, f"{job_id} {attempt} {time.time():.6f}\n".encode())
+    os.write(_runs, f"{job_id} {attempt} {time.monotonic():.6f} {_host}\n".encode())
 
 
 def _answer(status: int = 200, **headers: str) -> Response:
