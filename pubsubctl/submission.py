@@ -20,7 +20,7 @@ from typing import Any
 
 from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Header, Request
-from pubsubctl.settings import duration
+from pubsubctl.quantities import duration
 
 _KEYS = (
     "method",

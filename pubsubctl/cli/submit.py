@@ -93,7 +93,7 @@ _Output = Annotated[
 
 
 @app.command(cls=_Submit, epilog="Example: pubsubctl submit POST /predict --json '{\"x\": 1}' --wait")
-@with_settings()
+@with_settings("inline_limit", "payload_limit")
 def submit(
     settings: "Settings",
     *,

@@ -17,6 +17,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Job
 from pubsubctl.store.base import Store
 from pubsubctl.store.messages import Due, DueKind, Published, Unpublished
+from pubsubctl.worker.disposal import Disposal
 from pubsubctl.worker.outcome import MAX_CRASHES
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.taking import Taking
@@ -51,6 +52,7 @@ class Sweeper:
         max_crashes: attempts that may end without a record before their job is given up.
         shared: the ``broker`` and the ``store``, as other parts of the worker miss them too.
         believed: whether leases that have run out can be acted on now; see ``Credence``.
+        disposal: what deletes the bodies of jobs that are forgotten.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
 
@@ -64,6 +66,7 @@ class Sweeper:
         result_ttl_s: float,
         max_crashes: int = MAX_CRASHES,
         believed: Callable[[], bool] = lambda: True,
+        disposal: Disposal | None = None,
         shared: Mapping[str, Presence] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,6 +75,7 @@ class Sweeper:
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
         self._believed = believed
+        self._disposal = disposal
         self._result_ttl_s = result_ttl_s
         self._purged_at = -math.inf
         self._wake = threading.Event()
@@ -189,9 +193,13 @@ class Sweeper:
 
     def _purge(self) -> None:
         """Delete results that are older than they are kept, a few at a time: others write too."""
+        if self._disposal is not None and self._disposal.busy:
+            return  # the bodies of those that went before are still to follow them
         if self._clock() - self._purged_at >= _PURGE_PERIOD_S:
-            full = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED).count == _MOST_PURGED
-            self._purged_at = -math.inf if full else self._clock()
+            gone = self._store.purge(older_than_s=self._result_ttl_s, limit=_MOST_PURGED)
+            if self._disposal is not None:
+                self._disposal.jobs(gone.with_payloads)
+            self._purged_at = -math.inf if gone.count == _MOST_PURGED else self._clock()
 
     def _run(self) -> None:
         while True:

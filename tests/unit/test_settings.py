@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pubsubctl.errors import InvalidName, InvalidSetting
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
-from pubsubctl.settings import FILE, Settings, duration, find_file
+from pubsubctl.quantities import duration
+from pubsubctl.settings import FILE, Settings, find_file
 from pubsubctl.state import DIRECTORY
 
 KEYS = [field.name for field in fields(Settings) if "parse" in field.metadata]
