@@ -69,6 +69,7 @@ def test_every_key_can_be_set_in_every_way(key, load):
     words = {
         "broker": "gcloud",
         "store": "/x/y.db",
+        "payloads": "/x/payloads",
         "credentials_file": "/x/key.json",
         "route": "PUT /x",
         "emulator_host": "localhost:8085",
