@@ -190,7 +190,7 @@ class Directory(Payloads):
                 f"the payload place {self.place} cannot be {how}: {error.strerror}; "
                 + (
                     "make room there"
-                    if error.errno in {errno.ENOSPC, errno.EDQUOT}
+                    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
                     else "see to it, or to its permissions"
                 )
             ) from error

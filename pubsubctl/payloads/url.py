@@ -21,6 +21,7 @@ _BLOCK = 8 * CHUNK
 """Of a request to the store: few requests for a large body, and little of it in memory."""
 _EXTRAS = {"gs": "gcs", "gcs": "gcs"}
 _EMULATOR = "STORAGE_EMULATOR_HOST"
+_ZONAL = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
 
 class Url(Payloads):
@@ -40,7 +41,7 @@ class Url(Payloads):
         try:
             from fsspec.core import url_to_fs
 
-            with self._mapped("opened"):
+            with self._mapped("opened"), _plain_gcsfs():
                 # A cached listing would show what is gone, and hide what another process has put there.
                 options = {"use_listings_cache": False, **_credentials(scheme, credentials_file)}
                 self._fs, root = url_to_fs(url, **options)
@@ -127,7 +128,7 @@ class Url(Payloads):
         """Let whatever a file system of somebody else's raises be one of ours, in one line."""
         try:
             yield
-        except (PubsubctlError, FileNotFoundError, ImportError):
+        except (PubsubctlError, ImportError):
             raise
         except Exception as error:
             if isinstance(error, ValueError) and how == "opened":
@@ -145,23 +146,50 @@ class _Upload(Writing):
         self._fs = file_system
         self._path = path
         self._file = file_system.open(path, "wb", block_size=_BLOCK)
+        self._is_away = False
 
     def _put(self, part: bytes | memoryview) -> None:
-        with self._place.mapped(), memoryview(part) as view:
+        with self._writing(), memoryview(part) as view:
             for start in range(0, len(view), CHUNK):  # what it is given at a time, it holds once more
                 self._file.write(view[start : start + CHUNK])
 
     def _finish(self) -> None:
-        with self._place.mapped():
+        with self._writing():
             self._file.close()
 
     def _discard(self) -> None:
+        if not self._is_away:  # which would be waited for once more
+            with contextlib.suppress(Exception):
+                self._file.discard()
+            with contextlib.suppress(Exception):
+                self._fs.rm_file(self._path)  # where a file is there from its beginning
         with contextlib.suppress(Exception):
-            self._file.discard()
-        # To close it would finish it; and not to, once it is forgotten.
-        self._file.closed = True
-        with contextlib.suppress(Exception):
-            self._fs.rm_file(self._path)  # where a file is there from its beginning
+            self._file.closed = True  # else it would be finished once it is forgotten
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with self._place.mapped():
+                yield
+        except PayloadsUnreachable:
+            self._is_away = True
+            raise
+
+
+@contextmanager
+def _plain_gcsfs() -> Iterator[None]:
+    """Leave out what gcsfs has for zonal buckets, unless somebody has set its variable.
+
+    It asks by gRPC first what kind a bucket is: slow, of no use here, and a minute's wait where that is an emulator.
+    """
+    if _ZONAL in os.environ:
+        yield
+        return
+    os.environ[_ZONAL] = "false"  # read once, as gcsfs is imported
+    try:
+        yield
+    finally:
+        os.environ.pop(_ZONAL, None)
 
 
 def _credentials(scheme: str, credentials_file: str | None) -> Mapping[str, Any]:
