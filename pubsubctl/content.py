@@ -102,12 +102,14 @@ class Stream(Content):
         name: what to call it.
         file: it.
         head: what was read of it already.
+        owned: whether to close it at its end.
     """
 
-    def __init__(self, name: str, file: BinaryIO, head: bytes = b"") -> None:
+    def __init__(self, name: str, file: BinaryIO, head: bytes = b"", *, owned: bool = False) -> None:
         self._name = name
         self._file = file
         self._head = head
+        self._owned = owned
 
     def pieces(self) -> Iterator[bytes]:
         """See ``Content.pieces``."""
@@ -129,7 +131,7 @@ class Stream(Content):
             parts.append(piece)
             size += len(piece)
         head = b"".join(parts)
-        return InMemory(head) if size <= most else Stream(self._name, self._file, head)
+        return InMemory(head) if size <= most else Stream(self._name, self._file, head, owned=self._owned)
 
     def _read(self, size: int) -> bytes:
         try:
@@ -138,6 +140,8 @@ class Stream(Content):
             raise InvalidRequest(f"cannot read {self._name}: {error.strerror}") from error
         if not isinstance(piece, bytes):
             raise InvalidRequest(f"cannot read {self._name}: it gives text; open it in binary mode")
+        if not piece and self._owned:
+            self._file.close()
         return piece
 
 
@@ -150,7 +154,7 @@ def of_path(path: Path) -> Content:
     try:
         found = path.stat()
         if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-            return Stream(str(path), path.open("rb"))
+            return Stream(str(path), path.open("rb"), owned=True)
         with path.open("rb"):
             return InFile(str(path), found.st_size, path=path)
     except OSError as error:
