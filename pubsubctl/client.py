@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, BinaryIO, Self
 
 from pubsubctl import names, wire
@@ -45,7 +46,7 @@ from pubsubctl.store.opening import open_store
 from pubsubctl.store.timeline import Event
 from pubsubctl.submission import Data, Headers, Submission, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
-from pubsubctl.waiting import LOOK_S, in_turn, rest_s, time_left
+from pubsubctl.waiting import LOOK_S, in_turn, rest_s, ride_out, time_left
 
 
 class SubmittedJob:
@@ -239,7 +240,7 @@ class Client:
         found = self.store.get([job_id])[0]
         if found is None:
             raise JobNotFound(
-                f"no job {job_id!r} in {self.settings.store_url}; `pubsubctl status` lists the latest ones"
+                f"no job {job_id!r} in {self.settings.store_name}; `pubsubctl status` lists the latest ones"
             )
         return found
 
@@ -319,6 +320,7 @@ class Client:
         Raises:
             WaitTimeout: some have not ended by then; they go on.
             JobNotFound: one was purged.
+            StoreUnreachable: the store has been away for a minute.
         """
         for ended in self._waves(jobs, timeout):
             yield from ended
@@ -343,7 +345,7 @@ class Client:
         """
         for ended in self._waves(jobs, timeout):
             for part in _portions(ended):
-                responses = self.store.responses([job.id for job in part])
+                responses = ride_out(partial(self.store.responses, [job.id for job in part]), None, len(part))
                 for job in part:  # one large body at a time
                     response = responses.get(job.id)
                     yield job, self.bodies.whole(job.id, response) if response is not None else None
@@ -357,12 +359,12 @@ class Client:
             while pending:
                 looked_at, began = in_turn(pending, turn), time.monotonic()
                 turn += 1
-                found = self.store.ended(looked_at)
+                found = ride_out(partial(self.store.ended, looked_at), deadline, len(pending))
                 took_s = time.monotonic() - began
                 ended = [pending.pop(job.id)._became(job) for job in found]  # noqa: SLF001 - the two are one thing
                 yield ended
                 if not ended and time.monotonic() - missed_at > LOOK_S:
-                    self._miss_none(looked_at)
+                    ride_out(partial(self._miss_none, looked_at), deadline, len(pending))
                     missed_at = time.monotonic()
                 if pending:
                     time.sleep(rest_s(took_s, len(looked_at), len(ended)))

@@ -238,6 +238,11 @@ class Settings:
         return Terms(self.payloads, store_id, self.inline_limit, self.payload_limit, self.credentials_file)
 
     @property
+    def store_name(self) -> str:
+        """The same, as it may be shown: without a password."""
+        return names.shown_url(self.store_url)
+
+    @property
     def slots(self) -> int:
         """How many jobs a worker runs at once."""
         return self.process_count * self.threads

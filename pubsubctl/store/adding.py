@@ -40,8 +40,8 @@ NEW_ROW = {
     "due_at": None,
     "has_payloads": 0,
 }
-_INSERT_JOB = Statement(insert(jobs), NEW_ROW)
-INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
+_INSERT_JOB = Statement(insert(jobs), NEW_ROW, at_once=True)
+INSERT_REQUEST = Statement(insert(requests), requests.c.keys(), at_once=True)
 _TAKEN = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
 _KNOWN_KEYS = Statement(
     select(
@@ -127,6 +127,8 @@ def _queued_again(row: dict[str, Any]) -> EventRow:
 
 def _known_keys(transaction: Transaction, new: Sequence[NewJob]) -> dict[str, _Known]:
     keys = [job.idempotency_key for job in new if job.idempotency_key is not None]
+    if keys:
+        transaction.wait_for_names(keys)
     found = transaction.fetch_any(_KNOWN_KEYS, keys)
     return {row[0]: _Known(row[1], row[2], row[3], rows.request(row[4:])) for row in found}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
 from pubsubctl.job import FINISHED, JobState, Reason
@@ -27,6 +28,7 @@ _REFUSALS = {
     Refusal.SPENT: "the job has another message since somebody asked for it again",
     Refusal.CRASHED: "too many attempts ended without a record: the job is given up",
 }
+_BUSY_S = 0.1
 CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
 
 
@@ -47,7 +49,10 @@ class Standing:
     forgiven_failures: int = 0
     forgiven_crashes: int = 0
     spent_message_ids: str | None = None
+    worker: str | None = None
+    started_at: float | None = None
     unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
+    told: bool = False  # a claim of this call was answered with its attempt
 
     @property
     def counted_crashes(self) -> int:
@@ -62,6 +67,8 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
         return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
     if standing.spent_message_ids is not None and claim.message_id in standing.spent_message_ids.split():
         return Refused(claim.job_id, Refusal.SPENT)
+    if standing.state is JobState.RUNNING and _was_granted(standing, claim, now):
+        return _granted(standing, claim)
     if standing.state is JobState.RUNNING:
         refused = _while_running(standing, claim, now)
         if refused is not None:
@@ -69,6 +76,16 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
     elif standing.not_before is not None and standing.not_before > now:
         return Refused(claim.job_id, Refusal.NOT_DUE, standing.not_before - now)
     return _grant(standing, claim, now)
+
+
+def _was_granted(standing: Standing, claim: Claim, now: float) -> bool:
+    """Whether it is this very claim's attempt that runs, as its worker does not know yet."""
+    return (
+        claim.first_asked_s is not None
+        and not standing.told
+        and (standing.worker, standing.message_id) == (claim.worker_id, claim.message_id)
+        and (standing.started_at or 0.0) >= now - claim.first_asked_s
+    )
 
 
 def _while_running(standing: Standing, claim: Claim, now: float) -> Refused | None:
@@ -90,8 +107,16 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     standing.message_id = claim.message_id
     standing.not_before = None
     standing.lease_until = now + claim.lease_s
+    standing.worker = claim.worker_id
+    standing.started_at = now
     if standing.max_attempts is None:
         standing.max_attempts = standing.forgiven_failures + claim.max_attempts
+    return _granted(standing, claim)
+
+
+def _granted(standing: Standing, claim: Claim) -> Claimed:
+    assert standing.max_attempts is not None
+    standing.told = True
     return Claimed(
         claim.job_id,
         standing.attempt,
@@ -102,7 +127,7 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     )
 
 
-_STANDINGS = Statement(
+_STANDING = (
     select(
         jobs.c.id,
         jobs.c.state,
@@ -118,11 +143,15 @@ _STANDINGS = Statement(
         jobs.c.forgiven_failures,
         jobs.c.forgiven_crashes,
         jobs.c.spent_message_ids,
+        jobs.c.worker,
+        jobs.c.started_at,
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))
-    .with_for_update()
+    .order_by(jobs.c.id)
 )
+_STANDINGS = Statement(_STANDING.with_for_update())
+_FREE_STANDINGS = Statement(_STANDING.with_for_update(skip_locked=True))
 _GRANT = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -135,9 +164,10 @@ _GRANT = Statement(
         progress_fraction=null(),
         progress_note=null(),
         # The message was taken, so it was published, whether or not its submitter has come to say so.
-        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at")),
+        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at", type_=Float(53))),
     ),
     ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
+    at_once=True,
 )
 _GIVE_UP = Statement(
     update(jobs)
@@ -154,10 +184,7 @@ _KEEP_REQUEST = Statement(
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
     now = transaction.now()
-    standings = {
-        row[0]: Standing(rows.STATES[row[1]], *row[2:])
-        for row in transaction.fetch_any(_STANDINGS, [each.job_id for each in claims])
-    }
+    standings, busy = _standings(transaction, [each.job_id for each in claims])
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
     answers: list[Claimed | Refused] = []
@@ -167,6 +194,9 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     read: list[Claim] = []
     happened: list[EventRow] = []
     for each in claims:
+        if each.job_id in busy:
+            answers.append(Refused(each.job_id, Refusal.HELD, _BUSY_S))
+            continue
         standing = standings.get(each.job_id)
         if standing is None:
             if each.age_s > each.max_age_s:
@@ -197,6 +227,17 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     _keep_read(transaction, read)
     note(transaction, happened)
     return answers
+
+
+def _standings(transaction: Transaction, job_ids: Sequence[str]) -> tuple[dict[str, Standing], frozenset[str]]:
+    """What decides about the jobs that there are; and which are being written by somebody else."""
+    found, busy = transaction.lock_any(_STANDINGS, _FREE_STANDINGS, job_ids)
+    unknown = set(job_ids).difference(busy, (row[0] for row in found))
+    if unknown:  # others may be about to insert them too, or have done so since
+        names = sorted(unknown)
+        busy |= unknown - transaction.take_names(names)
+        found = [*found, *transaction.fetch_any(_STANDINGS, names)]
+    return {row[0]: Standing(rows.STATES[row[1]], *row[2:]) for row in found}, busy
 
 
 def _begun(row: dict[str, Any]) -> Attempt:

@@ -22,7 +22,10 @@ _MOST_SPENT = 20
 _RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
 _WAITING = frozenset({JobState.QUEUED, JobState.RETRYING})
 _JOBS = Statement(
-    select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids).where(AnyOf(jobs.c.id)).with_for_update()
+    select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids)
+    .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
+    .with_for_update()
 )
 _RETRY = Statement(
     update(jobs)
