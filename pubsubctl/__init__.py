@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["Client", "Job", "JobState", "PubsubctlError", "Response", "Settings", "SubmittedJob", "progress"]
+__all__ = ["Client", "Job", "JobState", "PubsubctlError", "Response", "Settings", "SubmittedJob", "Upload", "progress"]
 
 _HOMES = {
     "Client": "pubsubctl.client",
@@ -18,6 +18,7 @@ _HOMES = {
     "Response": "pubsubctl.exchange",
     "Settings": "pubsubctl.settings",
     "SubmittedJob": "pubsubctl.client",
+    "Upload": "pubsubctl.multipart",
     "progress": "pubsubctl.worker.progress",
 }
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pubsubctl.errors import PubsubctlError
     from pubsubctl.exchange import Response
     from pubsubctl.job import Job, JobState
+    from pubsubctl.multipart import Upload
     from pubsubctl.settings import Settings
     from pubsubctl.worker.progress import progress
 

@@ -22,7 +22,7 @@ def bulks(submissions: Iterable[Submission]) -> Iterator[list[Submission]]:
         submission = next(coming, None)
         if submission is not None:
             bulk.append(submission)
-            size += len(submission.request.body)
+            size += submission.size
         slow = time.monotonic() - asked > _SLOW_S
         if bulk and (submission is None or slow or len(bulk) == _AT_ONCE or size >= BYTES_AT_ONCE):
             yield bulk

@@ -15,14 +15,16 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 from pubsubctl import names, wire
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
 from pubsubctl.bulks import BYTES_AT_ONCE, bulks
+from pubsubctl.claimcheck import ClaimCheck, Uploads
 from pubsubctl.errors import (
     BrokerError,
     BrokerUnreachable,
@@ -34,6 +36,7 @@ from pubsubctl.errors import (
 from pubsubctl.exchange import Request, Response
 from pubsubctl.faults import point
 from pubsubctl.job import Job, JobState, NewJob, difference
+from pubsubctl.multipart import Upload
 from pubsubctl.notes import Notes
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Added
@@ -41,7 +44,7 @@ from pubsubctl.store.base import Store
 from pubsubctl.store.messages import Published, Unpublished
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.timeline import Event
-from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
+from pubsubctl.submission import Data, Headers, Submission, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
 from pubsubctl.waiting import LOOK_S, in_turn, rest_s, ride_out, time_left
 
@@ -153,6 +156,8 @@ class Client:
     def __init__(self, settings: Settings | None = None, *, create_store: bool = True, **flags: Any) -> None:
         self.settings = settings or Settings.load(flags)
         self.store: Store = open_store(self.settings.store_url, create=create_store)
+        self.bodies = ClaimCheck(self.settings.payload_terms(self.store.store_id))
+        """What keeps large bodies apart."""
         self._connection: Connection | None = None
         self._publisher: Publisher | None = None
         self._connecting = threading.Lock()
@@ -164,7 +169,7 @@ class Client:
         path: str,
         *,
         json: Any = None,
-        data: bytes | str | None = None,
+        data: Data | None = None,
         files: Mapping[str, Upload] | None = None,
         headers: Headers = (),
         idempotency_key: str | None = None,
@@ -179,8 +184,9 @@ class Client:
             method: the HTTP method.
             path: the path, with its query.
             json: a body, sent as JSON.
-            data: a body, sent as it is.
-            files: the files of a multipart form, by field.
+            data: a body, sent as it is: bytes, text, the path of a file, or an open (binary) file. A file is read as it
+                is submitted, and never as a whole where a payload place is set and it is large.
+            files: the files of a multipart form, by field; ``Upload.of`` makes one of a path.
             headers: the header fields.
             idempotency_key: the same key gives the same job back; an ``Idempotency-Key`` among the headers is one too.
             ordering_key: jobs of one key run one after another.
@@ -191,12 +197,13 @@ class Client:
         Raises:
             InvalidRequest: no message can carry it, or the idempotency key is known with another request: another
                 method, path or body, or a header that says more than which way the request came.
+            PayloadsUnreachable: its body is large, and cannot be put into the payload place.
             BrokerUnreachable: no answer. The job is in the store; a worker publishes it when the broker is back.
             BrokerError: the broker refused; the job is marked as failed, and the idempotency key may be used again.
         """
-        request = build(method, path, json_body=json, data=data, form=list((files or {}).items()), headers=headers)
-        submission = Submission(request, idempotency_key, ordering_key, delay, job_timeout, max_attempts)
-        return self._submit([submission], None)[0]
+        built = build(method, path, json_body=json, data=data, form=list((files or {}).items()), headers=headers)
+        terms = (idempotency_key, ordering_key, delay, job_timeout, max_attempts)
+        return self._submit([Submission(built.request, *terms, content=built.content)], None)[0]
 
     def submit_many(
         self, requests: Iterable[Mapping[str, Any] | Submission], *, batch_id: str | None = None
@@ -238,13 +245,36 @@ class Client:
         return found
 
     def result(self, job_id: str) -> Response:
-        """What the application answered.
+        """What the application answered, its body in memory; ``open_result`` is for large ones.
 
         Raises:
             JobNotFound: there is no such job.
             ResultNotReady: the job has not ended.
             NoResult: it ended without a response.
+            InvalidSetting: its body is in a payload place, and none is set here.
+            PayloadError: its body is not there any more, or is damaged.
+            PayloadsUnreachable: the payload place is away.
         """
+        return self.bodies.whole(job_id, self._response(job_id))
+
+    @contextmanager
+    def open_result(self, job_id: str) -> Iterator[tuple[Response, BinaryIO]]:
+        """What the application answered, and its body as a file: checked already, and not in memory if it is large.
+
+        ::
+
+            with client.open_result(job.id) as (response, body):
+                shutil.copyfileobj(body, file)
+
+        Raises:
+            JobNotFound, ResultNotReady, NoResult, InvalidSetting, PayloadError, PayloadsUnreachable: see ``result``.
+        """
+        response = self._response(job_id)
+        with self.bodies.opened(job_id, response) as body:
+            yield response, body
+
+    def _response(self, job_id: str) -> Response:
+        """What the store has of a response."""
         job = self.get(job_id)
         response = self.store.response(job_id)
         if response is None:
@@ -316,7 +346,9 @@ class Client:
         for ended in self._waves(jobs, timeout):
             for part in _portions(ended):
                 responses = ride_out(partial(self.store.responses, [job.id for job in part]), None, len(part))
-                yield from ((job, responses.get(job.id)) for job in part)
+                for job in part:  # one large body at a time
+                    response = responses.get(job.id)
+                    yield job, self.bodies.whole(job.id, response) if response is not None else None
 
     def _waves(self, jobs: Iterable[SubmittedJob], timeout: float | None) -> Iterator[list[SubmittedJob]]:
         """Jobs as they end, those together that were seen to have ended together."""
@@ -376,23 +408,27 @@ class Client:
         self, submissions: Sequence[Submission], requests: Sequence[Request], batch_id: str | None
     ) -> list[SubmittedJob]:
         topic, store_id = self.settings.topic_path, self.store.store_id
-        jobs = [_new_job(*each, topic, batch_id) for each in zip(submissions, requests, strict=True)]
-        messages = [_message(job, store_id) for job in jobs]
         publisher = self._publisher_of(self.connection)
-        with self._notes.together():
-            added = self.store.add(jobs)
+        with Uploads(self.bodies) as uploads:
+            asked = zip(submissions, requests, strict=True)
+            jobs = [_new_job(submission, request, topic, batch_id, uploads) for submission, request in asked]
+            messages = [_message(job, store_id) for job in jobs]
+            with self._notes.together():
+                uploads.keep()
+                added = self.store.add(jobs)
         point("inserted")
         fresh: list[tuple[Added, Outgoing]] = []
         for job, answer, message in zip(jobs, added, messages, strict=True):
+            again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
+            known = self._instead(job, answer.job_id) if again else job
             if answer.existed or job.delay_s:  # what is delayed is published by the sweeper
                 continue
-            again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
-            fresh.append((answer, _message(replace(job, id=answer.job_id), store_id) if again else message))
+            fresh.append((answer, _message(known, store_id) if again else message))
         fresh.sort(key=lambda each: each[1].ordering_key)  # a call has one key, and the order matters within it only
         self._publish(publisher, fresh)
-        for submission, answer in zip(submissions, added, strict=True):
+        for job, answer in zip(jobs, added, strict=True):
             if answer.existed and not answer.same_request:
-                self._check_key(submission, answer.job_id)
+                self._check_key(job, answer.job_id)
         return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
 
     def _publisher_of(self, connection: Connection) -> Publisher:
@@ -438,13 +474,20 @@ class Client:
         self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job, error in rejected)
         return rejected[-1][1]
 
-    def _check_key(self, submission: Submission, job_id: str) -> None:
+    def _instead(self, job: NewJob, job_id: str) -> NewJob:
+        """The job that has its idempotency key already; that one has a body of its own, if it is kept apart."""
+        if job.request.payload is None:
+            return replace(job, id=job_id)
+        self.bodies.drop(job.request)
+        return replace(job, id=job_id, request=self.store.request(job_id) or job.request)
+
+    def _check_key(self, job: NewJob, job_id: str) -> None:
         """Refuse a key that is known with another request."""
         known = self.store.request(job_id)
-        differs = difference(known, submission.request) if known else None  # it may be purged by now
+        differs = difference(known, job.request) if known else None  # it may be purged by now
         if differs:
             raise InvalidRequest(
-                f"the idempotency key {submission.idempotency_key!r} belongs to job {job_id}, "
+                f"the idempotency key {job.idempotency_key!r} belongs to job {job_id}, "
                 f"which has another request: the {differs} is not the same"
             )
 
@@ -469,10 +512,11 @@ def _portions(ended: Iterable[SubmittedJob]) -> Iterator[list[SubmittedJob]]:
         yield part
 
 
-def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None) -> NewJob:
+def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None, uploads: Uploads) -> NewJob:
+    job_id = names.new_job_id()
     return NewJob(
-        id=names.new_job_id(),
-        request=request,
+        id=job_id,
+        request=uploads.request_of(request, submission.content, job_id),
         topic=topic,
         batch_id=batch_id,
         delay_s=submission.delay_s,

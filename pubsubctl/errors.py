@@ -15,8 +15,12 @@
     ├── ResultNotReady            the job has no result yet
     ├── NoResult                  the job ended without a response
     ├── WaitTimeout               the job did not end in the time given
+    ├── PayloadError              a large body, kept apart from its job, cannot be had
+    │   ├── PayloadMissing        it is not where it should be
+    │   └── PayloadDamaged        it is not what was put there
     ├── Unreachable               something that pubsubctl talks to is away; trying again may help
     │   ├── BrokerUnreachable
+    │   ├── PayloadsUnreachable
     │   └── StoreUnreachable
     ├── BrokerError               the broker answered with a refusal
     │   └── ResourceNotFound      a topic or subscription that does not exist
@@ -78,12 +82,28 @@ class WaitTimeout(PubsubctlError):
     """The job did not end in the time that the caller was willing to wait; it goes on."""
 
 
+class PayloadError(PubsubctlError):
+    """A body that is kept apart from its job cannot be had."""
+
+
+class PayloadMissing(PayloadError):
+    """There is no body of that key in the payload place."""
+
+
+class PayloadDamaged(PayloadError):
+    """A body in the payload place is not the one that was put there: its length or its digest is another."""
+
+
 class Unreachable(PubsubctlError):
     """Something that pubsubctl talks to is away; the same call may succeed later."""
 
 
 class BrokerUnreachable(Unreachable):
     """No broker answers at the address in use."""
+
+
+class PayloadsUnreachable(Unreachable):
+    """The place where large bodies are kept cannot be read or written."""
 
 
 class StoreUnreachable(Unreachable):

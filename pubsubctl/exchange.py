@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pubsubctl.errors import InvalidRequest
+from pubsubctl.names import check_payload_key
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 
@@ -26,6 +27,8 @@ Header = tuple[str, str]
 _NOT_CARRIED = frozenset(
     {"connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
 )
+_SIZE = re.compile(r"[0-9]{1,16}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NO_CONTROLS = re.compile(r"[^\x00-\x1f\x7f]*")
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -44,6 +47,20 @@ class Payload:
     key: str
     size: int
     digest: str
+
+    @classmethod
+    def of(cls, key: str, size: str | int, digest: str) -> "Payload":
+        """What somebody else says of one, checked.
+
+        Raises:
+            InvalidName: the key is none.
+            ValueError: the size or the digest is none.
+        """
+        if not _SIZE.fullmatch(str(size)):
+            raise ValueError(f"{str(size)[:40]!r} is no size in bytes")
+        if not _SHA256.fullmatch(digest):
+            raise ValueError(f"{digest[:80]!r} is no SHA-256 in hexadecimal")
+        return cls(check_payload_key(key), int(size), digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +100,15 @@ class Request:
     def size(self) -> int:
         """The length of the content in bytes, wherever it is kept."""
         return self.payload.size if self.payload is not None else len(self.body)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content in hexadecimal, wherever it is kept."""
+        if self.payload is not None:
+            return self.payload.digest
+        import hashlib  # a child has no use for it
+
+        return hashlib.sha256(self.body).hexdigest()
 
     def header(self, name: str) -> str | None:
         """The value of the field ``name`` (in lower case), or None."""

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     FORGOTTEN = "forgotten"  # its message came so late that results of its time are no longer kept
     UNPUBLISHED = "unpublished"  # the broker surely has no message: it refused it, or no message can carry the job
     DEAD_LETTERED = "dead-lettered"  # the broker itself gave its message up, after too many deliveries
+    PAYLOAD_UNREACHABLE = "payload-unreachable"  # a body that is kept apart could not be read, or not be kept
+    PAYLOAD_DAMAGED = "payload-damaged"  # the request's body, kept apart, is not the one that was submitted
 
 
 DEAD = frozenset(Reason) - {Reason.STATUS}
@@ -75,11 +77,20 @@ def difference(first: Request, second: Request) -> str | None:
     Returns:
         Words for it: ``method``, ``path``, ``body``, ``'accept' header``.
     """
-    for name in ("method", "path", "body"):
+    for name in ("method", "path"):
         if getattr(first, name) != getattr(second, name):
             return name
+    if not _same_content(first, second):
+        return "body"
     others = sorted({name for name, _ in set(first.headers) ^ set(second.headers)} - OF_THE_WAY)
     return f"{others[0]!r} header" if others else None
+
+
+def _same_content(first: Request, second: Request) -> bool:
+    """Whether the bodies are the same, wherever they are kept."""
+    if first.payload is None and second.payload is None:
+        return first.body == second.body
+    return first.size == second.size and first.digest == second.digest
 
 
 @dataclass(frozen=True, slots=True)

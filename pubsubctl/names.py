@@ -14,6 +14,7 @@ from pubsubctl.errors import InvalidName
 _RESOURCE_ID = re.compile(r"[A-Za-z][A-Za-z0-9\-_.~+%]{2,254}")
 _PROJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-.:_]{0,126}")
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PAYLOAD_KEY = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}/){0,15}[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
 _COUNTER_BITS = 16
@@ -46,6 +47,22 @@ def check_job_id(job_id: str) -> str:
     if not _JOB_ID.fullmatch(job_id):
         raise InvalidName(f"{job_id!r} is no job id: 1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'")
     return job_id
+
+
+def check_payload_key(key: str) -> str:
+    """``key`` itself: where a body is kept, below whatever place it is kept in.
+
+    Whoever wrote it, it leads nowhere else: no part of it is empty or begins with a dot, and none is a URL's.
+
+    Raises:
+        InvalidName: it is no such key.
+    """
+    if not _PAYLOAD_KEY.fullmatch(key):
+        raise InvalidName(
+            f"{key[:200]!r} is no key of a payload: up to 16 parts, between slashes, of letters, digits and '._-', "
+            "none beginning with '.'"
+        )
+    return key
 
 
 def check_project(project: str) -> str:

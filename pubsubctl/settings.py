@@ -17,21 +17,21 @@ from typing import Any
 from pubsubctl import names
 from pubsubctl.errors import InvalidRequest, InvalidSetting
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
+from pubsubctl.payloads.opening import Terms
+from pubsubctl.quantities import duration, size
 from pubsubctl.state import SETTINGS_FILE, State
 
 FILE = SETTINGS_FILE
 _SQLITE = "sqlite:///"
 _LAST_PORT = 65_535
 BROKERS = ("embedded", "gcloud", "cloud")
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 LOG_FORMATS = ("text", "json")
+_MOST_INLINE = 8 << 20
+"""What leaves room in a message of 10 MB for as many headers as there may be."""
 _LEAST_MEMORY = 16 << 20
 """What Python itself needs, about."""
 _MOST_PROCESSES, _MOST_THREADS = 1000, 1000
 """Of one worker. More is a slip of the finger, and would take the machine down."""
-_LONGEST_DAYS = 3660
-"""Ten years: what is much longer than that, a thread cannot wait."""
 
 Parser = Callable[[Any], Any]
 
@@ -58,21 +58,6 @@ def _count(least: int, most: int | None = None) -> Parser:
         return int(value)
 
     return parse
-
-
-def duration(value: Any) -> float:
-    """Seconds from a number of them, or from ``90s``, ``10m``, ``2h``, ``7d``.
-
-    Raises:
-        ValueError: it is neither, or longer than ten years.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", str(value))
-    if isinstance(value, bool) or match is None:
-        raise ValueError("must be a duration such as 90, 90s, 10m, 2h or 7d")
-    seconds = float(match.group(1)) * _UNITS[match.group(2)]
-    if seconds > _LONGEST_DAYS * _UNITS["d"]:
-        raise ValueError(f"must be at most {_LONGEST_DAYS:,} days")
-    return seconds
 
 
 def host_port(value: Any) -> str:
@@ -113,16 +98,17 @@ def _route(value: Any) -> str:
     return f"{method} {path}" if method else path
 
 
-def size(value: Any) -> int:
-    """Bytes from a number of them, or from ``512K``, ``300M``, ``2G`` (powers of 1024).
+def _inline_limit(value: Any) -> int:
+    count = size(value)
+    if count > _MOST_INLINE:
+        raise ValueError(f"must be at most {_MOST_INLINE >> 20}M, since it has to fit into a message")
+    return count
 
-    Raises:
-        ValueError: it is neither.
-    """
-    match = re.fullmatch(r"(\d+)([KMG]?)(?:iB|B)?", str(value), re.IGNORECASE)
-    if isinstance(value, bool) or match is None:
-        raise ValueError("must be a size such as 300M or 2G")
-    return int(match.group(1)) * _SIZES[match.group(2).upper()]
+
+def _place(value: Any) -> str:
+    """A URL, or a path that does not depend on the working directory of whoever uses it."""
+    text = _text(value)
+    return text if "://" in text else str(Path(text).expanduser().absolute())
 
 
 def _memory(value: Any) -> int:
@@ -163,6 +149,9 @@ class Settings:
     dead_letter_subscription: str = _default("pubsubctl-dead", _text)
     ack_deadline: int = _default(60, _ack_deadline)
     store: str | None = _default(None, _text)
+    payloads: str | None = _default(None, _place)
+    inline_limit: int = _default(256 << 10, _inline_limit)
+    payload_limit: int = _default(10 << 30, size)
     app: str | None = _default(None, _text)
     processes: int = _default(0, _count(0, _MOST_PROCESSES))
     threads: int = _default(1, _count(1, _MOST_THREADS))
@@ -242,6 +231,12 @@ class Settings:
         """Where jobs live: what ``store`` says, else the file in the state directory."""
         return self.store or f"sqlite:///{self.state.jobs_db}"
 
+    def payload_terms(self, store_id: str) -> Terms | None:
+        """How large bodies of a store's jobs are kept apart; None where no place is set."""
+        if self.payloads is None:
+            return None
+        return Terms(self.payloads, store_id, self.inline_limit, self.payload_limit, self.credentials_file)
+
     @property
     def store_name(self) -> str:
         """The same, as it may be shown: without a password."""
@@ -261,7 +256,7 @@ class Settings:
 _PARSERS: dict[str, Parser] = {
     setting.name: setting.metadata["parse"] for setting in fields(Settings) if "parse" in setting.metadata
 }
-_PATHS = ("credentials_file", "store")
+_PATHS = ("credentials_file", "payloads", "store")
 
 
 def find_file(start: Path) -> Path | None:

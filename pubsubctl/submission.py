@@ -1,4 +1,4 @@
-"""What a client hands in: a request with the terms of its job, and the ways to write one down. Pure.
+"""What a client hands in: a request with the terms of its job, and the ways to write one down.
 
 A JSONL line, and an item of ``Client.submit_many``, is an object with ``path``, and any of ``method``, ``headers``
 (an object, or a list of pairs), one of ``json``, ``data`` (text) and ``data_base64``, and ``idempotency_key``,
@@ -9,18 +9,19 @@ RFC 8941 (``"k"``) or bare (``k``); the application sees that header as any othe
 """
 
 import base64
-import hashlib
 import json
-import mimetypes
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from pubsubctl.content import Content, of_open_file, of_path
 from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Header, Request
-from pubsubctl.settings import duration
+from pubsubctl.media import guess_type
+from pubsubctl.multipart import Form, Upload, encoded
+from pubsubctl.quantities import duration
 
 _KEYS = (
     "method",
@@ -36,7 +37,6 @@ _KEYS = (
     "max_attempts",
 )
 _BODIES = ("json", "data", "data_base64")
-_COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
 
 IDEMPOTENCY_KEY = "idempotency-key"
 """The header."""
@@ -47,13 +47,16 @@ MAX_DELAY_S = 366 * 86400
 MAX_ORDERING_KEY_BYTES = 1024
 
 Headers = Mapping[str, str] | Iterable[Header]
+Data = bytes | str | Path | BinaryIO | Content
+"""A body as it is: text is sent as UTF-8; a file, named or open, is read as it is submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A request with what its job is to be; see ``NewJob`` for the terms.
 
-    Where no idempotency key is given, that of the request's header is taken.
+    Where no idempotency key is given, that of the request's header is taken. A ``content`` is the body of the request,
+    which is empty then: it is read when it is submitted, and never as a whole if it is large.
 
     Raises:
         InvalidRequest: a term cannot be kept.
@@ -65,6 +68,22 @@ class Submission:
     delay_s: float = 0.0
     timeout_s: float | None = None
     max_attempts: int | None = None
+    content: Content | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body; 0 where nobody knows yet."""
+        return len(self.request.body) if self.content is None else self.content.size or 0
+
+    def whole(self) -> "Submission":
+        """The same with its body in memory.
+
+        Raises:
+            InvalidRequest: it cannot be read.
+        """
+        if self.content is None:
+            return self
+        return replace(self, request=replace(self.request, body=self.content.read()), content=None)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "idempotency_key", _key(self.request, self.idempotency_key))
@@ -74,28 +93,10 @@ class Submission:
             raise InvalidRequest("'job_timeout' must be longer than nothing")
         if self.max_attempts is not None and not _is_count(self.max_attempts):
             raise InvalidRequest("'max_attempts' must be a whole number, 1 or more")
-        if (size := len(_encoded(self.ordering_key))) > MAX_ORDERING_KEY_BYTES:
+        if (size := len(encoded(self.ordering_key))) > MAX_ORDERING_KEY_BYTES:
             raise InvalidRequest(
                 f"the ordering key has {size:,} bytes, and Pub/Sub allows {MAX_ORDERING_KEY_BYTES:,}; shorten it"
             )
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file of a multipart form."""
-
-    filename: str
-    content: bytes
-    content_type: str
-
-    @classmethod
-    def of(cls, path: Path) -> "Upload":
-        """A file as it is on disk, its type guessed by its name.
-
-        Raises:
-            InvalidRequest: it cannot be read.
-        """
-        return cls(path.name, read_file(path), guess_type(path))
 
 
 def build(
@@ -103,17 +104,17 @@ def build(
     path: str,
     *,
     json_body: Any = None,
-    data: bytes | str | None = None,
+    data: Data | None = None,
     form: Sequence[tuple[str, str | Upload]] = (),
     headers: Headers = (),
-) -> Request:
+) -> Submission:
     """A request from its parts; the method is POST where there is a body, else GET, unless named.
 
     Args:
         method: its name, in any case, or None.
         path: path and query.
         json_body: to be sent as JSON, with that Content-Type.
-        data: to be sent as it is; text as UTF-8.
+        data: to be sent as it is; see ``Data``.
         form: the fields of a multipart form, in order.
         headers: the header fields; a Content-Type here goes before the one that the body would have.
 
@@ -123,11 +124,11 @@ def build(
     given = [name for name, body in (("json", json_body), ("data", data), ("form", form or None)) if body is not None]
     if len(given) > 1:
         raise InvalidRequest(f"a request has one body, not {' and '.join(given)}")
-    body, content_type = _body(json_body, data, form)
+    body, content, content_type = _body(json_body, data, form)
     pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
     if content_type and not any(name.lower() == "content-type" for name, _ in pairs):
         pairs.append(("content-type", content_type))
-    return Request.of(method or ("POST" if given else "GET"), path, pairs, body)
+    return Submission(Request.of(method or ("POST" if given else "GET"), path, pairs, body), content=content)
 
 
 def of_mapping(item: Mapping[str, Any]) -> Submission:
@@ -183,7 +184,9 @@ def parse(content: str | bytes) -> Any:
     return json.loads(content, parse_constant=_refused)
 
 
-def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (), field: str | None = None) -> Request:
+def of_file(
+    method: str | None, path: str, file: Path, *, headers: Headers = (), field: str | None = None
+) -> Submission:
     """A request that carries a file: as its body, or as a field of a multipart form.
 
     Raises:
@@ -191,30 +194,7 @@ def of_file(method: str | None, path: str, file: Path, *, headers: Headers = (),
     """
     if field is not None:
         return build(method or "POST", path, form=[(field, Upload.of(file))], headers=headers)
-    pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
-    if not any(name.lower() == "content-type" for name, _ in pairs):
-        pairs.append(("content-type", guess_type(file)))
-    return build(method or "POST", path, data=read_file(file), headers=pairs)
-
-
-def guess_type(path: Path) -> str:
-    """The media type that a file's name suggests: of a compressed file, that of the compression."""
-    media_type, encoding = mimetypes.guess_type(path.name)
-    if encoding is not None:
-        return _COMPRESSED.get(encoding, "application/octet-stream")
-    return media_type or "application/octet-stream"
-
-
-def read_file(path: Path) -> bytes:
-    """A file's content.
-
-    Raises:
-        InvalidRequest: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(f"cannot read {path}: {error.strerror}") from error
+    return build(method or "POST", path, data=file, headers=headers)
 
 
 def _key(request: Request, given: str | None) -> str | None:
@@ -242,52 +222,40 @@ def _refused(constant: str) -> Any:
     raise ValueError(f"JSON has no {constant}")
 
 
-def _body(json_body: Any, data: bytes | str | None, form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:
+def _body(
+    json_body: Any, data: Data | None, form: Sequence[tuple[str, str | Upload]]
+) -> tuple[bytes, Content | None, str]:
+    """The body, or the content that it will be, and its media type."""
     if json_body is not None:
-        return json.dumps(json_body).encode(), "application/json"
+        return json.dumps(json_body).encode(), None, "application/json"
+    if form:
+        fields = Form(form)
+        return b"", fields, fields.content_type
+    if data is None:
+        return b"", None, ""
     if isinstance(data, str):
-        return _encoded(data), "text/plain; charset=utf-8"
-    if data is not None:
-        return data, "application/octet-stream"
-    return _multipart(form) if form else (b"", "")
+        return encoded(data), None, "text/plain; charset=utf-8"
+    media_type = guess_type(data) if isinstance(data, Path) else "application/octet-stream"
+    if isinstance(data, bytes):
+        return data, None, media_type
+    return b"", _file(data), media_type
 
 
-def _multipart(form: Sequence[tuple[str, str | Upload]]) -> tuple[bytes, str]:
-    """The fields as RFC 7578 has it, written as browsers do.
-
-    The boundary comes from the content, so that the same form is the same request: an idempotency key compares them.
-    """
-    parts = [_part(name, value) for name, value in form]
-    boundary = f"pubsubctl-{hashlib.sha256(repr(parts).encode()).hexdigest()[:40]}"
-    lines = b"".join(b"--%s\r\n%s\r\n\r\n%s\r\n" % (boundary.encode(), head, content) for head, content in parts)
-    return lines + b"--%s--\r\n" % boundary.encode(), f"multipart/form-data; boundary={boundary}"
-
-
-def _part(name: str, value: str | Upload) -> tuple[bytes, bytes]:
-    disposition = f'Content-Disposition: form-data; name="{_quoted(name)}"'
-    if isinstance(value, str):
-        return _encoded(disposition), _encoded(value)
-    head = f'{disposition}; filename="{_quoted(value.filename)}"\r\nContent-Type: {_quoted(value.content_type)}'
-    return _encoded(head), value.content
-
-
-def _quoted(text: str) -> str:
-    """A name in a multipart header: what would end it is percent-encoded (HTML, "multipart/form-data encoding")."""
-    return text.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidRequest(f"{text[:40]!r} is not valid Unicode, which UTF-8 needs; send its bytes") from error
+def _file(data: Path | BinaryIO | Content) -> Content:
+    if isinstance(data, Content):
+        return data
+    if isinstance(data, Path):
+        return of_path(data)
+    if not hasattr(data, "read"):
+        raise InvalidRequest(f"a body is made of bytes, text or a file, not of {type(data).__name__}")
+    return of_open_file(data)
 
 
 def _content(item: Mapping[str, Any]) -> tuple[bytes, str]:
     if "json" in item:  # null is JSON too
         return json.dumps(item["json"]).encode(), "application/json"
     if "data" in item:
-        return _encoded(_text(item, "data") or ""), "text/plain; charset=utf-8"
+        return encoded(_text(item, "data") or ""), "text/plain; charset=utf-8"
     if "data_base64" not in item:
         return b"", ""
     try:
@@ -312,7 +280,7 @@ def _text(item: Mapping[str, Any], key: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise InvalidRequest(f"{key!r} must be a string")
-    _encoded(value)
+    encoded(value)
     return value
 
 

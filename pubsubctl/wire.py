@@ -12,6 +12,10 @@ attribute                  what it is
 ``header-<name>``          every other header, its name in lower case
 ``batch-id``               the submit that the job belongs to
 ``store-id``               the store that its submitter looks into for the result
+``payload-ref``            where the body is, if it is kept apart (``data`` is empty then): a key below the
+                           worker's own payload place, never a URL or a path of its own
+``payload-digest``         that body's SHA-256 in hexadecimal, which whoever reads it checks
+``payload-size``           that body's length in bytes
 =========================  =========================================================================
 
 Pub/Sub takes 1,024 bytes in a value. A longer one goes on in ``key.1``, ``key.2`` and so on, cut between
@@ -21,11 +25,11 @@ written ``%25`` and ``%2e``.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from pubsubctl.errors import InvalidName, InvalidRequest, MalformedMessage
-from pubsubctl.exchange import Header, Request
+from pubsubctl.exchange import Header, Payload, Request
 from pubsubctl.names import check_job_id
 
 MAX_ATTRIBUTES = 100
@@ -35,6 +39,7 @@ MAX_MESSAGE_BYTES = 10_000_000 - 2_048
 """What is left of Pub/Sub's 10 MB for a publish when the topic's name, the ordering key and the framing are paid."""
 
 _HEADER = "header-"
+_REF, _DIGEST, _SIZE = "payload-ref", "payload-digest", "payload-size"
 _CONTINUATION = 0b10  # the two high bits of every byte of a UTF-8 character but its first
 
 
@@ -77,6 +82,9 @@ def attributes(envelope: Envelope) -> dict[str, str]:
         said["batch-id"] = envelope.batch_id
     if envelope.store_id:
         said["store-id"] = envelope.store_id
+    if (payload := request.payload) is not None:
+        _put(said, _REF, payload.key)
+        said[_DIGEST], said[_SIZE] = payload.digest, str(payload.size)
     return said
 
 
@@ -95,12 +103,32 @@ def decode(data: bytes, attributes: Mapping[str, str], *, message_id: str, route
         if route is None:
             raise MalformedMessage("the message has no 'path' attribute, and the worker has no --route for such ones")
         method, path = split_route(route)
+    has_body = bool(data) or _REF in values
     try:
         job_id = check_job_id(values.get("job-id") or f"msg-{message_id}")
-        request = Request.of(method or ("POST" if data else "GET"), path, _headers(values, data), data)
+        request = Request.of(method or ("POST" if has_body else "GET"), path, _headers(values, data), data)
+        if _REF in values:
+            request = replace(request, payload=_payload(values, data))
     except (InvalidRequest, InvalidName) as error:
         raise MalformedMessage(str(error)) from error
     return Envelope(job_id, request, values.get("batch-id"), values.get("store-id"))
+
+
+def _payload(values: Mapping[str, str], data: bytes) -> Payload:
+    """What the attributes say of a body that is kept apart.
+
+    Raises:
+        InvalidName, MalformedMessage: they do not say enough, or what cannot be.
+    """
+    if data:
+        raise MalformedMessage(f"the message has a '{_REF}' and data too; a body is in one place")
+    for name in (_DIGEST, _SIZE):
+        if name not in values:
+            raise MalformedMessage(f"the message has a '{_REF}' and no '{name}', so the body cannot be checked")
+    try:
+        return Payload.of(values[_REF], values[_SIZE], values[_DIGEST])
+    except ValueError as error:
+        raise MalformedMessage(f"what the message says of its body cannot be: {error}") from error
 
 
 def split_route(route: str) -> tuple[str | None, str]:
@@ -191,5 +219,5 @@ def check_limits(attributes: Mapping[str, str], body_bytes: int) -> None:
     if size > MAX_MESSAGE_BYTES:
         raise InvalidRequest(
             f"the request needs {size:,} bytes, and a Pub/Sub message carries at most {MAX_MESSAGE_BYTES:,} (10 MB "
-            "with its envelope); send the content by reference, e.g. as a URL that the app fetches"
+            "with its envelope); set a place for larger bodies, the same for workers: --payloads DIR|gs://bucket/prefix"
         )

@@ -107,7 +107,7 @@ def _submission(wanted: Wanted, target: Sequence[str]) -> Submission:
         raise coming.stopped_by
     if found[0].idempotency_key is not None:
         raise UsageError("an idempotency key would make all of them one job; leave that header out")
-    return found[0]
+    return found[0].whole()  # it is sent again and again
 
 
 def _confirm(plan: Plan, *, yes: bool) -> None:

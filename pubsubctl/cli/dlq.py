@@ -106,15 +106,17 @@ def purge(
 
     Their requests and their history go with them; what is on the dead-letter topic stays there.
     """
+    from pubsubctl.claimcheck import ClaimCheck
     from pubsubctl.cli import purging
     from pubsubctl.store.opening import open_store
 
     _check(jobs, chosen, every=every)
     with open_store(settings.store_url, create=False) as store:
+        bodies = ClaimCheck(settings.payload_terms(store.store_id))
         if jobs:
-            purging.by_id(store, jobs, format, yes=yes, dry_run=dry_run)
+            purging.by_id(store, bodies, jobs, format, yes=yes, dry_run=dry_run)
         else:
-            purging.by_selection(store, chosen, format, yes=yes, dry_run=dry_run)
+            purging.by_selection(store, bodies, chosen, format, yes=yes, dry_run=dry_run)
 
 
 def _check(jobs: list[str] | None, chosen: "Selection", *, every: bool) -> None:

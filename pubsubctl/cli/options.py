@@ -39,7 +39,7 @@ FormOption = Annotated[
 ]
 
 _EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account")
-_OF_JOBS = ("topic", "subscription", "store")
+_OF_JOBS = ("topic", "subscription", "store", "payloads")
 
 _HELP = {
     "project": ("PROJECT", "Project of topics and subscriptions."),
@@ -47,6 +47,9 @@ _HELP = {
     "topic": ("TOPIC", "Topic that jobs are published to; a worker takes its subscription's."),
     "subscription": ("SUBSCRIPTION", "Subscription that workers pull from."),
     "store": ("PATH|URL", "Where jobs and results live."),
+    "payloads": ("DIR|URL", "Where bodies over the inline limit go, e.g. gs://bucket/prefix; the same for all."),
+    "inline_limit": ("SIZE", "Longest body that stays with its job where --payloads is set; 256K unless given."),
+    "payload_limit": ("SIZE", "Longest body that --payloads takes; 10G unless given."),
     "credentials_file": ("FILE", "Service-account JSON for the cloud."),
     "impersonate_service_account": ("EMAIL", "Act as this service account."),
     "dead_letter_topic": ("TOPIC", "Topic that dead letters are mirrored to."),
@@ -134,7 +137,7 @@ def parsed(option: str, value: str) -> float:
     Raises:
         UsageError: it is none.
     """
-    from pubsubctl.settings import duration
+    from pubsubctl.quantities import duration
 
     try:
         return duration(value)

@@ -51,13 +51,15 @@ def purge(
 
     Workers go on meanwhile, and do the same by themselves when `result_ttl` is over.
     """
+    from pubsubctl.claimcheck import ClaimCheck
     from pubsubctl.cli.retention import Retention
     from pubsubctl.store.opening import open_store
 
     age_s = parsed("older_than", older_than) if older_than else settings.result_ttl
     states = _states(state or ())
     with open_store(settings.store_url, create=False) as store:
-        Retention(store, age_s, states, vacuum=vacuum).apply(format, yes=yes, dry_run=dry_run)
+        bodies = ClaimCheck(settings.payload_terms(store.store_id))
+        Retention(store, age_s, states, bodies=bodies, vacuum=vacuum).apply(format, yes=yes, dry_run=dry_run)
 
 
 def _states(texts: "Sequence[str]") -> "list[JobState]":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import partial
 
+from pubsubctl.claimcheck import ClaimCheck
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.selecting import Selection, of_ids, portions
 from pubsubctl.cli.stepping import Steps
@@ -14,8 +15,8 @@ from pubsubctl.render.purged import Purged
 from pubsubctl.store.base import Store
 
 
-def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_run: bool) -> None:
-    """Delete these.
+def by_id(store: Store, bodies: ClaimCheck, job_ids: Sequence[str], form: Format, *, yes: bool, dry_run: bool) -> None:
+    """Delete these, with their large bodies.
 
     Raises:
         UsageError: there is no terminal on which to ask.
@@ -25,7 +26,7 @@ def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_
     jobs, unknown = of_ids(store, job_ids)
     dead = [job for job in jobs if job.dead_letter]
     _ask(len(dead), yes=yes or dry_run)
-    each((one for part in portions(dead) for one in _purge(store, part, dry_run=dry_run)), form)
+    each((one for part in portions(dead) for one in _purge(store, bodies, part, dry_run=dry_run)), form)
     if unknown:
         raise JobNotFound(f"no job {' or '.join(map(repr, unknown))} in the store; `pubsubctl dlq list` lists what is")
     others = [f"{job.id} ({job.state})" for job in jobs if not job.dead_letter]
@@ -33,11 +34,14 @@ def by_id(store: Store, job_ids: Sequence[str], form: Format, *, yes: bool, dry_
         raise PubsubctlError(f"no dead letter: {', '.join(others)}; only what was given up on is purged")
 
 
-def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool, dry_run: bool) -> None:
+def by_selection(
+    store: Store, bodies: ClaimCheck, selection: Selection, form: Format, *, yes: bool, dry_run: bool
+) -> None:
     """Delete whatever is selected.
 
     Args:
         store: where they are.
+        bodies: what keeps their large bodies.
         selection: which.
         form: how to show it.
         yes: whether to do so without asking.
@@ -51,7 +55,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
     """
     total = selection.count(store)
     _ask(total, yes=yes or dry_run)
-    act = partial(_purge, store, dry_run=dry_run)
+    act = partial(_purge, store, bodies, dry_run=dry_run)
     steps = Steps(store, selection, act, doing="purged", total=total, form=form, dry_run=dry_run)
     steps.carry_out("dead letter", none="there is no such dead letter")
 
@@ -62,13 +66,15 @@ def _ask(count: int, *, yes: bool) -> None:
         confirm("purge", (), f"{gone} deleted for good.", yes=yes)
 
 
-def _purge(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> list[Purged]:
+def _purge(store: Store, bodies: ClaimCheck, jobs: Sequence[Job], *, dry_run: bool) -> list[Purged]:
     """Those that are deleted, or would be. One transaction: what was asked for again meanwhile is no dead letter."""
     if dry_run:
         return [_purged(job, gone=False) for job in jobs]
     with store.group():
         dead = [job for job in store.get([job.id for job in jobs]) if job is not None and job.dead_letter]
-        store.delete([job.id for job in dead])
+        gone = store.delete([job.id for job in dead])
+    if left := bodies.delete(gone.with_payloads):
+        note(left)
     return [_purged(job, gone=True) for job in dead]
 
 

@@ -34,6 +34,5 @@ def result(
     """Print the body of a job's response."""
     from pubsubctl.client import Client
 
-    with Client(settings, create_store=False) as client:
-        response = client.result(job)
-    render.show(job, response, form=format, include=include, output=output)
+    with Client(settings, create_store=False) as client, client.open_result(job) as (response, body):
+        render.show(job, response, body, form=format, include=include, output=output)

@@ -3,12 +3,14 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from pubsubctl.claimcheck import ClaimCheck
 from pubsubctl.cli.confirming import confirm
 from pubsubctl.cli.stepping import telling_how_far, undisturbed
 from pubsubctl.errors import UsageError
 from pubsubctl.job import JobState
+from pubsubctl.payloads.orphans import sweep
 from pubsubctl.render.display import Display
 from pubsubctl.render.figures import plural, size
 from pubsubctl.render.going import Going
@@ -33,7 +35,7 @@ class Retention:
         age_s: how long ago they must have ended.
         states: which they must be in.
         vacuum: whether a file is written anew afterwards.
-        delete_payloads: deletes the bodies of jobs that were kept apart.
+        bodies: what keeps their large bodies.
     """
 
     def __init__(
@@ -43,13 +45,14 @@ class Retention:
         states: Sequence[JobState],
         *,
         vacuum: bool,
-        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
+        bodies: ClaimCheck,
     ) -> None:
         self._store = store
         self._age_s = age_s
         self._states = states
         self._vacuum = vacuum
-        self._delete_payloads = delete_payloads
+        self._bodies = bodies
+        self._left_behind: str | None = None
         self._gone: Counter[JobState] = Counter()
 
     def apply(self, form: Format, *, yes: bool, dry_run: bool) -> None:
@@ -70,6 +73,7 @@ class Retention:
         self._ask(sum(there.values()), before, yes=yes)
         with telling_how_far("purged", self._gone.total):
             self._purge(there)
+            self._sweep_orphans()
             if before is not None:
                 self._give_back()
         after = self._store.space()
@@ -110,10 +114,18 @@ class Retention:
         with undisturbed():
             deleted = self._store.purge(older_than_s=self._age_s, states=[state], limit=most)
             self._gone[state] += deleted.count
-            if deleted.with_payloads:
-                self._delete_payloads(deleted.with_payloads)
+            self._left_behind = self._bodies.delete(deleted.with_payloads) or self._left_behind
         _leave_room(began)
         return deleted.count
+
+    def _sweep_orphans(self) -> None:
+        """Bodies that no job has any more, or never had: see ``payloads.orphans``."""
+        if self._left_behind is not None:
+            note(self._left_behind)
+        elif (place := self._bodies.place) is not None:
+            found = sum(part.orphans + part.unfinished for part in sweep(place, self._store))
+            if found:
+                note(f"deleted {plural(found, 'body', 'bodies')} of no job from the payload place")
 
     def _give_back(self) -> None:
         if self._vacuum:

@@ -9,24 +9,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pubsubctl import wire
+from pubsubctl.content import Content, InMemory, Stream, of_path
 from pubsubctl.errors import InvalidRequest, UsageError
-from pubsubctl.exchange import METHODS, Header
-from pubsubctl.submission import (
-    IDEMPOTENCY_KEY,
-    Submission,
-    Upload,
-    build,
-    guess_type,
-    of_file,
-    of_line,
-    parse,
-    read_file,
-)
+from pubsubctl.exchange import METHODS, Header, Payload
+from pubsubctl.media import guess_type
+from pubsubctl.multipart import Upload
+from pubsubctl.submission import IDEMPOTENCY_KEY, Submission, build, of_file, of_line, parse
 
 _STDIN = "-"
 _LONGEST_LINE = 32_000_000
 # As long as what the envelope will say, to find out whether a request fits before its bulk is put together.
 _PROBE = {"job_id": "0" * 28, "batch_id": "0" * 26, "store_id": "0" * 36}
+_PROBE_PAYLOAD = Payload("0" * 80, 10**15, "0" * 64)
 
 
 @dataclass(frozen=True)
@@ -36,6 +30,7 @@ class Asked:
     Attributes:
         target: METHOD and PATH, or PATH alone.
         terms: everything of a submission but its request.
+        apart_over: bytes over which a body is kept apart from its message; None: it never is.
     """
 
     target: Sequence[str]
@@ -48,6 +43,7 @@ class Asked:
     files_as: str | None = None
     lines: str | None = None
     count: int = 1
+    apart_over: int | None = None
 
 
 @dataclass(frozen=True)
@@ -67,17 +63,19 @@ class Source:
 
     Attributes:
         single: whether it is one, and known to be.
+        apart_over: see ``Asked``.
         stopped_by: the error that ended it early: what came before it stands.
     """
 
     submissions: Iterator[Submission]
     single: bool
+    apart_over: int | None = None
     stopped_by: InvalidRequest | None = field(default=None)
 
     def __iter__(self) -> Iterator[Submission]:
         try:
             for submission in self.submissions:
-                wire.encode(wire.Envelope(request=submission.request, **_PROBE))
+                _check_fits(submission, self.apart_over)
                 yield submission
         except InvalidRequest as error:
             self.stopped_by = error
@@ -91,13 +89,25 @@ def source(asked: Asked) -> Source:
     """
     _check(asked)
     if asked.lines is not None:
-        return Source(_from_lines(asked.lines), single=False)
+        return Source(_from_lines(asked.lines, asked.apart_over), False, asked.apart_over)
     method, path = _target(asked.target)
     headers = [_header(text) for text in asked.headers]
     if asked.files:
-        return Source(_from_files(asked, method, path, headers), single=len(asked.files) == 1)
+        return Source(_from_files(asked, method, path, headers), len(asked.files) == 1, asked.apart_over)
     one = _submission(asked, method, path, headers)
-    return Source(iter([one] * asked.count), single=asked.count == 1)
+    return Source(iter([one] * asked.count), asked.count == 1, asked.apart_over)
+
+
+def _check_fits(submission: Submission, apart_over: int | None) -> None:
+    """Refuse what no message can carry, before anything of its bulk is submitted.
+
+    Raises:
+        InvalidRequest: no message can; the text names the limit.
+    """
+    apart = apart_over is not None and submission.size > apart_over
+    request = replace(submission.request, payload=_PROBE_PAYLOAD) if apart else submission.request
+    said = wire.attributes(wire.Envelope(request=request, **_PROBE))
+    wire.check_limits(said, 0 if apart else submission.size)
 
 
 def _check(asked: Asked) -> None:
@@ -140,16 +150,20 @@ def _target(words: Sequence[str]) -> tuple[str | None, str]:
 
 
 def _submission(asked: Asked, method: str | None, path: str, headers: list[Header]) -> Submission:
-    body: bytes | str | None = None
+    body: Content | None = None
     if asked.json is not None:
         name, body = _content("--json", asked.json)
-        _check_json(name, body)
+        body = _checked_json(name, body)
         _default_type(headers, "application/json")
     elif asked.data is not None:
         _, body = _content("--data", asked.data)
         _default_type(headers, _data_type(asked.data))
-    request = build(method, path, data=body, form=[_field(text) for text in asked.form], headers=headers)
-    return _with_terms(Submission(request), asked.terms)
+    if isinstance(body, Stream) and asked.count > 1:
+        body = body.peeked(wire.MAX_MESSAGE_BYTES)
+        if isinstance(body, Stream):
+            raise UsageError("a stream is read once; with --count, give what is so large as @FILE")
+    built = build(method, path, data=body, form=[_field(text) for text in asked.form], headers=headers)
+    return _with_terms(built, asked.terms)
 
 
 def _with_terms(submission: Submission, terms: Terms) -> Submission:
@@ -163,13 +177,24 @@ def _with_terms(submission: Submission, terms: Terms) -> Submission:
     )
 
 
-def _content(option: str, value: str) -> tuple[str, bytes]:
+def _content(option: str, value: str) -> tuple[str, Content]:
     """What an option gives as text, ``@file`` or ``-``, and what to call it."""
     if value in {_STDIN, "@-"}:
-        return "standard input", sys.stdin.buffer.read()
+        return "standard input", Stream("standard input", sys.stdin.buffer)
     if value.startswith("@"):
-        return value[1:], read_file(Path(value[1:]))
-    return option, os.fsencode(value)
+        return value[1:], of_path(Path(value[1:]))
+    return option, InMemory(os.fsencode(value))
+
+
+def _checked_json(name: str, body: Content) -> Content:
+    """It, if it is JSON; what is too large for a message is not looked at: to parse it takes many times its size."""
+    if isinstance(body, Stream):
+        body = body.peeked(wire.MAX_MESSAGE_BYTES)
+    if body.size is None or body.size > wire.MAX_MESSAGE_BYTES:
+        return body
+    body = InMemory(body.read())
+    _check_json(name, body.read())
+    return body
 
 
 def _check_json(name: str, body: bytes) -> None:
@@ -211,18 +236,18 @@ def _from_files(asked: Asked, method: str | None, path: str, headers: list[Heade
     for file in asked.files:
         if asked.files_as:
             form = [*fields, (asked.files_as, Upload.of(file))]
-            request = build(method, path, form=form, headers=headers)
+            built = build(method, path, form=form, headers=headers)
         else:
-            request = of_file(method, path, file, headers=headers)
-        yield _with_terms(Submission(request), asked.terms)
+            built = of_file(method, path, file, headers=headers)
+        yield _with_terms(built, asked.terms)
 
 
-def _from_lines(name: str) -> Iterator[Submission]:
+def _from_lines(name: str, apart_over: int | None) -> Iterator[Submission]:
     if name == _STDIN:
-        yield from _lines("standard input", sys.stdin.buffer)
+        yield from _lines("standard input", sys.stdin.buffer, apart_over)
         return
     with _opened(name) as file:
-        yield from _lines(name, file)
+        yield from _lines(name, file, apart_over)
 
 
 def _opened(name: str) -> BinaryIO:
@@ -232,7 +257,7 @@ def _opened(name: str) -> BinaryIO:
         raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
 
 
-def _lines(name: str, file: BinaryIO) -> Iterator[Submission]:
+def _lines(name: str, file: BinaryIO, apart_over: int | None) -> Iterator[Submission]:
     number = 0
     while line := file.readline(_LONGEST_LINE):
         number += 1
@@ -240,7 +265,7 @@ def _lines(name: str, file: BinaryIO) -> Iterator[Submission]:
             continue
         try:
             submission = of_line(line)
-            wire.encode(wire.Envelope(request=submission.request, **_PROBE))
+            _check_fits(submission, apart_over)
         except InvalidRequest as error:
             cause = error.__cause__
             if isinstance(cause, json.JSONDecodeError):

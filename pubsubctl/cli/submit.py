@@ -93,7 +93,7 @@ _Output = Annotated[
 
 
 @app.command(cls=_Submit, epilog="Example: pubsubctl submit POST /predict --json '{\"x\": 1}' --wait")
-@with_settings()
+@with_settings("inline_limit", "payload_limit")
 def submit(
     settings: "Settings",
     *,
@@ -131,7 +131,8 @@ def submit(
         timeout_s=parsed("job_timeout", job_timeout) if job_timeout else None,
         max_attempts=max_attempts,
     )
-    asked = Asked(words, terms, json, data, header or (), form or (), files, each_as, lines, count)
+    apart_over = settings.inline_limit if settings.payloads is not None else None
+    asked = Asked(words, terms, json, data, header or (), form or (), files, each_as, lines, count, apart_over)
     limit_s = parsed("wait_timeout", wait_timeout) if wait_timeout else None
     wait = wait or limit_s is not None or output is not None  # neither means anything without waiting
     run(settings, asked, wait=wait, limit_s=limit_s, form=format, output=output)

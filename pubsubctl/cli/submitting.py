@@ -80,13 +80,18 @@ def _show_ended(client: Client, job: Job, form: Format, output: Path | None) -> 
     response = client.store.response(job.id)
     if form is Format.JSONL:
         document(job.document(), form)
-    elif form is Format.JSON:
-        rest = results.content(job.id, response) if response else {"headers": None, "body_base64": None}
-        document(job.document() | rest)
-    elif job.state is JobState.SUCCEEDED:
+    elif form is Format.JSON and response is None:
+        document(job.document() | {"headers": None, "body_base64": None})
+    elif form is Format.TEXT and job.state is JobState.SUCCEEDED:
         note(jobs.ended(job))
-    if response is not None and (form is Format.TEXT or output is not None):
-        results.show(job.id, response, form=Format.TEXT, output=output)
+    if response is None:
+        return
+    if form is Format.JSON:
+        with client.bodies.opened(job.id, response) as body:
+            results.show(job.id, response, body, form=form, before=job.document())
+    if form is Format.TEXT or output is not None:
+        with client.bodies.opened(job.id, response) as body:
+            results.show(job.id, response, body, form=Format.TEXT, output=output)
 
 
 class _Many:

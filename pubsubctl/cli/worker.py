@@ -55,6 +55,8 @@ def worker() -> None:
     "max_memory_per_child",
     "host_port",
     "log_format",
+    "inline_limit",
+    "payload_limit",
 )
 def start(
     settings: "Settings",

@@ -113,8 +113,9 @@ def content(letter: Letter) -> dict[str, Any]:
             "method": request.method,
             "path": request.path,
             "headers": [list(header) for header in masked(request)],
-            "body_bytes": len(request.body),
-            "body_preview": _text(request.body),
+            "body_bytes": request.size,
+            "body_preview": _text(request.body) if request.payload is None else None,
+            "payload_key": request.payload.key if request.payload is not None else None,
         },
         "log": redacted(letter.log),
         "replay": letter.replay,
@@ -148,6 +149,8 @@ def _request(request: Request) -> Iterator[str]:
     yield f"{request.method} {request.path}" if request.method else "a message that is no job, with these attributes:"
     for name, value in masked(request):
         yield f"{name}: {value}"
+    if request.payload is not None:
+        yield f"body: {size(request.size)}, in the payload place as {request.payload.key}"
     if not request.body:
         return
     preview = _text(request.body)

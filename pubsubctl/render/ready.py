@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pubsubctl.exchange import RetryOn
+from pubsubctl.names import shown_url
 from pubsubctl.render.figures import limit, plural, size
 from pubsubctl.render.output import note
 from pubsubctl.settings import Settings
@@ -54,6 +55,8 @@ def lines(ready: Ready) -> Iterator[tuple[str, str]]:
     yield "subscription", settings.subscription_path
     yield "slots", _slots(settings)
     yield "store", settings.store_name
+    if settings.payloads is not None:
+        yield "payloads", f"{shown_url(settings.payloads)}, for bodies over {size(settings.inline_limit)}"
     if limits := ", ".join(_limits(settings)):
         yield "limits", limits
     if ready.ends:

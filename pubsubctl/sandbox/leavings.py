@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from pubsubctl.claimcheck import ClaimCheck
 from pubsubctl.job import FINISHED, JobState
 from pubsubctl.store.base import Store
 
@@ -9,8 +10,13 @@ _AT_ONCE = 1000
 _UNFINISHED = [state for state in JobState if state not in FINISHED]
 
 
-def delete(store: Store, batch_ids: Sequence[str]) -> None:
+def delete(store: Store, bodies: ClaimCheck, batch_ids: Sequence[str]) -> None:
     """Delete all jobs of these batches; those that have not ended are cancelled first. Nobody may run them any more.
+
+    Args:
+        store: where they are.
+        bodies: what keeps their large bodies.
+        batch_ids: which.
 
     Raises:
         StoreUnreachable: the store is away.
@@ -20,7 +26,7 @@ def delete(store: Store, batch_ids: Sequence[str]) -> None:
         while jobs := store.find(states=_UNFINISHED, batch_id=batch_id, limit=_AT_ONCE).jobs:
             store.cancel([job.id for job in jobs])
         while jobs := store.find(batch_id=batch_id, limit=_AT_ONCE).jobs:
-            store.delete([job.id for job in jobs])
+            bodies.delete(store.delete([job.id for job in jobs]).with_payloads)
 
 
 def retire(store: Store, worker_id: str | None) -> None:

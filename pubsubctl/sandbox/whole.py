@@ -128,7 +128,7 @@ class Sandbox:
         state.create()
         asked = self._asked or Settings.load({}, environ={}, start=self.folder)
         at, self.emulator_pid = hosted(asked, state, undo)
-        self.settings = _stored(topics.named(at), self._store or f"sqlite:///{state.jobs_db}")
+        self.settings = self._stored(topics.named(at), state)
         its_topics = topics.Topics(self.settings, self._tell)
         if self.emulator_pid is None:  # else they go with the emulator
             undo.callback(its_topics.delete)
@@ -163,11 +163,15 @@ class Sandbox:
         here = (self.worker.pid, socket.gethostname())
         return next((one for one in self.client.store.workers() if (one.pid, one.host) == here), None)
 
+    def _stored(self, settings: Settings, state: State) -> Settings:
+        """Large bodies are where the jobs are: in the user's place nobody would ever look for those of this store."""
+        sources = {**settings.sources, "store": "the sandbox"}
+        if self._store is not None:
+            return replace(settings, store=self._store, sources=sources)
+        payloads = None if settings.payloads is None else str(self.folder / "payloads")
+        return replace(settings, store=f"sqlite:///{state.jobs_db}", payloads=payloads, sources=sources)
+
     def _leave_the_store(self) -> None:
         if self._store is not None:
             leavings.retire(self.client.store, self.info.id if self.info else None)
-            leavings.delete(self.client.store, self._batch_ids)
-
-
-def _stored(settings: Settings, store: str) -> Settings:
-    return replace(settings, store=store, sources={**settings.sources, "store": "the sandbox"})
+            leavings.delete(self.client.store, self.client.bodies, self._batch_ids)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.broker.publish import Publisher
 from pubsubctl.errors import ApplicationError, BrokerError
+from pubsubctl.payloads.base import Payloads
 from pubsubctl.store.base import Store
 from pubsubctl.tracing.attempts import attempts
 from pubsubctl.worker.condition import Pulse
 from pubsubctl.worker.credence import Credence
+from pubsubctl.worker.disposal import Disposal
 from pubsubctl.worker.execution import Execution
 from pubsubctl.worker.keeper import Keeper
 from pubsubctl.worker.meters import Meters
@@ -94,7 +96,9 @@ class Parts:
 class Assembly:
     """Makes the parts of one worker; ``parts`` has them. None is started."""
 
-    def __init__(self, plan: Plan, store: Store, connection: Connection, notices: Notices) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, connection: Connection, notices: Notices, payloads: Payloads | None = None
+    ) -> None:
         self._plan = plan
         self._settings = plan.settings
         self._store = store
@@ -108,6 +112,7 @@ class Assembly:
         self._shared = {"broker": Presence("the broker is back"), "store": self._presence}
         self._recorder = Recorder(store, self._meters, presence=self._presence)
         self._clock = StoreClock(store.now)
+        self._disposal = Disposal(payloads, store.store_id)
         self._sweeper = self._make_sweeper()
         self._execution = self._make_execution()
         self._pool = self._make_pool()
@@ -134,7 +139,11 @@ class Assembly:
             keeper=self._keeper,
             puller=self._puller,
             lookouts=(health,) if health else (),
-            sweepers=(self._sweeper, Reconciler(self._store, self._connection, self._settings, self._shared)),
+            sweepers=(
+                self._sweeper,
+                Reconciler(self._store, self._connection, self._settings, self._shared),
+                self._disposal,
+            ),
             deciders=tuple(deciders),
             host_port=health.address if health else None,
         )
@@ -167,6 +176,7 @@ class Assembly:
             result_ttl_s=settings.result_ttl,
             max_crashes=max_crashes(settings.retry_on),
             shared=self._shared,
+            disposal=self._disposal,
             believed=Credence(lambda: self._keeper.renewed_at, settings.lease / 3).holds,
         )
 
@@ -183,6 +193,7 @@ class Assembly:
             self._recorder,
             on_loaded=self._on_loaded,
             on_dead_letter=self._sweeper.hurry,
+            on_dropped=self._disposal.response,
             on_failure=self._failing(ApplicationError) if self._reloader is None else self._reloader.failed,
             meters=self._meters,
             spans=Spans(traced),
@@ -200,6 +211,8 @@ class Assembly:
             meters=self._meters,
             max_jobs_per_child=settings.max_jobs_per_child,
             max_memory_per_child=settings.max_memory_per_child,
+            payloads=self._plan.payloads(self._store.store_id),
+            on_dropped=self._disposal.response,
             output=LogLines() if settings.log_format == "json" else write_through,
         )
         if isinstance(pool, RationedPool) and most is not None:

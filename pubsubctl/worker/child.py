@@ -3,16 +3,18 @@
 It talks to its parent over one socket, in frames:
 
 ======================  ==========================================================================
-from the parent         ``job`` (ticket, id, attempt, method, path, headers; the body is the frame's),
+from the parent         ``job`` (ticket, id, attempt, method, path, headers; the body is the frame's, unless it
+                        is kept apart: payload),
                         ``forget`` (tickets): the parent has taken these back, see ``tickets``
 from the child          ``ready`` | ``unloadable`` (error), once
                         ``began`` (ticket), ``progress`` (ticket, fraction, note),
-                        ``done`` (ticket, status, phrase, headers, seconds; the body is the frame's),
-                        ``too-large`` (ticket, seconds); either may say that the job of another ticket
-                        begins now (next)
+                        ``done`` (ticket, status, phrase, headers, seconds; the body is the frame's, unless it
+                        is kept apart: payload), ``too-large`` (ticket, seconds), ``unkept`` (ticket, error,
+                        damaged, ran, seconds): a body that is kept apart could not be had, or not be kept;
+                        each may say that the job of another ticket begins now (next)
 ======================  ==========================================================================
 
-``ready``, ``began``, ``done`` and ``too-large`` also say how many bytes were ``printed`` so far, if any; the last two
+``ready``, ``began`` and the ends also say how many bytes were ``printed`` so far, if any; the ends
 the attempt's ``log``, if it has one, and how much memory is ``resident``, if that is more than asked for.
 
 An application may put others in the place of Python's threads and locks (as ``gevent.monkey`` does), which take turns
@@ -38,6 +40,7 @@ from time import sleep
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.worker import application
+from pubsubctl.worker.apart import Apart
 from pubsubctl.worker.capture import Capture
 from pubsubctl.worker.channel import Channel, leave, out_of_the_way
 from pubsubctl.worker.frames import pack
@@ -101,6 +104,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-memory", type=int, default=0)
+    parser.add_argument("--payloads")
     parser.add_argument("--marks", action="store_true")
     return parser.parse_args()
 
@@ -121,7 +125,9 @@ def main() -> None:
     except ApplicationError as error:
         channel.send(pack({"kind": "unloadable", "error": str(error)}))
         raise SystemExit(1) from None
-    runner = Runner(app, channel, capture, threads=options.threads, max_memory=options.max_memory)
+    runner = Runner(
+        app, channel, capture, threads=options.threads, apart=Apart(options.payloads), max_memory=options.max_memory
+    )
     slots = Slots(runner, channel, capture, tickets_fd)
     start_new_thread(_keep_watch, (runner, options.parent))
     channel.send(runner.ready())

@@ -42,6 +42,7 @@ class Children:
         threads: how many jobs each of them runs at once.
         meters: counts their deaths.
         max_memory: how many bytes of memory in use a child is to tell of when a job ends; 0: it never does.
+        payloads: how it keeps large bodies apart, see ``child``; None: it does not.
         output: where what they print goes.
         stuck_s: how long a child may take to begin a job while it runs none.
         term_grace_s: how long one that is stopped has between SIGTERM and SIGKILL.
@@ -65,6 +66,7 @@ class Children:
         threads: int,
         meters: Meters,
         max_memory: int,
+        payloads: str | None,
         output: Output,
         stuck_s: float,
         term_grace_s: float,
@@ -82,6 +84,7 @@ class Children:
         self._threads = threads
         self._meters = meters
         self._max_memory = max_memory
+        self._payloads = payloads
         self._forwarder = Forwarder(output)
         self._marks = output.marked
         self._stuck_s = stuck_s
@@ -236,7 +239,12 @@ class Children:
             mark = self._leash.next_mark()
             try:
                 child = Child.start(
-                    self._app, mark, threads=self._threads, max_memory=self._max_memory, marks=self._marks
+                    self._app,
+                    mark,
+                    threads=self._threads,
+                    max_memory=self._max_memory,
+                    payloads=self._payloads,
+                    marks=self._marks,
                 )
             except OSError as error:
                 _log.error("no child can be started now: %s; trying again in %g s", error, _SPAWN_AGAIN_S)

@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 
 from pubsubctl.errors import ApplicationError
+from pubsubctl.exchange import Response
 from pubsubctl.faults import point
 from pubsubctl.job import JobState
 from pubsubctl.store.claims import Claimed, Lease, Outcome, Refused
@@ -23,8 +24,9 @@ from pubsubctl.worker.delivery import Delivery, Message, Terms, nack
 from pubsubctl.worker.gears import Tempo
 from pubsubctl.worker.inhand import InHand
 from pubsubctl.worker.meters import Meters
-from pubsubctl.worker.outcome import Died, Ending, outcome_of
+from pubsubctl.worker.outcome import Answered, Died, Ending, Unkept, outcome_of
 from pubsubctl.worker.pool import Pool
+from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.reading import Reader, Unfit
 from pubsubctl.worker.recorder import Recorder
 from pubsubctl.worker.settling import Settling
@@ -54,6 +56,7 @@ class Execution:
         on_loaded: Callable[[], None],
         on_dead_letter: Callable[[], None],
         on_failure: Callable[[str], None],
+        on_dropped: Callable[[Response | None], None] = lambda _: None,
         meters: Meters | None = None,
         spans: Spans | None = None,
         clock: Callable[[], float] = time.time,
@@ -70,8 +73,15 @@ class Execution:
         self._hand = InHand()
         self._lost: set[Task] = set()  # stopped for that, and not ended yet
         self._settling = Settling(
-            terms, self._hand, recorder, self._meters, pump=self._pump, on_dead_letter=on_dead_letter
+            terms,
+            self._hand,
+            recorder,
+            self._meters,
+            pump=self._pump,
+            on_dead_letter=on_dead_letter,
+            on_dropped=on_dropped,
         )
+        self._bodies = Presence("bodies that are kept apart can be read and kept again")
         recorder.on_told = self._settling.flush
         self._tells_of_order = not terms.ordered
         self._jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
@@ -172,6 +182,15 @@ class Execution:
         with self._recorder.together():
             self._recorder.record([self._to_record(*each) for each in zip(deliveries, endings, strict=True)])
             self.room_made()
+        for _, ending in endings:
+            self._tell_of_bodies(ending)
+
+    def _tell_of_bodies(self, ending: Ending) -> None:
+        """One line when the payload place goes away, and one when it is back."""
+        if isinstance(ending, Unkept) and not ending.damaged:
+            self._bodies.missed_by("children", f"jobs wait for bodies that are kept apart: {ending.error}")
+        elif isinstance(ending, Answered) and ending.response.payload is not None:
+            self._bodies.found_by("children")
 
     def _to_record(
         self, delivery: Delivery | None, ended: tuple[Task, Ending]

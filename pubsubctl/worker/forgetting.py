@@ -2,9 +2,10 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from pubsubctl.store.base import Store
+from pubsubctl.worker.disposal import Disposal
 
 _PERIOD_S = 60.0
 _AT_ONCE = 100
@@ -22,7 +23,7 @@ class Forgetting:
         result_ttl_s: how long results are kept.
         clock: seconds that only rise.
         pause: lets others write.
-        delete_payloads: deletes the bodies of jobs that were kept apart.
+        disposal: deletes the bodies of jobs that were kept apart.
     """
 
     def __init__(
@@ -32,13 +33,13 @@ class Forgetting:
         *,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
-        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
+        disposal: Disposal | None = None,
     ) -> None:
         self._store = store
         self._result_ttl_s = result_ttl_s
         self._clock = clock
         self._pause = pause
-        self._delete_payloads = delete_payloads
+        self._disposal = disposal
         self._next_at = -math.inf
 
     def some(self) -> None:
@@ -49,8 +50,8 @@ class Forgetting:
             StoreError: it refuses.
         """
         began = self._clock()
-        if began < self._next_at:
-            return
+        if began < self._next_at or (self._disposal is not None and self._disposal.busy):
+            return  # it is not time, or the bodies of those that went before are still to follow them
         while self._step():
             if self._clock() - began >= _TURN_S:
                 return
@@ -60,8 +61,8 @@ class Forgetting:
         """A transaction, and a pause as long as it took; whether there is more to do."""
         began = self._clock()
         deleted = self._store.purge(older_than_s=self._result_ttl_s, limit=_AT_ONCE)
-        if deleted.with_payloads:
-            self._delete_payloads(deleted.with_payloads)
+        if self._disposal is not None:
+            self._disposal.jobs(deleted.with_payloads)
         more = deleted.count == _AT_ONCE or self._store.reclaim(keep=_STAYS_FREE)
         if more:
             self._pause(self._clock() - began)

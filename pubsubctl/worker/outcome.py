@@ -14,6 +14,10 @@ MAX_CRASHES = 10
 _FIRST_RETRY_S = 1.0
 _LAST_RETRY_S = 600.0
 _SPREAD = 1.5
+_MAKE_ROOM = {
+    False: "set a place for large ones, the same for workers and readers: --payloads DIR|gs://bucket/prefix",
+    True: "raise --payload-limit of the workers, or answer with a reference to it, such as a URL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class TooLarge:
-    """The application answered with more than may be kept."""
+    """The application answered with more than may be kept.
+
+    Attributes:
+        limit: the bytes that may be.
+        apart: whether that is the most that the payload place takes; else there is none.
+    """
 
     log: str = ""
+    limit: int = MAX_MESSAGE_BYTES
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +58,23 @@ class Died:
     log: str = ""
 
 
-Ending = Answered | TooLarge | TimedOut | Died
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """A body that is kept apart could not be had, or not be kept.
+
+    Attributes:
+        error: one line for people.
+        damaged: the request's body is there, and is not what was submitted.
+        ran: the application has run: it is what it answered that cannot be kept.
+    """
+
+    error: str
+    damaged: bool = False
+    ran: bool = False
+    log: str = ""
+
+
+Ending = Answered | TooLarge | TimedOut | Died | Unkept
 
 
 def max_crashes(retry_on: RetryOn) -> int:
@@ -70,11 +97,8 @@ def outcome_of(
     match ending:
         case Answered():
             return _of_response(claimed, ending, now, jitter, retry_on)
-        case TooLarge():
-            error = (
-                f"the response is too large to be kept (over {MAX_MESSAGE_BYTES:,} bytes); "
-                "answer with a reference to it, such as a URL"
-            )
+        case TooLarge(limit=limit, apart=apart):
+            error = f"the response is too large to be kept (over {limit:,} bytes); {_MAKE_ROOM[apart]}"
             return _given_up(claimed, ending, Reason.RESULT_TOO_LARGE, error)
         case TimedOut(limit_s):
             error = f"ran longer than {limit_s:g} s"
@@ -83,6 +107,8 @@ def outcome_of(
             return _again(claimed, ending, Reason.TIMEOUT, error, retry_delay(claimed, jitter))
         case Died():
             return _of_death(claimed, ending, jitter, retry_on)
+        case Unkept():
+            return _of_unkept(claimed, ending, jitter, retry_on)
 
 
 def retry_delay(claimed: Claimed, jitter: random.Random) -> float:
@@ -123,6 +149,27 @@ def _of_death(claimed: Claimed, ending: Died, jitter: random.Random, retry_on: R
     )
 
 
+def _of_unkept(claimed: Claimed, ending: Unkept, jitter: random.Random, retry_on: RetryOn) -> Outcome:
+    """No failure of the application's: it counts towards the larger limit, so that a place may be away for a while."""
+    if ending.damaged:
+        return _given_up(claimed, ending, Reason.PAYLOAD_DAMAGED, ending.error)
+    if ending.ran and not retry_on.crash:
+        error = f"{ending.error}; the app has run, and does not run a second time"
+        return _given_up(claimed, ending, Reason.PAYLOAD_UNREACHABLE, error)
+    if claimed.crashes + 1 >= MAX_CRASHES:
+        return _given_up(claimed, ending, Reason.PAYLOAD_UNREACHABLE, f"{ending.error}, {MAX_CRASHES} times")
+    return Outcome(
+        claimed.job_id,
+        claimed.attempt,
+        JobState.RETRYING,
+        Reason.PAYLOAD_UNREACHABLE,
+        ending.error,
+        retry_in_s=retry_delay(claimed, jitter),
+        crashed=True,
+        log=ending.log,
+    )
+
+
 def _again(claimed: Claimed, ending: Ending, reason: Reason, error: str, delay_s: float) -> Outcome:
     if claimed.failures + 1 >= claimed.max_attempts:
         times = f"{claimed.max_attempts} attempts failed" if claimed.max_attempts > 1 else "the only attempt failed"
@@ -147,7 +194,7 @@ def _given_up(claimed: Claimed, ending: Ending, reason: Reason, error: str) -> O
         reason,
         error,
         _response(ending),
-        crashed=isinstance(ending, Died),
+        crashed=isinstance(ending, Died | Unkept),
         dead_letter=True,
         log=ending.log,
     )

@@ -50,6 +50,11 @@ class Plan:
             ordered=self.ordered,
         )
 
+    def payloads(self, store_id: str) -> str | None:
+        """How children keep large bodies apart, as they are told; None: they do not."""
+        terms = self.settings.payload_terms(store_id)
+        return terms.dump() if terms is not None else None
+
     def info(self) -> WorkerInfo:
         """How others see it."""
         return WorkerInfo(

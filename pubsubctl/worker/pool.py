@@ -11,16 +11,16 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pubsubctl.exchange import Meaning, meaning
+from pubsubctl.exchange import Meaning, Response, meaning
 from pubsubctl.worker import reports
 from pubsubctl.worker.children import Children
 from pubsubctl.worker.events import Events
 from pubsubctl.worker.gears import Tempo
 from pubsubctl.worker.meters import Meters
-from pubsubctl.worker.outcome import Answered, Ending, TimedOut, TooLarge
+from pubsubctl.worker.outcome import Answered, Ending, TimedOut
 from pubsubctl.worker.output import Output, about, write_through
 from pubsubctl.worker.pace import Pace
 from pubsubctl.worker.process import Child
@@ -49,6 +49,8 @@ class Pool:
         meters: counts the deaths of children.
         max_jobs_per_child: after so many jobs a child is replaced; 0: it never is.
         max_memory_per_child: so is one that has more bytes of memory in use when a job ends; 0: it never is.
+        payloads: how children keep large bodies apart, see ``child``.
+        on_dropped: told of an answer that counts for nothing, as its attempt was to be stopped.
         output: where what children print goes; it says whether they mark that.
         stuck_s: how long a child may take to begin a job while it runs none, before it is killed.
         term_grace_s: how long one that is stopped has between SIGTERM and SIGKILL.
@@ -64,6 +66,8 @@ class Pool:
         meters: Meters | None = None,
         max_jobs_per_child: int = 0,
         max_memory_per_child: int = 0,
+        payloads: str | None = None,
+        on_dropped: Callable[[Response], None] = lambda _: None,
         output: Output = write_through,
         stuck_s: float = 10.0,
         term_grace_s: float = 0.5,
@@ -73,6 +77,7 @@ class Pool:
         self._threads = threads
         self._max_jobs = max_jobs_per_child
         self._max_memory = max_memory_per_child
+        self._on_dropped = on_dropped
         self._lock = threading.RLock()
         self._waiting: deque[Task] = deque()  # claimed, and no child has room: what a dead or slow child gave back
         self._pace = Pace()
@@ -85,6 +90,7 @@ class Pool:
             threads=threads,
             meters=meters or Meters(),
             max_memory=max_memory_per_child,
+            payloads=payloads,
             output=output,
             stuck_s=stuck_s,
             term_grace_s=term_grace_s,
@@ -219,7 +225,10 @@ class Pool:
                 self._let_leave(child, report.resident)
         if not child.condemned or (ticket not in child.condemned and _good(ending)):
             self._over.append((task, ending))
-        elif ticket not in child.condemned:
+            return
+        if isinstance(ending, Answered):
+            self._on_dropped(ending.response)
+        if ticket not in child.condemned:
             self._events.interrupted(task)  # it may have gone wrong just because the child is made to end
         # A job that ended while it was being killed has ended as it was to be killed for.
         elif (chosen := child.condemned[ticket]) is not None:
@@ -316,5 +325,5 @@ class Pool:
         self._children.send(child)
 
 
-def _good(ending: Answered | TooLarge) -> bool:
+def _good(ending: Ending) -> bool:
     return isinstance(ending, Answered) and meaning(ending.response.status) is Meaning.SUCCEEDED

@@ -64,7 +64,16 @@ class Child:
     _offspring: set[tuple[int, int]] = field(default_factory=set)
 
     @classmethod
-    def start(cls, app: str, mark: str, *, threads: int, max_memory: int = 0, marks: bool = False) -> "Child":
+    def start(
+        cls,
+        app: str,
+        mark: str,
+        *,
+        threads: int,
+        max_memory: int = 0,
+        payloads: str | None = None,
+        marks: bool = False,
+    ) -> "Child":
         """Start one. The calling thread must live as long as the child: the kernel kills it with that thread.
 
         Args:
@@ -72,6 +81,7 @@ class Child:
             mark: see the class; no other child has it.
             threads: how many jobs it runs at once.
             max_memory: bytes of resident memory that it is to tell of when a job ends, or 0.
+            payloads: how it keeps large bodies apart, see ``child``; None: it does not.
             marks: whether it marks what it prints with the attempt that it is of.
 
         Raises:
@@ -90,8 +100,9 @@ class Child:
             # -P: nothing in the working directory may stand in for a module of ours; the loader adds it afterwards.
             command = [sys.executable, "-P", "-m", "pubsubctl.worker.child", app, "--threads", str(threads)]
             command += ["--fd", str(theirs.fileno()), "--tickets-fd", str(reading), "--parent", str(os.getpid())]
+            command += ["--max-memory", str(max_memory), *(["--payloads", payloads] if payloads else [])]
             process = subprocess.Popen(
-                [*command, "--max-memory", str(max_memory), *(["--marks"] if marks else [])],
+                [*command, *(["--marks"] if marks else [])],
                 pass_fds=[theirs.fileno(), reading],
                 stdin=subprocess.DEVNULL,
                 stdout=printing,

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from pubsubctl.exchange import Response
+from pubsubctl.errors import InvalidName
+from pubsubctl.exchange import Payload, Response
 from pubsubctl.worker.frames import Frame
-from pubsubctl.worker.outcome import Answered, TooLarge
+from pubsubctl.worker.outcome import Answered, TooLarge, Unkept
 from pubsubctl.worker.tail import LIMIT
 
 NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
@@ -51,7 +52,7 @@ class Ended:
     """
 
     ticket: int
-    ending: Answered | TooLarge
+    ending: Answered | TooLarge | Unkept
     seconds: float
     resident: int
     following: int | None = None
@@ -70,10 +71,8 @@ def read(frame: Frame) -> Report:
     match frame.kind:
         case "began":
             return Began(header["ticket"])
-        case "done":
-            return _ended(header, Answered(_response(header, frame.body), _log(header)))
-        case "too-large":
-            return _ended(header, TooLarge(_log(header)))
+        case "done" | "too-large" | "unkept":
+            return _ended(header, _ending(frame))
         case "progress":
             return Progressed(header["ticket"], header["fraction"], header["note"])
         case "ready":
@@ -89,7 +88,18 @@ def printed(frame: Frame) -> int:
     return int(frame.header.get("printed", 0))
 
 
-def _ended(header: dict[str, Any], ending: Answered | TooLarge) -> Ended:
+def _ending(frame: Frame) -> Answered | TooLarge | Unkept:
+    header, log = frame.header, _log(frame.header)
+    match frame.kind:
+        case "done":
+            return Answered(_response(header, frame.body), log)
+        case "too-large":
+            return TooLarge(log, int(header["limit"]), apart=bool(header["apart"]))
+        case _:
+            return Unkept(str(header["error"]), bool(header["damaged"]), bool(header["ran"]), log)
+
+
+def _ended(header: dict[str, Any], ending: Answered | TooLarge | Unkept) -> Ended:
     seconds = float(header["seconds"])
     if not seconds >= 0:
         raise ValueError(f"{seconds} s")
@@ -98,7 +108,16 @@ def _ended(header: dict[str, Any], ending: Answered | TooLarge) -> Ended:
 
 def _response(header: dict[str, Any], body: bytes) -> Response:
     headers = tuple((str(name), str(value)) for name, value in header["headers"])
-    return Response(int(header["status"]), headers, body, str(header["phrase"]))
+    return Response(int(header["status"]), headers, body, str(header["phrase"]), _payload(header))
+
+
+def _payload(header: dict[str, Any]) -> Payload | None:
+    if "payload" not in header:
+        return None
+    try:
+        return Payload.of(*header["payload"])
+    except InvalidName as error:
+        raise ValueError(error) from error
 
 
 def _log(header: dict[str, Any]) -> str:

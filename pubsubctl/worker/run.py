@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pubsubctl import faults
 from pubsubctl.broker.connection import Connection
+from pubsubctl.payloads.base import Payloads
 from pubsubctl.settings import Settings
 from pubsubctl.store.opening import open_store
 from pubsubctl.worker import application
@@ -78,8 +79,10 @@ class Worker:
         Raises:
             ApplicationError: the application cannot be loaded.
             BrokerUnreachable: no broker, at the start.
-            InvalidSetting: a topic was named that the subscription is not of.
+            InvalidSetting: a topic was named that the subscription is not of, or what the payload place needs is not
+                installed.
             KeyboardInterrupt: further signals during the drain asked to leave at once.
+            PayloadsUnreachable: the payload place cannot be used, at the start.
             ResourceNotFound: there is no such subscription.
             StoreUnreachable: no store, at the start.
         """
@@ -87,10 +90,11 @@ class Worker:
             _log.warning("%s=%s is set: this worker breaks itself, as a test wants it to", faults.VARIABLE, asked)
         with ExitStack() as resources:
             store = resources.enter_context(open_store(self._settings.store_url))
+            payloads = self._payloads(store.store_id)
             connection = resources.enter_context(Connection(self._settings))
             connection.check()
             plan = self._plan(look_up(self._settings, connection))
-            parts = Assembly(plan, store, connection, self._notices).parts
+            parts = Assembly(plan, store, connection, self._notices, payloads).parts
             drain = Drain(parts, self._notices, store, self.id, timeout_s=self._settings.drain_timeout)
             with heard(self._notices), thread_failures(self._notices):
                 end = Notice(What.FAILED, "a fault")
@@ -127,6 +131,15 @@ class Worker:
         while (notice := self._notices.next()).what not in _ENDS:
             pass
         return notice
+
+    def _payloads(self, store_id: str) -> Payloads | None:
+        """Open the payload place, where there is one: nothing should depend on it that cannot work."""
+        terms = self._settings.payload_terms(store_id)
+        if terms is None:
+            return None
+        place = terms.open()
+        place.check()
+        return place
 
     def _plan(self, source: Source) -> Plan:
         return Plan(

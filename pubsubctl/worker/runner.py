@@ -5,14 +5,17 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from pubsubctl.exchange import Request
+from pubsubctl.errors import PayloadDamaged, PubsubctlError
+from pubsubctl.exchange import Payload, Request
 from pubsubctl.wire import MAX_MESSAGE_BYTES
 from pubsubctl.worker import wsgi
+from pubsubctl.worker.apart import Apart
 from pubsubctl.worker.application import WSGIApplication
 from pubsubctl.worker.capture import Capture, Log
 from pubsubctl.worker.channel import Channel
+from pubsubctl.worker.collected import ResponseTooLargeError
 from pubsubctl.worker.frames import Frame, pack
 from pubsubctl.worker.progress import Reporter, reporting_to
 
@@ -39,16 +42,25 @@ class Runner:
         channel: where progress goes.
         capture: where what the application prints goes.
         threads: how many jobs may run here at once.
+        apart: what keeps large bodies.
         max_memory: bytes of resident memory that are worth a word to the parent, or 0.
     """
 
     def __init__(
-        self, app: WSGIApplication, channel: Channel, capture: Capture, *, threads: int, max_memory: int = 0
+        self,
+        app: WSGIApplication,
+        channel: Channel,
+        capture: Capture,
+        *,
+        threads: int,
+        apart: Apart,
+        max_memory: int = 0,
     ) -> None:
         self._app = app
         self._channel = channel
         self._capture = capture
         self._threads = threads
+        self._apart = apart
         self._max_memory = max_memory
         self._reporters: set[Reporter] = set()
 
@@ -64,7 +76,7 @@ class Runner:
         """Run one job to its end."""
         header = frame.header
         ticket = header["ticket"]
-        request = Request(header["method"], header["path"], tuple(map(tuple, header["headers"])), frame.body)
+        request = _request(frame)
         reporter = Reporter(lambda fraction, note: self._channel.send(_progress(ticket, fraction, note)))
         self._reporters.add(reporter)
         began = time.perf_counter()
@@ -83,13 +95,30 @@ class Runner:
         self._capture.flush()
 
     def _answer(self, request: Request, header: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        environ = wsgi.environ_for(request, job_id=header["id"], attempt=header["attempt"], threads=self._threads)
+        if request.payload is None:
+            return self._run(request, header, None)
+        try:
+            content = self._apart.request(request.payload)
+        except PubsubctlError as error:
+            return _unkept(error, ran=False)
+        with content:
+            return self._run(request, header, content)
+
+    def _run(self, request: Request, header: dict[str, Any], content: BinaryIO | None) -> tuple[dict[str, Any], bytes]:
+        job_id, attempt = header["id"], header["attempt"]
+        environ = wsgi.environ_for(request, job_id=job_id, attempt=attempt, threads=self._threads, content=content)
         environ["wsgi.errors"] = self._capture.stderr  # whatever has become of sys.stderr
         try:
-            response = wsgi.run(self._app, environ, max_bytes=MAX_MESSAGE_BYTES)
-        except wsgi.ResponseTooLargeError:
-            return {"kind": "too-large"}, b""
+            response = wsgi.run(
+                self._app, environ, max_bytes=MAX_MESSAGE_BYTES, later=self._apart.response(job_id, attempt)
+            )
+        except ResponseTooLargeError as error:
+            return {"kind": "too-large", "limit": error.limit, "apart": error.apart}, b""
+        except PubsubctlError as error:
+            return _unkept(error, ran=True)
         end = {"kind": "done", "status": response.status, "phrase": response.phrase, "headers": response.headers}
+        if (payload := response.payload) is not None:
+            end["payload"] = [payload.key, payload.size, payload.digest]
         return end, response.body
 
     def _besides(self, log: Log) -> dict[str, Any]:
@@ -103,6 +132,17 @@ class Runner:
 
     def _printed(self) -> dict[str, int]:
         return {"printed": self._capture.written} if self._capture.written else {}
+
+
+def _request(frame: Frame) -> Request:
+    header = frame.header
+    payload = Payload(*header["payload"]) if "payload" in header else None
+    return Request(header["method"], header["path"], tuple(map(tuple, header["headers"])), frame.body, payload)
+
+
+def _unkept(error: PubsubctlError, *, ran: bool) -> tuple[dict[str, Any], bytes]:
+    damaged = isinstance(error, PayloadDamaged)
+    return {"kind": "unkept", "error": str(error), "damaged": damaged, "ran": ran}, b""
 
 
 def _progress(ticket: int, fraction: float | None, note: str | None) -> bytes:

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Iterable
 
+from pubsubctl.exchange import Response
 from pubsubctl.faults import point
-from pubsubctl.job import Reason
+from pubsubctl.job import JobState, Reason
 from pubsubctl.store.claims import Outcome, Refusal, Refused
 from pubsubctl.store.messages import Burial
 from pubsubctl.worker.delivery import Delivery, Message, Terms, ack, nack
@@ -28,6 +29,7 @@ class Settling:
     Args:
         pump: claims what can be claimed; called where the next of a key has its turn.
         on_dead_letter: told that a dead letter is to be mirrored.
+        on_dropped: told of an answer that counts for nothing.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Settling:
         *,
         pump: Callable[[], None],
         on_dead_letter: Callable[[], None],
+        on_dropped: Callable[[Response | None], None] = lambda _: None,
     ) -> None:
         self._terms = terms
         self._hand = hand
@@ -46,6 +49,7 @@ class Settling:
         self._meters = meters
         self._pump = pump
         self._on_dead_letter = on_dead_letter
+        self._on_dropped = on_dropped
         self._foreign_stores: set[str] = set()
         self._told = 0
         self._acks: list[Message] = []  # of what the recorder's thread is about to have told everybody
@@ -83,6 +87,8 @@ class Settling:
         """An outcome is durable, or was refused."""
         point("recorded")
         self._meters.attempts[outcome.state if accepted else "late"] += 1
+        if not accepted or outcome.state is JobState.RETRYING:
+            self._on_dropped(outcome.response)
         if accepted:
             self._accepted(delivery, outcome)
         else:

@@ -16,6 +16,7 @@ from pubsubctl.faults import point
 from pubsubctl.job import Job
 from pubsubctl.store.base import Store
 from pubsubctl.store.messages import Due, DueKind, Published, Unpublished
+from pubsubctl.worker.disposal import Disposal
 from pubsubctl.worker.forgetting import Forgetting
 from pubsubctl.worker.outcome import MAX_CRASHES
 from pubsubctl.worker.presence import Presence
@@ -48,8 +49,8 @@ class Sweeper:
         dead_letters: publishes to the dead-letter topic.
         max_crashes: attempts that may end without a record before their job is given up.
         shared: the ``broker`` and the ``store``, as other parts of the worker miss them too.
-        delete_payloads: deletes the bodies of jobs that were kept apart, as those jobs are forgotten.
         believed: whether leases that have run out can be acted on now; see ``Credence``.
+        disposal: what deletes the bodies of jobs that are forgotten.
         clock: what tells how long something was taken, and when to purge; seconds that only rise.
     """
 
@@ -62,8 +63,8 @@ class Sweeper:
         topic: str,
         result_ttl_s: float,
         max_crashes: int = MAX_CRASHES,
-        delete_payloads: Callable[[Sequence[str]], None] = lambda _: None,
         believed: Callable[[], bool] = lambda: True,
+        disposal: Disposal | None = None,
         shared: Mapping[str, Presence] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -71,7 +72,7 @@ class Sweeper:
         self._publishers = {DueKind.PUBLISH: requests, DueKind.DEAD_LETTER: dead_letters}
         self._taking = Taking(store, topic, max_crashes=max_crashes, clock=clock)
         self._believed = believed
-        self._forgetting = Forgetting(store, result_ttl_s, clock=clock, delete_payloads=delete_payloads)
+        self._forgetting = Forgetting(store, result_ttl_s, clock=clock, disposal=disposal)
         self._wake = threading.Event()
         self._closed = False
         self._troubles = Troubles(_TROUBLES, "sweeper", shared or {})

@@ -47,4 +47,6 @@ class Task:
             "path": self.request.path,
             "headers": self.request.headers,
         }
+        if (payload := self.request.payload) is not None:
+            header["payload"] = [payload.key, payload.size, payload.digest]
         return pack(header, self.request.body)

@@ -1,4 +1,4 @@
-"""A request run by a WSGI application (PEP 3333), its response collected whole."""
+"""A request run by a WSGI application (PEP 3333), its response collected: see ``collected``."""
 
 import contextlib
 import io
@@ -8,11 +8,15 @@ import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 from urllib.parse import unquote_to_bytes
 
 from pubsubctl.exchange import Header, Request, Response
 from pubsubctl.worker.application import WSGIApplication
+from pubsubctl.worker.collected import Collected
+
+if TYPE_CHECKING:
+    from pubsubctl.worker.apart import Later
 
 _WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 _PORT = "80"
@@ -26,12 +30,18 @@ _LINE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _RESERVED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
-class ResponseTooLargeError(Exception):
-    """The application answered with more than may be kept."""
+def environ_for(
+    request: Request, *, job_id: str, attempt: int, threads: int = 1, content: BinaryIO | None = None
+) -> dict[str, Any]:
+    """The WSGI environ of a request: what a server would make of it, and which job it is.
 
-
-def environ_for(request: Request, *, job_id: str, attempt: int, threads: int = 1) -> dict[str, Any]:
-    """The WSGI environ of a request: what a server would make of it, and which job it is."""
+    Args:
+        request: it.
+        job_id: which job it is, and ``attempt`` which of its attempts.
+        attempt: see there.
+        threads: how many jobs run in this process at once.
+        content: the body, where it is kept apart.
+    """
     path, _, query = request.path.partition("?")
     host = request.header("host") or "localhost"
     name, port = _split_host(host)
@@ -49,7 +59,7 @@ def environ_for(request: Request, *, job_id: str, attempt: int, threads: int = 1
         "HTTP_HOST": host,
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(request.body),
+        "wsgi.input": io.BytesIO(request.body) if content is None else content,
         "wsgi.errors": sys.stderr,
         "wsgi.multithread": threads > 1,
         "wsgi.multiprocess": True,
@@ -57,52 +67,56 @@ def environ_for(request: Request, *, job_id: str, attempt: int, threads: int = 1
         "pubsubctl.job_id": job_id,
         "pubsubctl.attempt": attempt,
     }
-    if request.body or request.method in _WITH_CONTENT:
-        environ["CONTENT_LENGTH"] = str(len(request.body))
+    if request.size or request.method in _WITH_CONTENT:
+        environ["CONTENT_LENGTH"] = str(request.size)
     _add_headers(environ, request.headers)
     return environ
 
 
-def run(application: WSGIApplication, environ: dict[str, Any], *, max_bytes: int) -> Response:
+def run(
+    application: WSGIApplication, environ: dict[str, Any], *, max_bytes: int, later: "Later | None" = None
+) -> Response:
     """Run one request to its end.
 
     An application that raises instead of answering has answered 500, as under any server; its traceback goes to
     ``wsgi.errors``. So does that of a ``close()`` that fails, which comes too late to change the answer.
 
+    Args:
+        application: it.
+        environ: see ``environ_for``.
+        max_bytes: the most that a body may have in memory.
+        later: where a body goes that is large, if it can.
+
     Raises:
-        ResponseTooLargeError: the body has more than ``max_bytes``.
+        ResponseTooLargeError: the body has more than may be kept.
+        PayloadsUnreachable: it is large, and cannot be put where it should go.
     """
     errors = environ["wsgi.errors"]  # the application may do as it likes with its environ
-    collected = _Collected(max_bytes)
+    answer = _Answer(Collected(max_bytes, later))
     response = _server_error()
     try:
-        response = _collect(application, environ, collected, errors)
+        response = _collect(application, environ, answer, errors)
     except BaseException:  # noqa: BLE001 - SystemExit and its like end the request, never the process that runs others
-        if not collected.too_large:
+        answer.body.discard()
+        if answer.body.fault is None:
             _tell(errors)
-    if collected.too_large:  # even if the application has caught what write() raised
-        raise ResponseTooLargeError
+    if answer.body.fault is not None:  # even if the application has caught what write() raised
+        raise answer.body.fault
     return response
 
 
 @dataclass
-class _Collected:
+class _Answer:
     """What start_response and write() were given so far."""
 
-    max_bytes: int
+    body: Collected
     status: str | None = None
     headers: list[Header] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
-    size: int = 0
-
-    @property
-    def too_large(self) -> bool:
-        return self.size > self.max_bytes
 
     def start_response(self, status: str, headers: list[Header], exc_info: Any = None) -> Callable[[bytes], None]:
         if exc_info:
             try:
-                if self.parts:  # the client of a server would have seen some of it already
+                if self.body.size:  # the client of a server would have seen some of it already
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # the traceback holds this frame
@@ -117,11 +131,7 @@ class _Collected:
         if not isinstance(part, bytes):
             raise TypeError(f"a body is made of bytes, not of {type(part).__name__}")
         if part:
-            self.size += len(part)
-            if self.too_large:
-                self.parts.clear()
-                raise ResponseTooLargeError
-            self.parts.append(part)
+            self.body.add(part)
 
     def response(self) -> Response:
         if self.status is None:
@@ -132,15 +142,17 @@ class _Collected:
             if not _NAME.fullmatch(name) or not _LINE.fullmatch(value):
                 raise ValueError(f"the response header {name!r}: {value!r} cannot be sent")
         code, _, phrase = self.status.partition(" ")
-        return Response(int(code), tuple((name, value) for name, value in self.headers), b"".join(self.parts), phrase)
+        headers = tuple((name, value) for name, value in self.headers)
+        body, payload = self.body.finish()
+        return Response(int(code), headers, body, phrase, payload)
 
 
-def _collect(application: WSGIApplication, environ: dict[str, Any], collected: _Collected, errors: TextIO) -> Response:
-    parts: Iterable[bytes] = application(environ, collected.start_response)
+def _collect(application: WSGIApplication, environ: dict[str, Any], answer: _Answer, errors: TextIO) -> Response:
+    parts: Iterable[bytes] = application(environ, answer.start_response)
     try:
         for part in parts:
-            collected.write(part)
-        return collected.response()
+            answer.write(part)
+        return answer.response()
     finally:
         _close(parts, errors)
 

@@ -4,9 +4,13 @@ import threading
 
 import pytest
 
+from pubsubctl.errors import PayloadError
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState, NewJob
+from pubsubctl.payloads.keys import request_key
+from pubsubctl.payloads.opening import open_place
 from pubsubctl.store.opening import open_store
+from pubsubctl.worker.disposal import Disposal
 from pubsubctl.worker.forgetting import Forgetting
 
 TTL_S = 100.0
@@ -92,16 +96,25 @@ def test_the_space_goes_back_but_for_what_the_next_jobs_need(store, times):
     assert 0 < space.free <= 0.3 * space.total
 
 
-def test_bodies_that_are_kept_apart_are_told(store, times):
-    from pubsubctl.exchange import Payload
+def test_bodies_that_are_kept_apart_follow_their_jobs(store, times, tmp_path):
+    place = open_place(str(tmp_path / "bodies"))
 
-    apart = Request("POST", "/", (), b"", Payload("key", 5, "digest"))
-    store.add([NewJob("inline", REQUEST, "t"), NewJob("apart", apart, "t")])
-    store.cancel(["inline", "apart"])
+    def kept(job_id: str) -> Request:
+        with place.create(request_key(store.store_id, job_id)) as writing:
+            writing.write(b"12345")
+            return Request("POST", "/", payload=writing.commit())
+
+    old, young = kept("old"), kept("young")
+    store.add([NewJob("inline", REQUEST, "t"), NewJob("old", old, "t"), NewJob("young", young, "t")])
+    store.cancel(["inline", "old"])
     times.now += TTL_S + 1
-    told = []
-    Forgetting(store, TTL_S, clock=times, delete_payloads=told.extend).some()
-    assert told == ["apart"]
+    disposal = Disposal(place, store.store_id)
+    Forgetting(store, TTL_S, clock=times, disposal=disposal).some()
+    disposal.close(10)
+    assert store.get(["inline", "old"]) == [None, None]
+    assert place.open(young.payload).read() == b"12345"
+    with pytest.raises(PayloadError):
+        place.open(old.payload)
 
 
 def test_several_at_once_delete_each_job_once(tmp_path, times):

@@ -115,7 +115,13 @@ def test_a_timeout_is_a_failure_that_is_retried_and_at_last_given_up():
 def test_a_response_that_is_too_large_fails_the_job_for_good():
     outcome = after(TooLarge())
     assert (outcome.state, outcome.reason, outcome.dead_letter) == (JobState.FAILED, Reason.RESULT_TOO_LARGE, True)
-    assert "answer with a reference" in str(outcome.error)
+    assert "set a place for large ones" in str(outcome.error)
+    assert "--payloads DIR|gs://bucket/prefix" in str(outcome.error)
+
+
+def test_a_response_that_is_too_large_for_the_payload_place_says_what_to_raise():
+    error = str(after(TooLarge("", 1000, apart=True)).error)
+    assert error.startswith("the response is too large to be kept (over 1,000 bytes); raise --payload-limit")
 
 
 def test_a_death_is_retried_as_a_crash_even_on_the_last_attempt_that_may_fail():

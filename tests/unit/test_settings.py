@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from pubsubctl.errors import InvalidName, InvalidSetting
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
-from pubsubctl.settings import FILE, Settings, duration, find_file
+from pubsubctl.quantities import duration
+from pubsubctl.settings import FILE, Settings, find_file
 from pubsubctl.state import DIRECTORY
 
 KEYS = [field.name for field in fields(Settings) if "parse" in field.metadata]
@@ -68,6 +69,7 @@ def test_every_key_can_be_set_in_every_way(key, load):
     words = {
         "broker": "gcloud",
         "store": "/x/y.db",
+        "payloads": "/x/payloads",
         "credentials_file": "/x/key.json",
         "route": "PUT /x",
         "emulator_host": "localhost:8085",

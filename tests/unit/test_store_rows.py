@@ -23,14 +23,14 @@ def test_headers_come_back_as_they_went_in_and_are_ascii_in_between(headers):
 def test_a_request_comes_back_from_its_row(headers, body):
     request = Request("POST", "/x", headers, body)
     row = rows.request_row("job-1", request)
-    assert rows.request([row["method"], row["path"], row["headers"], row["body"]]) == request
+    assert rows.request([row["method"], row["path"], row["headers"], row["body"], row["payload"]]) == request
 
 
 @given(HEADERS, st.binary())
 def test_a_response_comes_back_from_its_row(headers, body):
     response = Response(404, headers, body, "Gone fishing")
     row = rows.response_row("job-1", response)
-    assert rows.response([row["status"], row["headers"], row["body"], row["phrase"]]) == response
+    assert rows.response([row["status"], row["headers"], row["body"], row["phrase"], row["payload"]]) == response
 
 
 @given(st.text(st.characters(codec=None, exclude_categories=[])))

@@ -11,11 +11,23 @@ from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request as WerkzeugRequest
 
+from pubsubctl import submission
 from pubsubctl.errors import InvalidRequest
 from pubsubctl.exchange import Request
 from pubsubctl.job import difference
+from pubsubctl.media import guess_type
+from pubsubctl.multipart import Upload
 from pubsubctl.submission import _KEYS as KEYS
-from pubsubctl.submission import Submission, Upload, build, guess_type, of_file, of_line, of_mapping
+from pubsubctl.submission import Submission, of_line, of_mapping
+
+
+def build(*parts, **more) -> Request:
+    """With its content in memory."""
+    return submission.build(*parts, **more).whole().request
+
+
+def of_file(*parts, **more) -> Request:
+    return submission.of_file(*parts, **more).whole().request
 
 
 def body_and_type(request: Request) -> tuple[bytes, str | None]:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pubsubctl import wire
 from pubsubctl.errors import InvalidRequest, MalformedMessage
-from pubsubctl.exchange import METHODS, Request
+from pubsubctl.exchange import METHODS, Payload, Request
 from pubsubctl.names import new_job_id
-from pubsubctl.wire import Envelope, decode, encode
+from pubsubctl.wire import MAX_MESSAGE_BYTES, Envelope, decode, encode
 
 TOKEN = "!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits
 names = st.text(TOKEN, min_size=1, max_size=60)
@@ -139,3 +139,49 @@ def test_no_message_breaks_the_decoder(data, attributes):
     except MalformedMessage:
         return
     assert envelope.request.path.startswith("/")
+
+
+# --- bodies that are kept apart ---------------------------------------------------------------------------------------
+
+PAYLOAD = Payload("store/ab/job/request", 3 << 30, "ab" * 32)
+SAID = {"payload-ref": PAYLOAD.key, "payload-size": str(PAYLOAD.size), "payload-digest": PAYLOAD.digest}
+
+
+def test_of_a_body_that_is_kept_apart_the_message_says_where_it_is_and_nothing_more():
+    request = Request("POST", "/x", (("content-type", "a/b"),), payload=PAYLOAD)
+    data, attributes = encode(Envelope("job-1", request, store_id="store"))
+    assert data == b""
+    assert {key: value for key, value in attributes.items() if key.startswith("payload")} == SAID
+    assert decode(data, attributes, message_id="1").request == request
+
+
+def test_a_plain_message_with_a_body_apart_is_a_post():
+    assert decode(b"", {"path": "/x", **SAID}, message_id="1").request == Request("POST", "/x", payload=PAYLOAD)
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "why"),
+    [
+        ({}, b"x", "a 'payload-ref' and data too"),
+        ({"payload-size": None}, b"", "no 'payload-size'"),
+        ({"payload-digest": None}, b"", "no 'payload-digest'"),
+        ({"payload-size": "-1"}, b"", "'-1' is no size"),
+        ({"payload-size": "1e9"}, b"", "no size"),
+        ({"payload-size": "٣"}, b"", "no size"),
+        ({"payload-digest": "AB" * 32}, b"", "no SHA-256"),
+        ({"payload-digest": "ab" * 31}, b"", "no SHA-256"),
+        ({"payload-ref": "../x"}, b"", "no key of a payload"),
+        ({"payload-ref": "/etc/passwd"}, b"", "no key of a payload"),
+        ({"payload-ref": "gs://bucket/x"}, b"", "no key of a payload"),
+        ({"payload-ref": ""}, b"", "no key of a payload"),
+    ],
+)
+def test_a_message_that_says_too_little_or_nonsense_of_its_body_is_no_job(changes, data, why):
+    attributes = {key: value for key, value in {"path": "/x", **SAID, **changes}.items() if value is not None}
+    with pytest.raises(MalformedMessage, match=why):
+        decode(data, attributes, message_id="1")
+
+
+def test_what_is_too_large_for_a_message_is_told_where_it_could_go():
+    with pytest.raises(InvalidRequest, match=r"--payloads DIR\|gs://bucket/prefix"):
+        encode(Envelope("job-1", Request.of("POST", "/x", (), bytes(MAX_MESSAGE_BYTES))))

@@ -10,7 +10,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from pubsubctl.exchange import METHODS, Request
-from pubsubctl.worker.wsgi import ResponseTooLargeError, environ_for, run
+from pubsubctl.worker.collected import ResponseTooLargeError
+from pubsubctl.worker.wsgi import environ_for, run
 
 OK = ("200 OK", [("Content-Type", "text/plain")])
 

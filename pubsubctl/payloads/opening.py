@@ -1,0 +1,64 @@
+"""Which payload place a setting means: a directory, or a URL of fsspec's."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pubsubctl.payloads.base import Payloads
+
+_FILE = "file://"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What whoever keeps bodies apart goes by.
+
+    Attributes:
+        place: the setting ``payloads``.
+        store_id: the store whose jobs they are of.
+        inline_limit: bytes up to which a body stays in its message, or in its row.
+        limit: bytes beyond which none is taken.
+        credentials_file: for a place of Google's; None: application default credentials.
+    """
+
+    place: str
+    store_id: str
+    inline_limit: int
+    limit: int
+    credentials_file: str | None = None
+
+    def dump(self) -> str:
+        """As one argument of a command."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: str) -> "Terms":
+        """The inverse of ``dump``."""
+        return cls(**json.loads(text))
+
+    def open(self) -> Payloads:
+        """Open the place; see ``open_place``."""
+        return open_place(self.place, credentials_file=self.credentials_file)
+
+
+def open_place(place: str, *, credentials_file: str | None = None) -> Payloads:
+    """The place that a setting names; fsspec is imported for a URL alone.
+
+    Args:
+        place: a path, or a URL; ``file://`` is a path too.
+        credentials_file: a service account's, for Google's.
+
+    Raises:
+        InvalidSetting: what it needs is not installed, or no place is called so.
+        PayloadsUnreachable: it cannot be opened.
+    """
+    path = place.removeprefix(_FILE)
+    if _SCHEME.match(path):
+        from pubsubctl.payloads.url import Url
+
+        return Url(place, credentials_file=credentials_file)
+    from pubsubctl.payloads.directory import Directory
+
+    return Directory(Path(path).expanduser())
