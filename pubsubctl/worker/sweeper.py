@@ -6,7 +6,7 @@ And forgets what ended longer ago than results are kept.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from pubsubctl import wire
 from pubsubctl.broker.deadletter import as_it_came, is_no_job, mirror
