@@ -61,9 +61,16 @@ LOST_MESSAGE_S = 24 * 3600.0
 class Watch(ABC):
     """Wakes a waiter when the store may have changed. Belongs to one thread."""
 
+    trusted_s = 1.0
+    """How long a waiter may trust it alone before it looks for itself: longer where each look costs money."""
+
     @abstractmethod
     def wait(self, timeout_s: float) -> bool:
         """Return True as soon as something may have changed since the last call, False after ``timeout_s``."""
+
+    def narrowed(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the jobs that may have ended or gone, as far as the watch can tell without asking: all, by default."""
+        return job_ids
 
     @abstractmethod
     def close(self) -> None:
@@ -88,8 +95,13 @@ class Store(ABC):
         """The identity of the data, made once with the schema; messages carry it."""
 
     @abstractmethod
-    def group(self) -> AbstractContextManager[None]:
-        """Let the calls inside share one durable write."""
+    def group(self, *, again: bool = False) -> AbstractContextManager[None]:
+        """Let the calls inside share one durable write.
+
+        Args:
+            again: the caller does the group again where it raises ``StoreUnreachable``. So a store that locks nothing
+                cheaply may let it lose a race, and raise that at its end, where it would hold what it changes else.
+        """
 
     @abstractmethod
     def add(self, jobs: Sequence[NewJob]) -> list[Added]:
@@ -279,8 +291,12 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def watch(self) -> Watch:
-        """A waiter of its own."""
+    def watch(self, job_ids: Sequence[str] = ()) -> Watch:
+        """A waiter of its own.
+
+        Args:
+            job_ids: what is waited for, if that is known: for other jobs a store need not wake it.
+        """
 
     @abstractmethod
     def close(self) -> None:

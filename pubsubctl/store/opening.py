@@ -22,6 +22,7 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # asked for: SQLAlchemy alone takes as long as everything else that a command imports.
 _OURS: dict[str, tuple[str, str | None]] = {
     "sqlite": ("pubsubctl.store.sqlitefile", None),
+    "firestore": ("pubsubctl.store.firestore.opening", "firestore"),
 }
 
 

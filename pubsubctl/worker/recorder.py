@@ -194,7 +194,7 @@ class Recorder:
         return answers
 
     def _commit(self, group: Group) -> Answers:
-        with self._store.group():
+        with self._store.group(again=True):
             # Outcomes first: a claim of the same job in this group must see them.
             recorded = self._store.record([outcome for outcome, _ in group.outcomes]) if group.outcomes else []
             if group.releases:

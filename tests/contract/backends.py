@@ -1,17 +1,22 @@
 """The backends that the contract is held against. Another one is another class and another entry in ``BACKENDS``."""
 
+import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
+
+import firestore_emulator
 
 from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
 
 
-class SqliteBackend:
-    """A SQLite file with a clock that the test sets."""
+class Backend:
+    """Data that a test has for itself, with a clock that it sets."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'jobs.db'}"
+    url: str
+
+    def __init__(self) -> None:
         self._now = 1_800_000_000.0
         self._opened: list[Store] = []
 
@@ -31,5 +36,30 @@ class SqliteBackend:
             store.close()
 
 
-Backend = SqliteBackend
-BACKENDS: dict[str, Callable[[Path], Backend]] = {"sqlite": SqliteBackend}
+class SqliteBackend(Backend):
+    """A SQLite file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.url = f"sqlite:///{folder / 'jobs.db'}"
+
+
+class FirestoreBackend(Backend):
+    """A project in Google's emulator of Firestore; processes that a test starts find it, too."""
+
+    def __init__(self, _: Path) -> None:
+        super().__init__()
+        address = firestore_emulator.shared().address
+        self._before = os.environ.get(firestore_emulator.VARIABLE)
+        os.environ[firestore_emulator.VARIABLE] = address
+        self.url = f"firestore://test-{secrets.token_hex(8)}"
+
+    def close(self) -> None:
+        super().close()
+        if self._before is None:
+            os.environ.pop(firestore_emulator.VARIABLE, None)
+        else:
+            os.environ[firestore_emulator.VARIABLE] = self._before
+
+
+BACKENDS: dict[str, Callable[[Path], Backend]] = {"sqlite": SqliteBackend, "firestore": FirestoreBackend}
