@@ -69,7 +69,7 @@ class Watch(ABC):
         """Return True as soon as something may have changed since the last call, False after ``timeout_s``."""
 
     def narrowed(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the jobs that may have ended or gone, as far as the watch can tell without asking: all, by default."""
+        """Those of the jobs that may have ended or gone, as far as the watch can tell without asking; all by default."""
         return job_ids
 
     @abstractmethod

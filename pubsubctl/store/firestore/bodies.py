@@ -1,8 +1,8 @@
 """Requests and responses: in their job's own document, or in documents of their own where they are large.
 
-A body over ``INLINE_BYTES`` lies in parts of ``PART_BYTES``, under a random name, written before the job's document names
-them. So a commit stays under its limit of 10 MiB, and no half written body, or body of an attempt that was overtaken,
-is ever taken for one: what no job names is nobody's.
+A body over ``INLINE_BYTES`` lies in parts of ``PART_BYTES``, under a random name, written before the job's document
+names them. So a commit stays under its limit of 10 MiB, and no half written body, or body of an attempt that was
+overtaken, is ever taken for one: what no job names is nobody's.
 """
 
 import secrets

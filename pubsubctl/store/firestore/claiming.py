@@ -31,13 +31,16 @@ def _claim(view: View, claim: Claim) -> Claimed | Refused:
     path = job_path(claim.job_id)
     if view.impatient and path in view.read_only() and is_held(view.get(path), view.token, view.moment()):
         return Refused(claim.job_id, Refusal.HELD, _HELD_S)
-    if view.get(path) is None:
+    unknown = view.get(path) is None
+    if unknown:
         if claim.age_s > claim.max_age_s:
             return Refused(claim.job_id, Refusal.FORGOTTEN)
         insert(view, [(unknown_row(claim, view.now), claim.request)])
     fields = view.get(path)
     assert fields is not None
     standing = _standing(fields)
+    if unknown:
+        standing.created_at = 0.0  # it is known since now, and its message may be older
     answer = decide(standing, claim, view.now)
     view.put(path, _after(fields, claim, standing, answer, view.now))
     return answer
@@ -68,7 +71,8 @@ def _after(fields: Fields, claim: Claim, standing: Standing, answer: Claimed | R
         fields = noted(fields, [attempt_of(fields).ending(claim.job_id, EventKind.LOST, now, text)])
     if isinstance(answer, Claimed):
         return _granted(fields, claim, standing, now)
-    refused = noted(fields, [refused_event(claim, standing, answer, now)])
+    # Another group is about to change it: to be told of a refusal now would make that lose its race.
+    refused = fields if fields.get("hold") else noted(fields, [refused_event(claim, standing, answer, now)])
     return given_up(refused, standing.crashes, now, due_at=now) if answer.refusal is Refusal.CRASHED else refused
 
 

@@ -1,9 +1,9 @@
 """The server's clock, as its answers tell it. A worker's own wall clock is never looked at.
 
-An answer carries the server's time at some moment between the call and its return. So ``server time - monotonic time at
-the return`` is never more than how far the server is ahead of our monotonic clock, and less by the answer's way back: of
-the answers of a minute the largest is the nearest. What is left of the error is the quickest way back of that minute, a
-few milliseconds, always to the side of the past: a lease seems to last that much longer.
+An answer carries the server's time at some moment between the call and its return. So ``server time - monotonic time
+at the return`` is never more than how far the server is ahead of our monotonic clock, and less by the answer's way
+back: of the answers of a minute the largest is the nearest. What is left of the error is the quickest way back of that
+minute, a few milliseconds, always to the side of the past: a lease seems to last that much longer.
 """
 
 import threading

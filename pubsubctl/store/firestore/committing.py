@@ -8,13 +8,13 @@ from pubsubctl.store import rows
 from pubsubctl.store.firestore import bodies
 from pubsubctl.store.firestore.cache import Cache
 from pubsubctl.store.firestore.failures import Conflict, translated
-from pubsubctl.store.firestore.layout import BODY_FIELDS, CHANGED, EXPIRY, JOBS, WORKERS
+from pubsubctl.store.firestore.layout import BODY_FIELDS, CHANGED, EVENTS, EXPIRY, JOBS, WORKERS
 from pubsubctl.store.firestore.service import Found, Service, Write
-from pubsubctl.store.firestore.values import Fields, encode_fields, size_of
+from pubsubctl.store.firestore.values import Fields, encode, encode_fields, size_of
 from pubsubctl.store.firestore.view import Change, View, without_bodies
 
 COMMIT_BYTES = 3_500_000
-"""What a commit may hold of bodies and the rest before bodies are set apart: Firestore takes 10 MiB, and its emulator 4."""
+"""What a commit may hold before its bodies are set apart: Firestore takes 10 MiB, its emulator 4."""
 
 _NOW = 1  # the server value REQUEST_TIME
 
@@ -49,6 +49,9 @@ def commit(view: View, cache: Cache) -> None:
 
 
 def _written(view: View, cache: Cache, change: Change, version: Any) -> None:
+    if change.appended is not None:  # maybe to what another has appended
+        cache.forget([change.path])
+        return
     fields = without_bodies(change.fields) if change.fields is not None else None
     found = Found(fields, version if fields is not None else None)
     view.found(change.path, found)
@@ -63,7 +66,7 @@ def _with_bodies_apart(changes: Sequence[Change], where: str) -> tuple[list[Chan
     """Changes with the documents that are to be written before them, by their paths."""
     ahead: dict[str, Fields] = {}
     small = list(changes)
-    total = sum(size_of(each.fields, _changed(each)) + 200 for each in changes if each.fields is not None)
+    total = sum(size_of(each.fields, each.names) + 200 for each in changes if each.fields is not None)
     for size, at, kind in _inline(changes):
         if size <= bodies.INLINE_BYTES and total <= COMMIT_BYTES:
             break
@@ -131,13 +134,9 @@ def _dated(service: Service, path: str, when: Any) -> Any:
     return write
 
 
-def _changed(change: Change) -> list[str]:
-    """The names of the fields that differ. A body that a step has not touched is not among them: it was not read."""
-    old, new = change.found.fields or {}, change.fields or {}
-    return [name for name in {**old, **new} if old.get(name) != new.get(name) or name in BODY_FIELDS]
-
-
 def _write(service: Service, change: Change) -> Any:
+    if change.appended is not None:
+        return _append(service, change.path, change.appended)
     write = Write()
     if change.found.version is None:
         write.current_document.exists = False
@@ -150,11 +149,26 @@ def _write(service: Service, change: Change) -> Any:
     if change.found.version is None:
         encode_fields(change.fields, write.update.fields)
     else:
-        names = _changed(change)
+        names = change.names
         write.update_mask.field_paths.extend(names)
         encode_fields({name: change.fields.get(name) for name in names}, write.update.fields)
     if change.path.startswith(JOBS):
-        changed = write.update_transforms.add()
-        changed.field_path = CHANGED
-        changed.set_to_server_value = _NOW
+        _mark_changed(write.update_transforms.add())
     return write
+
+
+def _append(service: Service, path: str, events: Sequence[Fields]) -> Any:
+    write = Write()
+    write.current_document.exists = True
+    write.transform.document = service.name(path)
+    appended = write.transform.field_transforms.add()
+    appended.field_path = EVENTS
+    for event in events:
+        encode(event, appended.append_missing_elements.values.add())
+    _mark_changed(write.transform.field_transforms.add())
+    return write
+
+
+def _mark_changed(transform: Any) -> None:
+    transform.field_path = CHANGED
+    transform.set_to_server_value = _NOW

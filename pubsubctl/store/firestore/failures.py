@@ -1,4 +1,4 @@
-"""What goes wrong in Firestore, in our words. The only place where the exceptions of gRPC and Google's library are known."""
+"""What goes wrong in Firestore, in our words. The only place where the exceptions of Google's libraries are known."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,9 @@ A call outside a group that loses a race is done again, from what there is then,
 
 A **group** has given answers before it is committed, so it cannot just be done again. It has two ways to keep them:
 
-* It **holds** the documents that it is about to change: their documents say so, for ``HOLD_S``, and all others wait,
-  or claim something else. That is one more write for each, so it is for those who cannot do the group again.
+* It **holds** the documents that it is about to change: they say so, for ``HOLD_S``, and all others wait. Only a claim
+  inside another such group does not, or two could wait for each other: it is refused, ``HELD``, for a moment. That is
+  one more write for each, so it is for those who cannot do the group again.
 * Where the caller does a group again that raises ``StoreUnreachable`` (``group(again=True)``, as a worker's recorder
   does), nothing is held. Where such a group loses a race, all of its calls are made once more on what there is then.
   Mostly they have the same answers: the race was against a submitter who noted a message, or a heartbeat. Only where an
@@ -16,7 +17,7 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, TypeVar
@@ -26,12 +27,12 @@ from pubsubctl.store.firestore.cache import Cache
 from pubsubctl.store.firestore.committing import commit
 from pubsubctl.store.firestore.failures import Conflict
 from pubsubctl.store.firestore.jobs import is_held
-from pubsubctl.store.firestore.layout import JOBS
+from pubsubctl.store.firestore.layout import JOBS, STEP_FIELDS
 from pubsubctl.store.firestore.service import Found, Service, Write
 from pubsubctl.store.firestore.values import encode_fields
 from pubsubctl.store.firestore.view import View
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long a call tries to win a race before it says that the store cannot be reached."""
 HOLD_S = 30.0
 """How long a group may take before others stop waiting for it; it loses then."""
@@ -64,7 +65,7 @@ class Calls:
         for paused in _pauses(str(self.service.place)):
             view = self.view(trusting=not paused)
             answer = verified(view, call)
-            if blocking(view, "") is None:
+            if not blocking(view, ""):
                 with suppress(Conflict):
                     commit(view, self.cache)
                     return answer
@@ -129,7 +130,9 @@ class Group:
         """
         self._check_whole()
         for paused in _pauses(self._where):
-            if paused:
+            if paused and self._held:
+                self._follow()
+            elif paused:
                 self._make_again()
             with suppress(Conflict):
                 commit(self._view, self._calls.cache)
@@ -148,26 +151,33 @@ class Group:
         for _ in _pauses(self._where):
             mark = self._view.mark()
             answer = verified(self._view, call)
-            blocked = blocking(self._view, self._token) if self._token else None
-            if blocked is None:
-                if not self._token:
-                    return answer
+            if not self._token:
+                return answer
+            doubtful = blocking(self._view, self._token)
+            if not doubtful:
+                doubtful = self._to_hold()
                 with suppress(Conflict):
-                    self._hold()
+                    self._hold(doubtful)
                     return answer
             self._view.back(mark)
-            self._view.impatient = bool(self._held)
-            self._view.verify(self._view.read_only())
+            self._view.impatient = True
+            self._view.verify(doubtful)
         raise AssertionError
 
-    def _hold(self) -> None:
-        """Have the documents that are about to change say so."""
-        service, until = self._calls.service, self._view.now + HOLD_S
-        paths = [
+    def _to_hold(self) -> list[str]:
+        """The documents that are about to change, and do not say so yet."""
+        return [
             each.path
             for each in self._view.changes()
-            if each.path.startswith(JOBS) and each.found.version is not None and each.path not in self._held
+            if each.path.startswith(JOBS)
+            and each.found.version is not None
+            and each.appended is None
+            and each.path not in self._held
         ]
+
+    def _hold(self, paths: Sequence[str]) -> None:
+        """Have documents say that they are about to change."""
+        service, until = self._calls.service, self._view.moment() + HOLD_S
         fields = {"hold": self._token, "hold_until": until}
         writes = [_holding(service, path, self._view, fields) for path in paths]
         if not writes:
@@ -177,8 +187,23 @@ class Group:
             self._view.found(path, Found({**(self._view.read(path).fields or {}), **fields}, version))
         self._held.update(paths)
 
+    def _follow(self) -> None:
+        """Take in what others have appended to the events of documents that are held: nothing else can have changed.
+
+        Raises:
+            StoreUnreachable: a hold has run out, and another has taken over.
+        """
+        found = self._calls.service.get(list(self._held), STEP_FIELDS)
+        lost = any((each.fields or {}).get("hold") != self._token for each in found.values())
+        if lost or all(each.version == self._view.read(path).version for path, each in found.items()):
+            raise StoreUnreachable(f"the store {self._where} was changed by another meanwhile; try again")
+        for path, each in found.items():
+            self._view.follow(path, each)
+
     def _make_again(self) -> None:
-        self._view = self._calls.view(trusting=False, token=self._token)
+        again = self._calls.view(trusting=False)
+        again.now = self._view.now
+        self._view = again
         for call, answer in self._made:
             if call(self._view) != answer:
                 raise StoreUnreachable(f"the store {self._where} was changed by another meanwhile; try again")
@@ -200,9 +225,10 @@ def verified(view: View, call: Call[_Answer]) -> _Answer:
         view.verify(unsure)
 
 
-def blocking(view: View, token: str) -> str | None:
-    """A document that is about to change, and that another group holds."""
-    return next((each.path for each in view.changes() if is_held(each.found.fields, token, view.moment())), None)
+def blocking(view: View, token: str) -> list[str]:
+    """The documents that are about to change, and that another group holds."""
+    changed = [each for each in view.changes() if each.appended is None]
+    return [each.path for each in changed if is_held(each.found.fields, token, view.moment())]
 
 
 def _holding(service: Service, path: str, view: View, fields: dict[str, Any]) -> Any:

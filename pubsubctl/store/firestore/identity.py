@@ -1,4 +1,4 @@
-"""Whose database it is: a store of ours is recognised, an empty one becomes one; of many who make it at once one does."""
+"""Whose database it is: a store of ours is recognised, an empty one becomes one, made by one of many at once."""
 
 import secrets
 

@@ -8,7 +8,7 @@ from pubsubctl.exchange import Request
 from pubsubctl.job import Job
 from pubsubctl.store import rows
 from pubsubctl.store.firestore import bodies
-from pubsubctl.store.firestore.layout import BODY_FIELDS, EXPIRY, JOB_FIELDS, REQUEST, RESPONSE
+from pubsubctl.store.firestore.layout import BODY_FIELDS, EVENTS, EXPIRY, JOB_FIELDS, REQUEST, RESPONSE
 from pubsubctl.store.firestore.values import Fields, timestamp
 from pubsubctl.store.happening import Attempt, EventRow
 from pubsubctl.store.telling import KINDS, Told
@@ -48,10 +48,13 @@ def new_document(row: Mapping[str, Any], request: Request) -> dict[str, Any]:
 
 def noted(fields: Fields, happened: Iterable[EventRow]) -> dict[str, Any]:
     """A job with more events; of very many some in the middle go, refusals first."""
-    events = [*(fields.get("events") or ()), *map(_kept, happened)]
+    events = list(fields.get(EVENTS) or ())
+    for event in happened:
+        # Numbered, so that no two are the same: Firestore appends none to a list that has it already.
+        events.append({**_kept(event), "number": events[-1]["number"] + 1 if events else 1})
     while len(events) > EVENTS_KEPT or sum(map(_size, events)) > EVENT_BYTES:
         del events[_dispensable(events)]
-    return {**fields, "events": events or None}
+    return {**fields, EVENTS: events or None}
 
 
 def _kept(event: EventRow) -> dict[str, Any]:
@@ -83,7 +86,7 @@ def told_of(fields: Fields) -> list[Told]:
             ),
             each.get("began_at"),
         )
-        for each in fields.get("events") or ()
+        for each in fields.get(EVENTS) or ()
     ]
 
 

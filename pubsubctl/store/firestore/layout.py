@@ -19,12 +19,14 @@ EXPIRY = "expires_at"
 
 JOB_FIELDS = tuple(field.name for field in fields(Job))
 """What a ``Job`` shows."""
+EVENTS = "events"
+"""A list of maps, as ``happening.event_row`` has them."""
 STEP_FIELDS = (
     *JOB_FIELDS,
     # What a Job does not show; see store/schema.py.
     *("lease_until", "due_at", "published_at", "first_message_id", "forgiven_failures", "forgiven_crashes"),
     *("spent_message_ids", "has_payloads"),
-    "events",  # a list of maps, as happening.event_row has them
+    EVENTS,
     "parts",  # of bodies that have documents of their own: see bodies
     "keep_s",  # how long its worker keeps results
     *("hold", "hold_until"),  # the group that is about to change it: see grouping

@@ -67,7 +67,7 @@ class Query:
         """The composite index that it needs; None where one of a single field will do.
 
         Fields that are compared for equality come first, by name, then those of the order
-        (https://cloud.google.com/firestore/docs/query-data/index-overview#composite_indexes). A range orders by its field.
+        (https://cloud.google.com/firestore/docs/query-data/index-overview#composite_indexes). A range is an order, too.
         """
         equal = sorted({name for name, operator, _ in self.where if operator in {"==", "in"}})
         ranged = [name for name, operator, _ in self.where if operator not in {"==", "in"}]

@@ -6,10 +6,11 @@ committed, and then only if every document that it changes is still as it was re
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pubsubctl.store.firestore.cache import Cache
-from pubsubctl.store.firestore.layout import BODY_FIELDS, JOBS, STEP_FIELDS
+from pubsubctl.store.firestore.layout import BODY_FIELDS, EVENTS, JOBS, STEP_FIELDS
 from pubsubctl.store.firestore.query import Query
 from pubsubctl.store.firestore.service import Found, Service
 from pubsubctl.store.firestore.values import Fields
@@ -28,6 +29,24 @@ class Change:
     found: Found
     fields: Fields | None
 
+    @property
+    def names(self) -> list[str]:
+        """The fields that differ. A body that a step has not touched is not among them: it was not read."""
+        old, new = self.found.fields or {}, self.fields or {}
+        return [name for name in {**old, **new} if old.get(name) != new.get(name) or name in BODY_FIELDS]
+
+    @property
+    def appended(self) -> list[Any] | None:
+        """The new events, where it is nothing but events at the end of those that there are.
+
+        Nothing was decided by what was read then but that somebody is refused, and nothing is lost where another
+        appends to them too: such a change is under no condition, and never loses a race.
+        """
+        if self.found.fields is None or self.fields is None or self.names != [EVENTS]:
+            return None
+        old, new = self.found.fields.get(EVENTS) or [], self.fields.get(EVENTS) or []
+        return new[len(old) :] if new[: len(old)] == old else None
+
 
 class View:
     """Belongs to one call or group of one thread.
@@ -43,7 +62,6 @@ class View:
         self.service = service
         self._cache = cache
         self._clock = clock
-        self._now: float | None = None
         self._found: dict[str, Found] = {}
         self._bodies: dict[str, Fields] = {}
         self._unsure: set[str] = set()
@@ -53,12 +71,10 @@ class View:
         self.impatient = False
         """Whether whoever finds a job held by a group should not wait for that: it would be waited for itself."""
 
-    @property
+    @cached_property
     def now(self) -> float:
         """The store's time, one for all that is done in this view."""
-        if self._now is None:
-            self._now = self._clock()
-        return self._now
+        return self._clock()
 
     def moment(self) -> float:
         """The store's time at this very moment."""
@@ -147,14 +163,17 @@ class View:
 
     def unverified(self) -> list[str]:
         """Documents taken from the cache that nothing will compare with what there is."""
-        return [path for path in self._unsure if path not in self._staged]
+        return [path for path in self._unsure if path not in self._staged or self._change(path).appended is not None]
 
     def verify(self, paths: Sequence[str]) -> None:
-        """Read these now."""
+        """Read these now. What this view has appended to their events comes after what there is."""
+        added = {path: self._change(path).appended for path in paths if path in self._staged}
         for path in paths:
             self._unsure.discard(path)
             del self._found[path]
         self.load(paths)
+        for path, events in added.items():
+            self._rest(path, self._found[path].fields, events or [])
 
     def mark(self) -> Mark:
         """What was done so far."""
@@ -171,8 +190,27 @@ class View:
 
     def changes(self) -> list[Change]:
         """What is to be written."""
-        every = (Change(path, self._found[path], fields) for path, fields in self._staged.items())
+        every = map(self._change, self._staged)
         return [each for each in every if each.fields is not None or each.found.fields is not None]
+
+    def follow(self, path: str, found: Found) -> None:
+        """A document has got more events than were read: they come before those that this view has added."""
+        before, staged = (self._found[path].fields or {}).get(EVENTS) or [], self._staged.get(path)
+        self._found[path] = found
+        if staged is not None and found.fields is not None:
+            added = [each for each in staged.get(EVENTS) or () if each not in before]
+            events = [*(found.fields.get(EVENTS) or ()), *added]
+            self._staged[path] = {**staged, EVENTS: events or None}
+
+    def _rest(self, path: str, fields: Fields | None, added: Sequence[Fields]) -> None:
+        """Have a document as it is, with these events more; nothing where it is gone."""
+        if fields is None:
+            del self._staged[path]
+        else:
+            self._staged[path] = {**fields, EVENTS: [*(fields.get(EVENTS) or ()), *added]}
+
+    def _change(self, path: str) -> Change:
+        return Change(path, self._found[path], self._staged[path])
 
     def found(self, path: str, found: Found) -> None:
         """A document is now so, by what this view itself has written."""

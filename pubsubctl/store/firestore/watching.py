@@ -1,9 +1,9 @@
 """Waiting for a change of the database: a listener, which Firestore tells of every change as it happens.
 
-Who waits for jobs that it can name listens to their documents: one read for each at first, and one for each change of it
-(its message, its claim, its end: three in a plain life). So it knows which of them have ended, and asks for no others.
-Who waits for anything listens to the one document that was changed last, which costs a read for each change of any job,
-less where many come at a time.
+Who waits for jobs that it can name listens to their documents: one read for each at first, and one for each change of
+it (its message, its claim, its end: three in a plain life). So it knows which of them have ended, and asks for no
+others. Who waits for anything listens to the one document that was changed last, which costs a read for each change of
+any job, less where many come at a time.
 """
 
 import contextlib
