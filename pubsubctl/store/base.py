@@ -69,7 +69,7 @@ class Watch(ABC):
         """Return True as soon as something may have changed since the last call, False after ``timeout_s``."""
 
     def narrowed(self, job_ids: Sequence[str]) -> Sequence[str]:
-        """Those of the jobs that may have ended or gone, as far as the watch can tell without asking; all by default."""
+        """Those of the jobs that may have ended or gone, as far as it can tell without asking; all by default."""
         return job_ids
 
     @abstractmethod
@@ -297,6 +297,10 @@ class Store(ABC):
         Args:
             job_ids: what is waited for, if that is known: for other jobs a store need not wake it.
         """
+
+    def left_to_do(self) -> list[str]:
+        """Commands that are still to be run, by somebody who may, before it is quick and tidies up by itself."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

@@ -30,15 +30,14 @@ def add(view: View, new: Sequence[NewJob]) -> list[Added]:
 
 
 def insert(view: View, rows: Sequence[tuple[dict[str, Any], Request]]) -> None:
-    """Insert jobs with their requests. That an id is not taken is found out by the commit, unless it is known here.
+    """Insert jobs with their requests. That an id is taken is found out by the commit, which reads nothing for that.
 
     Raises:
         StoreError: an id is taken.
     """
     ids = [row["id"] for row, _ in rows]
     taken = [job_id for job_id, times in Counter(ids).items() if times > 1]
-    view.load(map(job_path, ids))
-    taken = [job_id for job_id in ids if view.get(job_path(job_id)) is not None] or taken
+    taken = [job_id for job_id in ids if view.is_there(job_path(job_id))] or taken
     if taken:
         raise StoreError(f"the store has a job {taken[0]!r} already; give every job an id of its own")
     for row, request in rows:

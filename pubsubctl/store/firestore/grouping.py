@@ -130,9 +130,7 @@ class Group:
         """
         self._check_whole()
         for paused in _pauses(self._where):
-            if paused and self._held:
-                self._follow()
-            elif paused:
+            if paused and not self._follow():
                 self._make_again()
             with suppress(Conflict):
                 commit(self._view, self._calls.cache)
@@ -187,18 +185,23 @@ class Group:
             self._view.found(path, Found({**(self._view.read(path).fields or {}), **fields}, version))
         self._held.update(paths)
 
-    def _follow(self) -> None:
+    def _follow(self) -> bool:
         """Take in what others have appended to the events of documents that are held: nothing else can have changed.
+
+        Returns:
+            Whether there was any: else the race was lost for another document.
 
         Raises:
             StoreUnreachable: a hold has run out, and another has taken over.
         """
-        found = self._calls.service.get(list(self._held), STEP_FIELDS)
+        found = self._calls.service.get(list(self._held), STEP_FIELDS) if self._held else {}
         lost = any((each.fields or {}).get("hold") != self._token for each in found.values())
-        if lost or all(each.version == self._view.read(path).version for path, each in found.items()):
+        if lost:
             raise StoreUnreachable(f"the store {self._where} was changed by another meanwhile; try again")
-        for path, each in found.items():
+        appended = {path: each for path, each in found.items() if each.version != self._view.read(path).version}
+        for path, each in appended.items():
             self._view.follow(path, each)
+        return bool(appended)
 
     def _make_again(self) -> None:
         again = self._calls.view(trusting=False)

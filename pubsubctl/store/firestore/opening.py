@@ -73,7 +73,7 @@ def _connected(place: Place, asked: dict[str, list[str]]) -> Service:
     emulator = os.environ.get(EMULATOR)
     if emulator:
         channel = grpc.insecure_channel(emulator, options=_OPTIONS + _LOCAL)
-        return Service(place, channel, [("authorization", "Bearer owner")])
+        return Service(place, channel, is_emulator=True)
     from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
     from pubsubctl.credentials import credentials
@@ -86,6 +86,4 @@ def _connected(place: Place, asked: dict[str, list[str]]) -> Service:
         ),
         options=_OPTIONS,
     )
-    return Service(
-        place, channel, [("x-goog-request-params", f"project_id={place.project}&database_id={place.database}")]
-    )
+    return Service(place, channel)

@@ -59,13 +59,19 @@ class Counted:
 class Service:
     """The database, for all threads of this process."""
 
-    def __init__(self, place: Place, channel: grpc.Channel, metadata: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, place: Place, channel: grpc.Channel, *, is_emulator: bool = False, call_s: float = CALL_S
+    ) -> None:
         self.place = place
         self.clock = ServerClock()
         self.counted = Counted()
         self.closed = False
         self._channel = channel
-        self._metadata = (("google-cloud-resource-prefix", place.name), *metadata)
+        self.is_emulator = is_emulator
+        self._call_s = call_s
+        metadata = [("authorization", "Bearer owner")] if is_emulator else []
+        routed = f"project_id={place.project}&database_id={place.database}"
+        self._metadata = (("google-cloud-resource-prefix", place.name), ("x-goog-request-params", routed), *metadata)
         self._documents = f"{place.name}/documents"
         self._lock = threading.Lock()
         self._commit = self._unary("Commit", _firestore.CommitRequest, _firestore.CommitResponse)
@@ -179,12 +185,12 @@ class Service:
 
     def _unary(self, method: str, request: Any, response: Any) -> Callable[[Any], Any]:
         call = self._channel.unary_unary(_SERVICE + method, request.pb().SerializeToString, response.pb().FromString)
-        return lambda asked: call(asked, timeout=CALL_S, metadata=self._metadata)
+        return lambda asked: call(asked, timeout=self._call_s, metadata=self._metadata)
 
     def _stream(self, method: str, request: Any) -> Callable[[Any], Any]:
         response = getattr(_firestore, request.__name__.replace("Request", "Response"))
         call = self._channel.unary_stream(_SERVICE + method, request.pb().SerializeToString, response.pb().FromString)
-        return lambda asked: call(asked, timeout=CALL_S, metadata=self._metadata)
+        return lambda asked: call(asked, timeout=self._call_s, metadata=self._metadata)
 
     def _count(self, *, calls: int = 1, reads: int = 0, writes: int = 0, deletes: int = 0) -> None:
         with self._lock:

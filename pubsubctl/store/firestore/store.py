@@ -190,6 +190,14 @@ class FirestoreStore(Store):
         self._service.check_open()
         return FirestoreWatch(self._service, job_ids)
 
+    def left_to_do(self) -> list[str]:
+        """See ``Store.left_to_do``; Google's emulator asks for nothing."""
+        if self._service.is_emulator:
+            return []
+        from pubsubctl.store.firestore import indexes
+
+        return indexes.commands(self._service.place)
+
     def close(self) -> None:
         """See ``Store.close``."""
         self._service.close()

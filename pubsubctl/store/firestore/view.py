@@ -103,6 +103,14 @@ class View:
         """A document that was loaded, as it is after what was done in this view."""
         return self._staged[path] if path in self._staged else self._found[path].fields
 
+    def is_there(self, path: str) -> bool:
+        """Whether there is such a document, as far as this view knows: one that reads nothing in vain finds out later."""
+        if path not in self._staged and path not in self._found:
+            if self._cache is not None:
+                return False
+            self.load([path])
+        return self.get(path) is not None
+
     def put(self, path: str, fields: Fields) -> None:
         """Have a document written; one that was not loaded is taken to be a new one."""
         self._found.setdefault(path, _ABSENT)
