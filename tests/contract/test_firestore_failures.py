@@ -35,10 +35,10 @@ class Refusing(grpc.GenericRpcHandler):
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
         def answer(_: bytes, context: grpc.ServicerContext) -> bytes:
-            if self._code is None:
-                time.sleep(2)
-                return b""
-            context.abort(self._code, "as it\nwas told")
+            if self._code is not None:
+                context.abort(self._code, "as it\nwas told")
+            time.sleep(2)
+            return b""
 
         def answers(asked: bytes, context: grpc.ServicerContext):
             yield answer(asked, context)

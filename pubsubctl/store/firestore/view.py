@@ -104,7 +104,7 @@ class View:
         return self._staged[path] if path in self._staged else self._found[path].fields
 
     def is_there(self, path: str) -> bool:
-        """Whether there is such a document, as far as this view knows: one that reads nothing in vain finds out later."""
+        """Whether there is such a document, as far as a view knows that reads nothing in vain."""
         if path not in self._staged and path not in self._found:
             if self._cache is not None:
                 return False
