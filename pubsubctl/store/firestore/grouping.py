@@ -149,7 +149,7 @@ class Group:
         for _ in _pauses(self._where):
             mark = self._view.mark()
             answer = verified(self._view, call)
-            if not self._token:
+            if not self._token or answer is None:  # what has no answer can be done again, come what may
                 return answer
             doubtful = blocking(self._view, self._token)
             if not doubtful:
@@ -158,8 +158,11 @@ class Group:
                     self._hold(doubtful)
                     return answer
             self._view.back(mark)
+            if mark[0].keys() & doubtful:
+                self._make_again()
+            else:
+                self._view.verify(doubtful)
             self._view.impatient = True
-            self._view.verify(doubtful)
         raise AssertionError
 
     def _to_hold(self) -> list[str]:
@@ -204,7 +207,7 @@ class Group:
         return bool(appended)
 
     def _make_again(self) -> None:
-        again = self._calls.view(trusting=False)
+        again = self._calls.view(trusting=False, token=self._token)
         again.now = self._view.now
         self._view = again
         for call, answer in self._made:
