@@ -355,11 +355,11 @@ class Client:
         pending = {job.id: job for job in jobs}
         deadline = None if timeout is None else time.monotonic() + timeout
         turn, missed_at = 0, -math.inf
-        with self.store.watch() as watch:
+        with self.store.watch(list(pending)) as watch:
             while pending:
-                looked_at, began = in_turn(pending, turn), time.monotonic()
+                looked_at, began = watch.narrowed(in_turn(pending, turn)), time.monotonic()
                 turn += 1
-                found = ride_out(partial(self.store.ended, looked_at), deadline, len(pending))
+                found = ride_out(partial(self.store.ended, looked_at), deadline, len(pending)) if looked_at else []
                 took_s = time.monotonic() - began
                 ended = [pending.pop(job.id)._became(job) for job in found]  # noqa: SLF001 - the two are one thing
                 yield ended
@@ -369,7 +369,7 @@ class Client:
                 if pending:
                     time.sleep(rest_s(took_s, len(looked_at), len(ended)))
                     if not ended:
-                        watch.wait(time_left(deadline, len(pending)))
+                        watch.wait(time_left(deadline, len(pending), watch.trusted_s))
 
     def close(self) -> None:
         """Give back every connection; closing it twice does no harm."""

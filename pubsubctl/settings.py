@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from pubsubctl import names
 from pubsubctl.errors import InvalidRequest, InvalidSetting
@@ -228,7 +229,12 @@ class Settings:
 
     @property
     def store_url(self) -> str:
-        """Where jobs live: what ``store`` says, else the file in the state directory."""
+        """Where jobs live: what ``store`` says, else the file in the state directory.
+
+        Of a store that is a service of Google's, with whose credentials it is asked.
+        """
+        if self.store and self.store.startswith("firestore://"):
+            return self.store + self._credentials_asked
         return self.store or f"sqlite:///{self.state.jobs_db}"
 
     def payload_terms(self, store_id: str) -> Terms | None:
@@ -241,6 +247,12 @@ class Settings:
     def store_name(self) -> str:
         """The same, as it may be shown: without a password."""
         return names.shown_url(self.store_url)
+
+    @property
+    def _credentials_asked(self) -> str:
+        keys = ("credentials_file", "impersonate_service_account")
+        given = {key: value for key in keys if (value := getattr(self, key))}
+        return f"{'&' if '?' in (self.store or '') else '?'}{urlencode(given, safe='/@')}" if given else ""
 
     @property
     def slots(self) -> int:

@@ -23,8 +23,8 @@ _MANY = 10
 
 def rest_s(took_s: float, looked_at: int, ended: int) -> float:
     """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
-    in_vain = 1 - ended / looked_at
-    others = min(looked_at - 1, _MANY) / _MANY
+    in_vain = 1 - ended / max(looked_at, 1)
+    others = max(0, min(looked_at - 1, _MANY)) / _MANY
     return min(max(took_s * _RESTS, _SHORT_REST_S), _LONGEST_REST_S) * others * in_vain
 
 
@@ -35,22 +35,23 @@ def in_turn(ids: Collection[str], turn: int) -> list[str]:
     return [*islice(ids, _AT_ONCE), *islice(ids, start, start + _AT_ONCE)]
 
 
-def time_left(deadline: float | None, pending: int) -> float:
+def time_left(deadline: float | None, pending: int, trusted_s: float = LOOK_S) -> float:
     """How long a waiter may wait for its watch.
 
     Args:
         deadline: by ``time.monotonic``, or None.
         pending: how many jobs it waits for.
+        trusted_s: how long its watch may be trusted alone.
 
     Raises:
         WaitTimeout: no longer.
     """
     if deadline is None:
-        return LOOK_S
+        return trusted_s
     left = deadline - time.monotonic()
     if left <= 0:
         raise WaitTimeout("the job has not ended yet; it goes on" if pending == 1 else _still(pending))
-    return min(left, LOOK_S)
+    return min(left, trusted_s)
 
 
 def ride_out(ask: Callable[[], Answer], deadline: float | None, pending: int) -> Answer:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from pubsubctl.broker.patience import patiently
-from pubsubctl.errors import BrokerUnreachable, InvalidSetting
+from pubsubctl.credentials import credentials
+from pubsubctl.errors import BrokerUnreachable
 from pubsubctl.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 CLOUD = "pubsub.googleapis.com"
+_SCOPE = "https://www.googleapis.com/auth/pubsub"
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -188,23 +190,9 @@ class Connection:
 
 
 def _credentials(settings: Settings) -> Any:
-    import google.auth
-    from google.auth import impersonated_credentials
-    from google.oauth2 import service_account
-
-    scopes = ["https://www.googleapis.com/auth/pubsub"]
-    if settings.credentials_file:
-        try:
-            source = service_account.Credentials.from_service_account_file(settings.credentials_file, scopes=scopes)
-        except (OSError, ValueError) as error:
-            raise InvalidSetting(
-                f"credentials_file {settings.credentials_file!r} (from {settings.sources['credentials_file']}) "
-                f"cannot be used: {error}"
-            ) from error
-    else:
-        source, _ = google.auth.default(scopes=scopes)
-    if not settings.impersonate_service_account:
-        return source
-    return impersonated_credentials.Credentials(
-        source_credentials=source, target_principal=settings.impersonate_service_account, target_scopes=scopes
+    return credentials(
+        _SCOPE,
+        settings.credentials_file,
+        settings.impersonate_service_account,
+        source=settings.sources.get("credentials_file", ""),
     )

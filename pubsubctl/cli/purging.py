@@ -10,7 +10,7 @@ from pubsubctl.cli.stepping import Steps
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
 from pubsubctl.render.figures import plural
-from pubsubctl.render.output import Format, each
+from pubsubctl.render.output import Format, each, note
 from pubsubctl.render.purged import Purged
 from pubsubctl.store.base import Store
 

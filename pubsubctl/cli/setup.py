@@ -94,6 +94,9 @@ def setup(
                 f"{step.kind} {step.name} exists and can never become what is asked for; "
                 f"delete it, or name another with {option}"
             )
+    if result.store_left:
+        note("the store is there; for its indexes and its TTL policy, once for a database:")
+        commands(*result.store_left)
     if result.applied:
         note("next:")
         commands("pubsubctl worker start APP")
@@ -134,11 +137,19 @@ def _provision(settings: "Settings", options: Mapping[str, Any], *, dry_run: boo
         provisioner = Provisioner(connection, settings, wanted, COMPARABLE & {*options, *settings.sources})
         plan = provisioner.plan()
         steps = plan.steps if dry_run else list(provisioner.apply(plan, repair_drift=repair))
+        left: list[str] = []
         if not dry_run:
-            open_store(settings.store_url).close()
+            with open_store(settings.store_url) as store:
+                left = store.left_to_do()
         address = connection.address
     return render.SetupResult(
-        address.kind, address.place, settings.store_name, list(map(_shown, steps)), applied=not dry_run, repaired=repair
+        address.kind,
+        address.place,
+        settings.store_name,
+        list(map(_shown, steps)),
+        applied=not dry_run,
+        repaired=repair,
+        store_left=left,
     )
 
 

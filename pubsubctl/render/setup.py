@@ -30,6 +30,7 @@ class SetupResult:
         address: the broker's; None where a dry run would have to start it.
         applied: whether it was done, or only planned.
         repaired: whether drift was repaired too.
+        store_left: commands that are still to be run for the store.
     """
 
     broker: str
@@ -38,12 +39,14 @@ class SetupResult:
     steps: list[SetupStep]
     applied: bool
     repaired: bool
+    store_left: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
         return {
             "broker": {"kind": self.broker, "address": self.address},
             "store": self.store,
+            "store_left": self.store_left,
             "applied": self.applied,
             "steps": [
                 {

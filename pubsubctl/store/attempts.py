@@ -1,16 +1,14 @@
-"""The last attempt of a job: which it is, whether it runs, and the event of its end."""
+"""The last attempt of a job: which it is, and whether it runs."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from sqlalchemy.sql import select
 
 from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.events import EventRow, event_row
+from pubsubctl.store.happening import Attempt
 from pubsubctl.store.schema import jobs
 from pubsubctl.store.statements import AnyOf, Statement
-from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
 # Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
@@ -24,30 +22,6 @@ _ATTEMPTS = Statement(
     .order_by(jobs.c.id)
     .with_for_update()
 )
-
-
-class Attempt(NamedTuple):
-    """The last attempt of a job, as its row has it; ``began_at`` is None once it was given back."""
-
-    state: JobState
-    number: int
-    worker: str | None
-    message_id: str | None
-    began_at: float | None
-
-    def ending(self, job_id: str, kind: EventKind, at: float, text: str | None, log: str = "") -> EventRow:
-        """The event of its end."""
-        return event_row(
-            job_id,
-            kind,
-            at,
-            self.number,
-            worker=self.worker,
-            message_id=self.message_id,
-            began_at=self.began_at,
-            text=text,
-            log=log,
-        )
 
 
 def running_attempts(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, int]:

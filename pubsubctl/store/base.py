@@ -15,7 +15,7 @@ write of an older attempt. ``delete`` and ``purge`` alone let a number begin ane
 may refuse it as ``HELD`` with a short ``wait_s``: it is asked for again. It must not grant what may have been granted.
 
 **Lost answers.** A store may go away after it has done what was asked, and before it has said so. Whoever asks again
-says that it does (``Claim.first_asked_s``, ``Outcome.again``), and is told what was done then. All other calls can be
+says that it does (``Claim.token``, ``Outcome.again``), and is told what was done then. All other calls can be
 repeated without harm, but for ``add`` of jobs without an idempotency key.
 
 **The store's clock.** Every time in a row is the store's own. Callers give durations (a lease of 60 s, a retry
@@ -84,9 +84,16 @@ NOTHING_TO_REWRITE = "the server of this store gives space back by itself; there
 class Watch(ABC):
     """Wakes a waiter when the store may have changed. Belongs to one thread."""
 
+    trusted_s = 1.0
+    """How long a waiter may trust it alone before it looks for itself: longer where each look costs money."""
+
     @abstractmethod
     def wait(self, timeout_s: float) -> bool:
         """Return True as soon as something may have changed since the last call, False after ``timeout_s``."""
+
+    def narrowed(self, job_ids: Sequence[str]) -> Sequence[str]:
+        """Those of the jobs that may have ended or gone, as far as it can tell without asking; all by default."""
+        return job_ids
 
     @abstractmethod
     def close(self) -> None:
@@ -111,8 +118,13 @@ class Store(ABC):
         """The identity of the data, made once with the schema; messages carry it."""
 
     @abstractmethod
-    def group(self) -> AbstractContextManager[None]:
-        """Let the calls inside share one durable write."""
+    def group(self, *, again: bool = False) -> AbstractContextManager[None]:
+        """Let the calls inside share one durable write.
+
+        Args:
+            again: the caller does the group again where it raises ``StoreUnreachable``. So a store that locks nothing
+                cheaply may let it lose a race, and raise that at its end, where it would hold what it changes else.
+        """
 
     @abstractmethod
     def add(self, jobs: Sequence[NewJob]) -> list[Added]:
@@ -332,8 +344,16 @@ class Store(ABC):
         raise StoreError(NOTHING_TO_REWRITE)
 
     @abstractmethod
-    def watch(self) -> Watch:
-        """A waiter of its own."""
+    def watch(self, job_ids: Sequence[str] = ()) -> Watch:
+        """A waiter of its own.
+
+        Args:
+            job_ids: what is waited for, if that is known: for other jobs a store need not wake it.
+        """
+
+    def left_to_do(self) -> list[str]:
+        """Commands that are still to be run, by somebody who may, before it is quick and tidies up by itself."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

@@ -1,17 +1,18 @@
 """Messages that are no jobs are kept: ``bury``."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.sql import bindparam, insert, literal_column, select, update
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.adding import INSERT_REQUEST, NEW_ROW
+from pubsubctl.store.adding import INSERT_REQUEST
 from pubsubctl.store.attempts import last_attempts
-from pubsubctl.store.events import failed_event, note
+from pubsubctl.store.events import note
+from pubsubctl.store.happening import failed_event
 from pubsubctl.store.messages import Burial
+from pubsubctl.store.newcomers import NEW_ROW, buried_failure, buried_row
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
@@ -38,7 +39,7 @@ def bury(transaction: Transaction, burials: Sequence[Burial]) -> None:
     known = {row[0]: row[1] for row in transaction.fetch_any(_KNOWN_IDS, list(unique))}
     fresh = [burial for burial in unique.values() if burial.job_id not in known]
     now = transaction.now()
-    transaction.run(_INSERT_BURIED, [_buried_row(burial, now) for burial in fresh])
+    transaction.run(_INSERT_BURIED, [buried_row(burial, now) for burial in fresh])
     bodies = [(burial.job_id, Request("", "", burial.headers, burial.body)) for burial in fresh]
     transaction.tally.came([JobState.FAILED] * len(fresh))
     transaction.run(INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
@@ -53,29 +54,4 @@ def _bury_again(transaction: Transaction, burials: Sequence[Burial], now: float)
         [failed_event(each.job_id, attempts[each.job_id].number, each.reason, each.error, now) for each in burials],
     )
     transaction.tally.moved([attempts[burial.job_id].state for burial in burials], JobState.FAILED)
-    transaction.run(_BURY_AGAIN, [_failed_row(burial, now) | {"job_id": burial.job_id} for burial in burials])
-
-
-def _buried_row(burial: Burial, now: float) -> dict[str, Any]:
-    return (
-        NEW_ROW
-        | _failed_row(burial, now)
-        | {
-            "id": burial.job_id,
-            "created_at": now,
-            "message_id": burial.message_id,
-            "topic": burial.topic,
-            "published_at": now,
-            "first_message_id": burial.message_id,
-        }
-    )
-
-
-def _failed_row(burial: Burial, now: float) -> dict[str, Any]:
-    return {
-        "state": str(JobState.FAILED),
-        "reason": str(burial.reason),
-        "error": rows.text(burial.error),
-        "finished_at": now,
-        "due_at": now,
-    }
+    transaction.run(_BURY_AGAIN, [buried_failure(burial, now) | {"job_id": burial.job_id} for burial in burials])

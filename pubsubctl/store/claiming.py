@@ -1,131 +1,28 @@
-"""Who may run a job: ``claim``. The decision is pure; every backend takes it inside its transaction."""
+"""Who may run a job: ``claim``, as ``deciding`` has it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
-from pubsubctl.job import FINISHED, JobState, Reason
+from pubsubctl.job import JobState, Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.adding import insert_jobs, unknown_row
-from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.adding import insert_jobs
+from pubsubctl.store.attempts import last_attempts
 from pubsubctl.store.base import LEASE_GRACE_S
 from pubsubctl.store.claims import Claim, Claimed, Refusal, Refused
-from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.deciding import CRASHED_ERROR, Standing, decide, refused_event, sent_at
+from pubsubctl.store.events import note
+from pubsubctl.store.happening import Attempt, EventRow
+from pubsubctl.store.newcomers import unknown_row
 from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
-_REFUSALS = {
-    Refusal.DONE: "the job has ended already",
-    Refusal.CANCELLED: "the job was cancelled",
-    Refusal.BUSY: "the job runs under another message",
-    Refusal.HELD: "the job runs under this message already",
-    Refusal.NOT_DUE: "the job may not run for another {wait_s:.1f} s",
-    Refusal.SPENT: "the job has another message since somebody asked for it again",
-    Refusal.CRASHED: "too many attempts ended without a record: the job is given up",
-}
 _BUSY_S = 0.1
-CRASHED_ERROR = "its attempts ended without a record; look into the worker's log for what kills it"
-
-
-@dataclass(slots=True)
-class Standing:
-    """What decides about a claim; ``decide`` keeps it current, so that the next claim of the job meets it."""
-
-    state: JobState
-    attempt: int = 0
-    failures: int = 0
-    crashes: int = 0
-    max_attempts: int | None = None
-    timeout_s: float | None = None
-    message_id: str | None = None
-    not_before: float | None = None
-    lease_until: float | None = None
-    created_at: float = 0.0
-    forgiven_failures: int = 0
-    forgiven_crashes: int = 0
-    spent_message_ids: str | None = None
-    worker: str | None = None
-    started_at: float | None = None
-    unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
-    told: bool = False  # a claim of this call was answered with its attempt
-
-    @property
-    def counted_crashes(self) -> int:
-        """Those that count towards the limit."""
-        return self.crashes - self.forgiven_crashes
-
-
-def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
-    """Grant or refuse a claim, and make ``standing`` what it is after that. Pure but for ``standing``."""
-    if standing.state in FINISHED:
-        cancelled = standing.state is JobState.CANCELLED
-        return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
-    if standing.spent_message_ids is not None and claim.message_id in standing.spent_message_ids.split():
-        return Refused(claim.job_id, Refusal.SPENT)
-    if standing.state is JobState.RUNNING and _was_granted(standing, claim, now):
-        return _granted(standing, claim)
-    if standing.state is JobState.RUNNING:
-        refused = _while_running(standing, claim, now)
-        if refused is not None:
-            return refused
-    elif standing.not_before is not None and standing.not_before > now:
-        return Refused(claim.job_id, Refusal.NOT_DUE, standing.not_before - now)
-    return _grant(standing, claim, now)
-
-
-def _was_granted(standing: Standing, claim: Claim, now: float) -> bool:
-    """Whether it is this very claim's attempt that runs, as its worker does not know yet."""
-    return (
-        claim.first_asked_s is not None
-        and not standing.told
-        and (standing.worker, standing.message_id) == (claim.worker_id, claim.message_id)
-        and (standing.started_at or 0.0) >= now - claim.first_asked_s
-    )
-
-
-def _while_running(standing: Standing, claim: Claim, now: float) -> Refused | None:
-    left = (standing.lease_until or 0.0) - now
-    if left > 0:
-        if standing.message_id == claim.message_id:
-            return Refused(claim.job_id, Refusal.HELD, left)
-        return Refused(claim.job_id, Refusal.BUSY)
-    standing.crashes += 1
-    if standing.counted_crashes >= claim.max_crashes:
-        standing.state = JobState.FAILED
-        return Refused(claim.job_id, Refusal.CRASHED)
-    return None
-
-
-def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
-    standing.state = JobState.RUNNING
-    standing.attempt += 1
-    standing.message_id = claim.message_id
-    standing.not_before = None
-    standing.lease_until = now + claim.lease_s
-    standing.worker = claim.worker_id
-    standing.started_at = now
-    if standing.max_attempts is None:
-        standing.max_attempts = standing.forgiven_failures + claim.max_attempts
-    return _granted(standing, claim)
-
-
-def _granted(standing: Standing, claim: Claim) -> Claimed:
-    assert standing.max_attempts is not None
-    standing.told = True
-    return Claimed(
-        claim.job_id,
-        standing.attempt,
-        standing.failures,
-        standing.max_attempts,
-        standing.timeout_s,
-        standing.counted_crashes,
-    )
-
+"""Until asking again makes sense for a job that another transaction has."""
 
 _STANDING = (
     select(
@@ -144,7 +41,7 @@ _STANDING = (
         jobs.c.forgiven_crashes,
         jobs.c.spent_message_ids,
         jobs.c.worker,
-        jobs.c.started_at,
+        jobs.c.claim_token,
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))
@@ -166,7 +63,7 @@ _GRANT = Statement(
         # The message was taken, so it was published, whether or not its submitter has come to say so.
         published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at", type_=Float(53))),
     ),
-    ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
+    ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at", "claim_token"],
     at_once=True,
 )
 _GIVE_UP = Statement(
@@ -183,8 +80,8 @@ _KEEP_REQUEST = Statement(
 
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
-    now = transaction.now()
     standings, busy = _standings(transaction, [each.job_id for each in claims])
+    now = transaction.now()  # only now: to have the rows may have taken as long as a short lease lasts
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
     before = {job_id: each.state for job_id, each in standings.items()}
@@ -219,7 +116,7 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
                 standing.unread = False
                 read.append(each)
         else:
-            happened.append(_refused_event(each, standing, answer, now))
+            happened.append(refused_event(each, standing, answer, now))
             if answer.refusal is Refusal.CRASHED:
                 given_up.append(given_up_row(each.job_id, standing.crashes, now, due_at=now))
     _insert_unknown(transaction, unknown, now)
@@ -248,18 +145,6 @@ def _begun(row: dict[str, Any]) -> Attempt:
     return Attempt(JobState.RUNNING, row["attempt"], row["worker"], row["message_id"], row["started_at"])
 
 
-def _refused_event(claim: Claim, standing: Standing, answer: Refused, now: float) -> EventRow:
-    return event_row(
-        claim.job_id,
-        EventKind.REFUSED,
-        now,
-        standing.attempt,
-        worker=claim.worker_id,
-        message_id=claim.message_id,
-        text=_REFUSALS[answer.refusal].format(wait_s=answer.wait_s),
-    )
-
-
 def _keep_read(transaction: Transaction, read: Sequence[Claim]) -> None:
     """What was buried unread can be read now."""
     asked = [_read_row(each) for each in read]
@@ -283,7 +168,6 @@ def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: flo
 
 def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
     lease_until = now + claim.lease_s
-    sent_at = now - claim.age_s
     return {
         "job_id": claim.job_id,
         "attempt": standing.attempt,
@@ -294,7 +178,8 @@ def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:
         "lease_until": lease_until,
         "due_at": lease_until + LEASE_GRACE_S,
         "started_at": now,
-        "sent_at": sent_at if standing.created_at <= sent_at <= now else min(now, max(standing.created_at, sent_at)),
+        "claim_token": claim.token,
+        "sent_at": sent_at(claim, standing, now),
     }
 
 

@@ -27,8 +27,8 @@ class Claim:
         topic: the full name of the topic that the worker publishes to when the job is due again.
         batch_id: as in the message.
         ordering_key: as in the message.
-        first_asked_s: seconds since it was made for the first time, where the store went away before it answered: what
-            was granted then, to this worker and by this message, is told now.
+        token: its own among all that this worker ever makes. Asked again with it, since the store went away before it
+            answered, it is told what it was granted then. None: it is not asked again.
     """
 
     job_id: str
@@ -43,7 +43,7 @@ class Claim:
     topic: str
     batch_id: str | None = None
     ordering_key: str = ""
-    first_asked_s: float | None = None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,14 @@ attempt is one event, with when it began.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 from sqlalchemy.sql import bindparam, delete, func, insert, literal_column, select
 
-from pubsubctl.job import Reason
-from pubsubctl.store import rows, words
+from pubsubctl.store.happening import EventRow
 from pubsubctl.store.schema import constant, events
 from pubsubctl.store.statements import AnyOf, Statement
-from pubsubctl.store.timeline import EVENTS_KEPT, FIRST_EVENTS_KEPT, LOG_BYTES_KEPT, EventKind
+from pubsubctl.store.timeline import EVENTS_KEPT, FIRST_EVENTS_KEPT, EventKind
 from pubsubctl.store.transaction import Transaction
-
-_TEXT_KEPT = 1000
 
 _earlier = events.alias()
 _NEXT = (
@@ -41,46 +37,6 @@ _DISPENSABLE = (
     .limit(bindparam("most"))
 )
 _TRIM = Statement(delete(events).where(events.c.job_id == bindparam("of_job"), events.c.number.in_(_DISPENSABLE)))
-
-EventRow = dict[str, Any]
-
-
-def event_row(
-    job_id: str,
-    kind: EventKind,
-    at: float,
-    attempt: int,
-    *,
-    worker: str | None = None,
-    message_id: str | None = None,
-    began_at: float | None = None,
-    text: str | None = None,
-    log: str = "",
-) -> EventRow:
-    """An event as ``note`` takes it."""
-    return {
-        "job_id": job_id,
-        "of_job": job_id,
-        "at": at,
-        "kind": str(kind),
-        "attempt": attempt,
-        "worker": worker,
-        "message_id": message_id,
-        "began_at": began_at,
-        "text": rows.text(text)[:_TEXT_KEPT] if text is not None else None,
-        "log": _end_of(rows.text(log)) or None,
-    }
-
-
-def failed_event(job_id: str, attempt: int, reason: Reason, error: str, at: float) -> EventRow:
-    """The failure of a job that was not running."""
-    return event_row(job_id, EventKind.ENDED, at, attempt, text=words.failed(reason, error))
-
-
-def _end_of(log: str) -> str:
-    if len(log) * 4 <= LOG_BYTES_KEPT:
-        return log
-    return log.encode()[-LOG_BYTES_KEPT:].decode(errors="ignore")
 
 
 def note(transaction: Transaction, happened: Iterable[EventRow]) -> None:

@@ -1,16 +1,13 @@
 """A job's timeline: what its own row tells, and its events, oldest first."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 from sqlalchemy.sql import bindparam, select
 
-from pubsubctl.job import Job, JobState, Reason
-from pubsubctl.store import rows, words
+from pubsubctl.store import rows
 from pubsubctl.store.reading import JOB_COLUMNS
 from pubsubctl.store.schema import events, jobs
 from pubsubctl.store.statements import Statement
-from pubsubctl.store.timeline import Event, EventKind
+from pubsubctl.store.telling import KINDS, Told, timeline
+from pubsubctl.store.timeline import Event
 from pubsubctl.store.transaction import Transaction
 
 _JOB = Statement(
@@ -30,14 +27,6 @@ _EVENTS = Statement(
     .where(events.c.job_id == bindparam("of_job"))
     .order_by(events.c.number)
 )
-_KINDS = {str(kind): kind for kind in EventKind}
-
-
-class Told(NamedTuple):
-    """An event as it is kept: the end of an attempt tells when that began."""
-
-    event: Event
-    began_at: float | None
 
 
 def history(transaction: Transaction, job_id: str) -> list[Event]:
@@ -46,76 +35,10 @@ def history(transaction: Transaction, job_id: str) -> list[Event]:
     if not found:
         return []
     published_at, first_message_id, *row = found[0]
-    job, told = rows.job(row), told_of(transaction, job_id)
-    end = untold_end(job, told)
-    ends = [end] if end is not None else []
-    begun = [_began(each.event, each.began_at) for each in told + ends if each.began_at is not None]
-    begun += _running(job, told)
-    claimed_first = begun[0].message_id if begun else None
-    timeline = [
-        _submitted(job, published_at),
-        *_published(published_at, first_message_id or claimed_first),
-        *(each.event for each in ends + told),
-        *begun,
-    ]
-    # Where two things have one time, an attempt begins before anything else that belongs to it. And what is told at
-    # the time of an end was told because of it.
-    return sorted(timeline, key=lambda event: (event.at, event.attempt, event.kind is not EventKind.BEGAN))
+    told = told_of(transaction, job_id)
+    return timeline(rows.job(row), told, published_at=published_at, first_message_id=first_message_id)
 
 
 def told_of(transaction: Transaction, job_id: str) -> list[Told]:
     """The events of a job, in the order in which they were written."""
-    return [Told(Event(row[0], _KINDS[row[1]], *row[2:7]), row[7]) for row in transaction.fetch(_EVENTS, of_job=job_id)]
-
-
-def untold_end(job: Job, told: Sequence[Told]) -> Told | None:
-    """How a finished job ended, if nothing but its row tells that."""
-    if job.finished_at is None or any(_is_last(each.event, job) for each in told):
-        return None
-    kind = EventKind.CANCELLED if job.state is JobState.CANCELLED else EventKind.ENDED
-    event = Event(job.finished_at, kind, job.attempt, job.worker, job.message_id, words.ended(job))
-    return Told(event, None if _is_told(job, told) else job.started_at)
-
-
-def _is_last(event: Event, job: Job) -> bool:
-    return event.at == job.finished_at and event.attempt == job.attempt and event.kind in _ends(job)
-
-
-def _ends(job: Job) -> frozenset[EventKind]:
-    """What can tell the end that the row has."""
-    if job.state is JobState.CANCELLED:
-        return _CANCELLED
-    return _FAILED.get(job.reason or "", _ENDED)
-
-
-_CANCELLED = frozenset({EventKind.CANCELLED})
-_ENDED = frozenset({EventKind.ENDED})
-_FAILED: dict[str, frozenset[EventKind]] = {
-    Reason.CRASHED: frozenset({EventKind.LOST, EventKind.ENDED}),
-    Reason.DEAD_LETTERED: frozenset({EventKind.RETURNED, EventKind.ENDED}),
-}
-
-
-def _is_told(job: Job, told: Sequence[Told]) -> bool:
-    return any(each.began_at is not None and each.event.attempt == job.attempt for each in told)
-
-
-def _submitted(job: Job, published_at: float | None) -> Event:
-    by_message = not job.method or (published_at is not None and published_at < job.created_at)
-    text = words.CAME_BY_MESSAGE if by_message else None
-    return Event(job.created_at, EventKind.SUBMITTED, text=text)
-
-
-def _published(at: float | None, message_id: str | None) -> list[Event]:
-    return [Event(at, EventKind.PUBLISHED, message_id=message_id)] if at is not None else []
-
-
-def _began(ended: Event, at: float) -> Event:
-    return Event(at, EventKind.BEGAN, ended.attempt, ended.worker, ended.message_id)
-
-
-def _running(job: Job, told: Sequence[Told]) -> list[Event]:
-    """The attempt that has not ended."""
-    if job.started_at is None or job.finished or _is_told(job, told):
-        return []
-    return [Event(job.started_at, EventKind.BEGAN, job.attempt, job.worker, job.message_id)]
+    return [Told(Event(row[0], KINDS[row[1]], *row[2:7]), row[7]) for row in transaction.fetch(_EVENTS, of_job=job_id)]

@@ -38,6 +38,7 @@ _TO_3 = (
 )
 
 _TO_4 = (
+    "ALTER TABLE jobs ADD COLUMN claim_token TEXT",
     "ALTER TABLE jobs ADD COLUMN has_payloads INTEGER DEFAULT '0' NOT NULL",
     "ALTER TABLE requests ADD COLUMN payload TEXT",
     "ALTER TABLE responses ADD COLUMN payload TEXT",

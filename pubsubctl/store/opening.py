@@ -24,6 +24,7 @@ _OURS: dict[str, tuple[str, str | None]] = {
     "sqlite": ("pubsubctl.store.sqlitefile", None),
     "postgresql": ("pubsubctl.store.postgresql.opening", "postgres"),
     "postgres": ("pubsubctl.store.postgresql.opening", "postgres"),
+    "firestore": ("pubsubctl.store.firestore.opening", "firestore"),
 }
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.sql import bindparam, case, null, select, update
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.base import LOST_MESSAGE_S
-from pubsubctl.store.events import EventRow, event_row, failed_event, note
+from pubsubctl.store.events import note
+from pubsubctl.store.happening import EventRow, event_row, failed_event
 from pubsubctl.store.messages import Published, Unpublished
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import AnyOf, Statement

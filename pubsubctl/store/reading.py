@@ -1,7 +1,5 @@
 """What people ask: ``get``, ``request``, ``response``, ``find``, ``counts``, ``pending``."""
 
-import base64
-import binascii
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,11 +9,11 @@ from typing import Any
 
 from sqlalchemy.sql import bindparam, func, select, tuple_
 
-from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import FINISHED, Job, JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.answers import Page
+from pubsubctl.store.paging import LAST_ID, NEWEST, cursor_after, position_of
 from pubsubctl.store.schema import constant, jobs, requests, responses
 from pubsubctl.store.statements import AnyOf, Matches, Statement
 from pubsubctl.store.tallies import READ
@@ -39,10 +37,6 @@ _GET_RESPONSES = Statement(select(responses.c.job_id, *_RESPONSE).where(AnyOf(re
 _COUNT_BATCH = Statement(
     select(jobs.c.state, func.count()).where(jobs.c.batch_id == bindparam("of_batch")).group_by(jobs.c.state)
 )
-
-Position = tuple[float, str]
-_NEWEST: Position = (float("inf"), "")
-_LAST_ID = "\N{DELETE}"  # after every id
 
 _PENDING = Statement(
     select(func.count()).where(
@@ -156,9 +150,9 @@ def find(transaction: Transaction, wanted: Filter, *, limit: int, cursor: str | 
     once among a million others, which no single ordered scan could do.
     """
     now = transaction.now()
-    before = _position(cursor) if cursor is not None else _NEWEST
+    before = position_of(cursor) if cursor is not None else NEWEST
     if wanted.older_than_s is not None:
-        before = min(before, (now - wanted.older_than_s, _LAST_ID))
+        before = min(before, (now - wanted.older_than_s, LAST_ID))
     asked: dict[str, Any] = {
         "before": before[0],
         "before_id": before[1],
@@ -172,20 +166,4 @@ def find(transaction: Transaction, wanted: Filter, *, limit: int, cursor: str | 
     ranges = [[rows.job(row) for row in transaction.fetch(statement, **asked, **which)] for which in wanted.ranges()]
     found = list(merge(*ranges, key=lambda job: (job.created_at, job.id), reverse=True))
     page = found[:limit]
-    return Page(page, _cursor(page[-1]) if page and len(found) > limit else None)
-
-
-def _cursor(last: Job) -> str:
-    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
-
-
-def _position(cursor: str) -> Position:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        created_at, _, job_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition(" ")
-        position = float(created_at), job_id
-    except (binascii.Error, ValueError):
-        position = _NEWEST
-    if not position[1]:
-        raise StoreError(f"{cursor!r} is no cursor; pass on the one that the page before gave")
-    return position
+    return Page(page, cursor_after(page[-1]) if page and len(found) > limit else None)

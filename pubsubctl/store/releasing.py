@@ -6,10 +6,12 @@ from sqlalchemy.sql import bindparam, null, update
 
 from pubsubctl.job import JobState
 from pubsubctl.store import words
-from pubsubctl.store.attempts import Attempt, last_attempts
+from pubsubctl.store.attempts import last_attempts
 from pubsubctl.store.base import LEASE_GRACE_S
 from pubsubctl.store.claims import Lease
-from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.ending import stopped_event
+from pubsubctl.store.events import note
+from pubsubctl.store.happening import Attempt
 from pubsubctl.store.schema import constant, jobs
 from pubsubctl.store.statements import Statement
 from pubsubctl.store.timeline import EventKind
@@ -42,7 +44,7 @@ def release(transaction: Transaction, leases: Iterable[Lease]) -> None:
         attempt.ending(lease.job_id, EventKind.RELEASED, now, words.RELEASED, lease.log)
         for lease, attempt in released.items()
     ]
-    stopped = [_stopped(lease, attempt, now) for lease, attempt in current if lease.log and _is_cancelled(attempt)]
+    stopped = [stopped_event(lease, attempt, now) for lease, attempt in current if lease.log and _is_cancelled(attempt)]
     note(transaction, [*endings, *stopped])
     due_at = now + LEASE_GRACE_S
     given_back = {each.job_id for each in released}
@@ -56,9 +58,3 @@ def _is_of(lease: Lease, attempt: Attempt | None) -> bool:
 
 def _is_cancelled(attempt: Attempt) -> bool:
     return attempt.state is JobState.CANCELLED
-
-
-def _stopped(lease: Lease, attempt: Attempt, now: float) -> EventRow:
-    return event_row(
-        lease.job_id, EventKind.ENDED, now, lease.attempt, worker=attempt.worker, text=words.STOPPED, log=lease.log
-    )

@@ -5,22 +5,19 @@ from typing import Any
 
 from sqlalchemy.sql import bindparam, delete, null, select, update
 
-from pubsubctl.job import Job, JobState, Reason
+from pubsubctl.job import JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.answers import Retried
-from pubsubctl.store.attempts import Attempt, last_attempts
-from pubsubctl.store.events import EventRow, event_row, note
-from pubsubctl.store.history import told_of, untold_end
+from pubsubctl.store.attempts import last_attempts
+from pubsubctl.store.events import note
+from pubsubctl.store.history import told_of
 from pubsubctl.store.messages import Returned
 from pubsubctl.store.reading import JOB_COLUMNS
+from pubsubctl.store.reviving import RETRIED, WAITING, again_row, retried_events, returned_event
 from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import AnyOf, Statement
-from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
-_MOST_SPENT = 20
-_RETRIED = frozenset({JobState.FAILED, JobState.CANCELLED})
-_WAITING = frozenset({JobState.QUEUED, JobState.RETRYING})
 _JOBS = Statement(
     select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids)
     .where(AnyOf(jobs.c.id))
@@ -62,36 +59,14 @@ def retry(transaction: Transaction, job_ids: Sequence[str]) -> list[Retried]:
     for job_id in job_ids:
         state = states.get(job_id)
         answers.append(Retried(job_id, state))
-        if state in _RETRIED:
+        if state in RETRIED:
             states[job_id] = JobState.QUEUED
             again.append(found[job_id])
-    note(transaction, [event for job, *_ in again for event in _retried(transaction, job, now)])
-    transaction.run(_RETRY, [_again_row(*each, now) for each in again])
+    note(transaction, [event for job, *_ in again for event in retried_events(job, told_of(transaction, job.id), now)])
+    transaction.run(_RETRY, [again_row(*each, now) for each in again])
     transaction.run(_DELETE_RESPONSE, [{"of_job": job.id} for job, *_ in again])
     transaction.tally.moved([job.state for job, *_ in again], JobState.QUEUED)
     return answers
-
-
-def _retried(transaction: Transaction, job: Job, now: float) -> list[EventRow]:
-    """The job's row will not tell how it ended any more."""
-    retried = event_row(job.id, EventKind.RETRIED, now, job.attempt)
-    end = untold_end(job, told_of(transaction, job.id))
-    if end is None:
-        return [retried]
-    ended = Attempt(job.state, job.attempt, job.worker, job.message_id, end.began_at)
-    return [ended.ending(job.id, end.event.kind, end.event.at, end.event.text), retried]
-
-
-def _again_row(job: Job, forgiven: int, spent: str | None, now: float) -> dict[str, Any]:
-    """As many failures more as were allowed at first; and the messages that it had bring it no more."""
-    messages = [*(spent or "").split(), *([job.message_id] if job.message_id else [])]
-    allowed = job.failures + job.max_attempts - forgiven if job.max_attempts is not None else None
-    return {
-        "job_id": job.id,
-        "max_attempts": allowed,
-        "due_at": now,
-        "spent_message_ids": " ".join(messages[-_MOST_SPENT:]) or None,
-    }
 
 
 def returned(transaction: Transaction, messages: Sequence[Returned]) -> None:
@@ -104,15 +79,9 @@ def returned(transaction: Transaction, messages: Sequence[Returned]) -> None:
         attempt = attempts.get(each.job_id)
         if attempt is None:
             continue
-        happened.append(_returned(each, attempt, now))
-        if attempt.state in _WAITING and attempt.message_id == each.message_id:
+        happened.append(returned_event(each, attempt, now))
+        if attempt.state in WAITING and attempt.message_id == each.message_id:
             failed[each.job_id] = {"job_id": each.job_id, "error": rows.text(each.error), "finished_at": now}
     note(transaction, happened)
     transaction.run(_RETURNED, list(failed.values()))
     transaction.tally.moved([attempts[job_id].state for job_id in failed], JobState.FAILED)
-
-
-def _returned(message: Returned, attempt: Attempt, now: float) -> EventRow:
-    return event_row(
-        message.job_id, EventKind.RETURNED, now, attempt.number, message_id=message.message_id, text=message.error
-    )

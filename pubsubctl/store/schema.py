@@ -67,6 +67,8 @@ jobs = Table(
     Column("forgiven_crashes", Integer, nullable=False, server_default="0"),
     # The messages that it had until then, the last of them: another is published, and only that one brings it.
     Column("spent_message_ids", Text),
+    # That of the claim which was granted last.
+    Column("claim_token", Text),
     # 1 where its request has, or a response had, a body that is kept apart.
     Column("has_payloads", Integer, nullable=False, server_default="0"),
 )

@@ -38,7 +38,7 @@ class SqlStore(Store):
         """See ``Store.store_id``."""
         return self._database.store_id
 
-    def group(self) -> AbstractContextManager[None]:
+    def group(self, *, again: bool = False) -> AbstractContextManager[None]:  # noqa: ARG002 - it never loses a race
         """See ``Store.group``."""
         return self._database.group()
 
@@ -209,7 +209,7 @@ class SqlStore(Store):
         """See ``Store.rewrite``."""
         self._database.rewrite()
 
-    def watch(self) -> Watch:
+    def watch(self, job_ids: Sequence[str] = ()) -> Watch:  # noqa: ARG002 - it wakes for all
         """See ``Store.watch``."""
         return self._database.watch()
 

@@ -7,10 +7,11 @@ from sqlalchemy.sql import bindparam, null, select, update
 
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.attempts import Attempt
 from pubsubctl.store.base import PUBLISH_GRACE_S
-from pubsubctl.store.claiming import CRASHED_ERROR, give_up, given_up_row
-from pubsubctl.store.events import EventRow, event_row, note
+from pubsubctl.store.claiming import give_up, given_up_row
+from pubsubctl.store.deciding import CRASHED_ERROR
+from pubsubctl.store.events import note
+from pubsubctl.store.happening import Attempt, EventRow, event_row
 from pubsubctl.store.messages import Due, DueKind
 from pubsubctl.store.reading import JOB_COLUMNS, jobs_by_id, requests_by_id
 from pubsubctl.store.schema import constant, jobs

@@ -36,9 +36,9 @@ _ALL = Statement(
 
 def heartbeat(transaction: Transaction, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
     """See ``Store.heartbeat``."""
-    now = transaction.now()
-    _seen(transaction, worker, now)
     running = running_attempts(transaction, [lease.job_id for lease in leases])
+    now = transaction.now()  # only now: to have the rows may have taken a while
+    _seen(transaction, worker, now)
     held = [lease for lease in leases if running.get(lease.job_id) == lease.attempt]
     transaction.run(_RENEW, [_renewed_row(lease, now + lease_s) for lease in held])
     return [lease for lease in leases if running.get(lease.job_id) != lease.attempt]

@@ -1,5 +1,6 @@
 """A message on its way through the worker: what the broker gave us, and what the store is asked about it."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -11,6 +12,8 @@ from pubsubctl.job import Reason
 from pubsubctl.store.claims import Claim
 from pubsubctl.store.messages import Burial
 from pubsubctl.worker.outcome import max_crashes
+
+_tokens = itertools.count()
 
 
 class Message(Protocol):
@@ -112,6 +115,7 @@ class Delivery:
             topic=terms.topic,
             batch_id=envelope.batch_id,
             ordering_key=message.ordering_key,
+            token=str(next(_tokens)),
         )
 
     def burial(self, terms: Terms, reason: Reason, error: str) -> Burial:

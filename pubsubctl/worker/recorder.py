@@ -164,8 +164,7 @@ class Recorder:
 
     def _write_until_done(self, group: Group) -> Answers | None:
         """Write, again and again while the store is away; None if that is given up since we are closed."""
-        pause, began = _FIRST_PAUSE_S, time.monotonic()
-        asked = group
+        pause, asked = _FIRST_PAUSE_S, group
         while True:
             try:
                 answers = self._write(asked)
@@ -182,7 +181,7 @@ class Recorder:
                 if self._wake.wait_for(lambda: self._closed, pause):
                     return None
             pause = min(pause * 2, _LAST_PAUSE_S)
-            asked = group.again(time.monotonic() - began)
+            asked = group.again()
 
     def _write(self, group: Group) -> Answers:
         began = self._writing_since = time.monotonic()
@@ -196,7 +195,7 @@ class Recorder:
         return answers
 
     def _commit(self, group: Group) -> Answers:
-        with self._store.group():
+        with self._store.group(again=True):
             # Outcomes first: a claim of the same job in this group must see them.
             recorded = self._store.record([outcome for outcome, _ in group.outcomes]) if group.outcomes else []
             if group.releases:

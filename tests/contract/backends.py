@@ -3,13 +3,18 @@
 import itertools
 import os
 import pkgutil
+import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+import firestore_emulator
 from postgres_server import programs
 from postgres_session import postgres_server
 
 from pubsubctl.store.base import Store
+from pubsubctl.store.firestore import indexes
+from pubsubctl.store.firestore.query import Query
+from pubsubctl.store.firestore.store import FirestoreStore
 from pubsubctl.store.opening import open_store
 
 
@@ -21,6 +26,12 @@ class Backend(ABC):
     """
 
     url: str
+    many = 100_000
+    """As many jobs as a test of scale adds."""
+    contended = 5000
+    """As many as processes fight for."""
+    examples = 30
+    """How many stories the model is told."""
 
     @staticmethod
     def lacks() -> tuple[str, str] | None:
@@ -67,6 +78,7 @@ class SqliteBackend(Backend):
 class PostgresBackend(Backend):
     """A schema of its own in a database that all tests share."""
 
+    many = 20_000
     _numbers = itertools.count()
 
     @staticmethod
@@ -86,7 +98,58 @@ class PostgresBackend(Backend):
             connection.execute(f"DROP SCHEMA IF EXISTS {self._schema} CASCADE")
 
 
-BACKENDS: dict[str, type[Backend]] = {"sqlite": SqliteBackend, "postgresql": PostgresBackend}
+class FirestoreBackend(Backend):
+    """A project in Google's emulator of Firestore; processes that a test starts find it, too.
+
+    The emulator takes a millisecond for a document, and ten for a call: what it takes says nothing of the service.
+    """
+
+    many = 2_000
+    contended = 500
+    examples = 5
+
+    @staticmethod
+    def lacks() -> tuple[str, str] | None:
+        return firestore_emulator.lacks()
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        address = firestore_emulator.shared().address
+        self._before = os.environ.get(firestore_emulator.VARIABLE)
+        os.environ[firestore_emulator.VARIABLE] = address
+        self.url = f"firestore://test-{secrets.token_hex(8)}"
+
+    def open(self) -> Store:
+        store = super().open()
+        assert isinstance(store, FirestoreStore)
+        _watch_queries(store)
+        return store
+
+    def let_go(self) -> None:
+        if self._before is None:
+            os.environ.pop(firestore_emulator.VARIABLE, None)
+        else:
+            os.environ[firestore_emulator.VARIABLE] = self._before
+
+
+def _watch_queries(store: FirestoreStore) -> None:
+    """The emulator asks for no index: so every query of every test is held against those that there would be."""
+    service, known = store._service, set(indexes.composites())
+    query, count = service.query, service.count
+
+    def covered(*asked: Query) -> None:
+        missing = [each for each in asked if each.index() is not None and each.index() not in known]
+        assert not missing, f"no index covers {missing}"
+
+    service.query = lambda asked: (covered(asked), query(asked))[1]  # type: ignore[method-assign]
+    service.count = lambda asked: (covered(*asked), count(asked))[1]  # type: ignore[method-assign]
+
+
+BACKENDS: dict[str, type[Backend]] = {
+    "sqlite": SqliteBackend,
+    "postgresql": PostgresBackend,
+    "firestore": FirestoreBackend,
+}
 """By name; or one alone that is somebody else's, named as ``package.module:Class`` by ``PUBSUBCTL_TEST_BACKEND``."""
 if _named := os.environ.get("PUBSUBCTL_TEST_BACKEND"):
     BACKENDS = {_named: pkgutil.resolve_name(_named)}

@@ -246,8 +246,8 @@ def test_a_commit_whose_answer_is_lost_is_found_done_when_it_is_asked_for_again(
         added(store)
         for ask, again, want in (
             (
-                lambda: store.claim([a_claim()]),
-                lambda: store.claim([a_claim(first_asked_s=30.0)]),
+                lambda: store.claim([a_claim(token="7")]),
+                lambda: store.claim([a_claim(token="7")]),
                 [Claimed("job-1", 1, 0, 5)],
             ),
             (

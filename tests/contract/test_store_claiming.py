@@ -183,31 +183,32 @@ def test_only_the_current_attempt_can_be_released(store, backend):
 
 def test_a_claim_whose_answer_was_lost_is_told_what_it_was_granted(store, backend):
     added(store)
-    granted = store.claim([a_claim(worker_id="w")])
+    granted = store.claim([a_claim(token="7")])
     backend.advance(3.0)
-    assert store.claim([a_claim(worker_id="w", first_asked_s=3.0)]) == granted
-    assert the_job(store).attempt == 1
-    assert store.claim([a_claim(worker_id="w")]) == [Refused("job-1", Refusal.HELD, LEASE_S)]  # from now on
+    assert store.claim([a_claim(token="7")]) == granted
+    job = the_job(store)
+    assert (job.attempt, job.started_at) == (1, store.now())
+    assert store.claim([a_claim(token="8")]) == [Refused("job-1", Refusal.HELD, LEASE_S)]  # from now on
 
 
-def test_asked_again_only_its_own_attempt_is_told_it(store, backend):
+def test_asked_again_only_the_claim_that_was_granted_is_told_of_its_attempt(store):
     added(store)
-    store.claim([a_claim(worker_id="w")])
-    backend.advance(3.0)
-    for claim in (
-        a_claim(worker_id="w", first_asked_s=2.0),  # it was granted before that one was made
-        a_claim(worker_id="another", first_asked_s=9.0),
-        a_claim(worker_id="w", first_asked_s=None),
-    ):
-        assert store.claim([claim]) == [Refused("job-1", Refusal.HELD, LEASE_S - 3.0)]
-    assert store.claim([a_claim(worker_id="w", message_id="message-2", first_asked_s=9.0)]) == [
-        Refused("job-1", Refusal.BUSY)
-    ]
+    store.claim([a_claim(token="7")])
+    for claim in (a_claim(token="6"), a_claim(token=None), a_claim(worker_id="another", token="7")):
+        assert store.claim([claim]) == [Refused("job-1", Refusal.HELD, LEASE_S)]
+    assert store.claim([a_claim(message_id="message-2", token="8")]) == [Refused("job-1", Refusal.BUSY)]
 
 
-def test_of_two_claims_asked_again_in_one_call_one_is_told(store):
+def test_of_two_claims_asked_again_in_one_call_each_is_told_its_own(store):
     added(store)
-    store.claim([a_claim(), a_claim()])
-    first, second = store.claim([a_claim(first_asked_s=1.0), a_claim(first_asked_s=1.0)])
-    assert first == Claimed("job-1", 1, 0, 5)
-    assert second == Refused("job-1", Refusal.HELD, LEASE_S)
+    asked = [a_claim(token="7"), a_claim(token="8")]
+    held = Refused("job-1", Refusal.HELD, LEASE_S)
+    assert store.claim(asked) == [Claimed("job-1", 1, 0, 5), held]
+    assert store.claim(asked) == [Claimed("job-1", 1, 0, 5), held]
+    assert store.claim([a_claim(token="7"), a_claim(token="7")]) == [Claimed("job-1", 1, 0, 5), held]
+
+
+def test_without_tokens_no_claim_is_told_of_another(store):
+    added(store)
+    store.claim([a_claim()])
+    assert store.claim([a_claim()]) == [Refused("job-1", Refusal.HELD, LEASE_S)]

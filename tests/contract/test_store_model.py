@@ -177,4 +177,5 @@ class StoreMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("name", BACKENDS)
 def test_a_store_answers_as_the_model_does(name):
     machine = type("Machine", (StoreMachine,), {"backend_name": name})
-    run_state_machine_as_test(machine, settings=settings(max_examples=30, stateful_step_count=30, deadline=None))
+    examples = BACKENDS[name].examples
+    run_state_machine_as_test(machine, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None))

@@ -225,3 +225,4 @@ def test_told_again_it_is_refused_if_it_was_not_what_the_job_ended_with(store):
     store.record([a_failure("failed"), a_retry("again")])
     assert store.claim([a_claim("again", message_id="m")])
     assert store.record([an_outcome(each, again=True) for each in ("cancelled", "failed", "again")]) == [False] * 3
+    assert store.record([a_failure("failed", reason=Reason.CRASHED, again=True)]) == [False]

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pubsubctl.exchange import Request
 from pubsubctl.job import FINISHED, TRANSITIONS, JobState
-from pubsubctl.store.claiming import Standing, decide
 from pubsubctl.store.claims import Claim, Claimed, Refusal
+from pubsubctl.store.deciding import Standing, decide
 
 TIMES = st.one_of(st.none(), st.floats(0, 100))
 STANDINGS = st.builds(
