@@ -24,7 +24,7 @@ _MANY = 10
 def rest_s(took_s: float, looked_at: int, ended: int) -> float:
     """How long to rest after a look: of many jobs some end at any moment, one alone is to be known of at once."""
     in_vain = 1 - ended / max(looked_at, 1)
-    others = max(0, min(looked_at - 1, _MANY)) / _MANY
+    others = min(max(looked_at - 1, 0), _MANY) / _MANY
     return min(max(took_s * _RESTS, _SHORT_REST_S), _LONGEST_REST_S) * others * in_vain
 
 

@@ -63,7 +63,17 @@ _GRANT = Statement(
         # The message was taken, so it was published, whether or not its submitter has come to say so.
         published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at", type_=Float(53))),
     ),
-    ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at", "claim_token"],
+    [
+        "attempt",
+        "crashes",
+        "max_attempts",
+        "worker",
+        "message_id",
+        "lease_until",
+        "due_at",
+        "started_at",
+        "claim_token",
+    ],
     at_once=True,
 )
 _GIVE_UP = Statement(

@@ -4,18 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Integer
-from sqlalchemy.sql import bindparam, case, insert, literal_column, null, update
+from sqlalchemy.sql import bindparam, case, insert, literal_column, null, select, update
 
 from pubsubctl.job import FINISHED, JobState
 from pubsubctl.store import rows
 from pubsubctl.store.answers import Cancelled
 from pubsubctl.store.attempts import last_attempts, running_attempts
 from pubsubctl.store.claims import Outcome
-from pubsubctl.store.ending import cancelled_event, ended_row, outcome_words
+from pubsubctl.store.ending import cancelled_event, ended_row, outcome_words, recorded
 from pubsubctl.store.events import note
 from pubsubctl.store.happening import EventRow, event_row
 from pubsubctl.store.schema import constant, jobs, responses
-from pubsubctl.store.statements import Statement
+from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from given import (
     LEASE_S,

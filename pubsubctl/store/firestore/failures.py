@@ -1,5 +1,6 @@
 """What goes wrong in Firestore, in our words. The only place where the exceptions of Google's libraries are known."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +30,10 @@ _REFUSED = {
     "or name another one in --store",
     Code.FAILED_PRECONDITION: "cannot answer ({said}); if it lacks an index, `pubsubctl setup` says how to make it",
 }
+# gRPC tells how it came to know; what is wrong comes last.
+_NOISE = re.compile(
+    r"failed to connect to all addresses; last error: \w+: (?:ipv[46]:)?|Failed to connect to remote host: "
+)
 _TOO_LARGE = ("exceeds the maximum", "exceeds maximum size", "is longer than", "maximum allowed size", "too large")
 _CONFLICTS = {Code.FAILED_PRECONDITION, Code.ALREADY_EXISTS, Code.NOT_FOUND, Code.ABORTED}
 
@@ -62,7 +67,7 @@ def translated(where: str) -> Iterator[None]:
 def failure(where: str, error: BaseException) -> PubsubctlError:
     """Our error for one of theirs."""
     code = code_of(error)
-    said = " ".join(_details(error).split())[:300]
+    said = _NOISE.sub("", " ".join(_details(error).split()))[:300]
     if any(words in said for words in _TOO_LARGE):
         return StoreError(f"the store {where} takes no document or commit so large ({said}); keep bodies in --payloads")
     if "plugin failed" in said and code is Code.UNAVAILABLE:  # what fetches a token for each call
