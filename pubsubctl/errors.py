@@ -22,6 +22,7 @@
     │   ├── BrokerUnreachable
     │   ├── PayloadsUnreachable
     │   └── StoreUnreachable
+    │       └── StoreBusy         others have what is asked for; it is there at the next moment
     ├── BrokerError               the broker answered with a refusal
     │   └── ResourceNotFound      a topic or subscription that does not exist
     └── StoreError                the store answered with a refusal, or is not ours
@@ -108,6 +109,10 @@ class PayloadsUnreachable(Unreachable):
 
 class StoreUnreachable(Unreachable):
     """The store cannot be opened, read or written."""
+
+
+class StoreBusy(StoreUnreachable):
+    """Others are writing what is asked for; asking again at once may do."""
 
 
 class BrokerError(PubsubctlError):

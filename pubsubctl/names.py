@@ -117,9 +117,11 @@ def resource_path(project: str, collection: str, name: str) -> str:
     return f"projects/{owner}/{collection}/{resource}"
 
 
-_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):[^@/?#]*@|(?<=[?&])password=[^&#]*")
+# To the last "@", since a password may hold what should have been percent-encoded: rather too much is hidden.
+_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):.*@", re.DOTALL)
+_SECRET = re.compile(r"(?<=[?&])(\w*password|scram_\w+_key|\w*secret)=[^&#]*", re.IGNORECASE)
 
 
 def shown_url(url: str) -> str:
-    """A URL as it may be shown: without the password that it may have."""
-    return _PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] is not None else "password=***", url)
+    """A URL as it may be shown: without the password, and whatever else is secret in it."""
+    return _SECRET.sub(r"\1=***", _PASSWORD.sub(r"\1@", url))

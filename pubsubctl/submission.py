@@ -39,6 +39,8 @@ _KEYS = (
 _BODIES = ("json", "data", "data_base64")
 
 IDEMPOTENCY_KEY = "idempotency-key"
+_LONGEST_KEY = 1024
+"""Bytes: what every store has an index for."""
 """The header."""
 
 # A string of RFC 8941 section 3.3.3, and parameters, which say nothing here.
@@ -203,6 +205,8 @@ def _key(request: Request, given: str | None) -> str | None:
     named = None if header is None else _bare(header)
     if "" in (given, named):
         raise InvalidRequest("an idempotency key must not be empty")
+    if len((given or named or "").encode(errors="replace")) > _LONGEST_KEY:
+        raise InvalidRequest(f"an idempotency key has at most {_LONGEST_KEY:,} bytes; send a digest of it")
     if given is not None and named is not None and given != named:
         raise InvalidRequest(f"the idempotency key {given!r} is not that of the header, {named!r}; give one of them")
     return named if given is None else given

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from pubsubctl import names
 from pubsubctl.bench import usage, verdict, watched
 from pubsubctl.bench.budget import Asked, Budget
 from pubsubctl.bench.calling import Alone, alone
@@ -124,7 +125,7 @@ def _subject(plan: Plan, sandbox: Sandbox) -> Subject:
         broker=address.kind,
         address=address.place,
         own_broker=sandbox.emulator_pid is not None,
-        store=plan.store or "sqlite (temporary)",
+        store=names.shown_url(plan.store) if plan.store else "sqlite (temporary)",
         processes=settings.process_count,
         threads=settings.threads,
         prefetch=settings.prefetch,

@@ -34,6 +34,8 @@ _KNOWN_KEYS = Statement(
     )
     .join_from(jobs, requests, requests.c.job_id == jobs.c.id)
     .where(AnyOf(jobs.c.idempotency_key))
+    .order_by(jobs.c.id)
+    .with_for_update(of=jobs)
 )
 _QUEUE_AGAIN = Statement(
     update(jobs)
@@ -93,6 +95,20 @@ def insert_jobs(
     transaction.run(_INSERT_JOB, job_rows)
     transaction.tally.came([JobState.QUEUED] * len(job_rows))
     transaction.run(INSERT_REQUEST, [rows.request_row(job_id, request) for job_id, request in bodies])
+
+
+def insert_absent(
+    transaction: Transaction, job_rows: list[dict[str, Any]], bodies: Iterable[tuple[str, Request]]
+) -> frozenset[str]:
+    """Insert queued jobs with their requests, but for those that somebody else has just inserted.
+
+    Returns:
+        The ids of those that were inserted.
+    """
+    inserted = transaction.insert_absent(_INSERT_JOB, job_rows)
+    transaction.tally.came([JobState.QUEUED] * len(inserted))
+    transaction.run(INSERT_REQUEST, [rows.request_row(job_id, each) for job_id, each in bodies if job_id in inserted])
+    return inserted
 
 
 def _refuse_taken(transaction: Transaction, ids: list[str]) -> None:

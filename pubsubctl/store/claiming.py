@@ -1,6 +1,7 @@
 """Who may run a job: ``claim``, as ``deciding`` has it."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from sqlalchemy import Float
@@ -8,7 +9,7 @@ from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store import rows, words
-from pubsubctl.store.adding import insert_jobs
+from pubsubctl.store.adding import insert_absent
 from pubsubctl.store.attempts import last_attempts
 from pubsubctl.store.base import LEASE_GRACE_S
 from pubsubctl.store.claims import Claim, Claimed, Refusal, Refused
@@ -90,13 +91,13 @@ _KEEP_REQUEST = Statement(
 
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
-    standings, busy = _standings(transaction, [each.job_id for each in claims])
+    found, busy = transaction.lock_any(_STANDINGS, _FREE_STANDINGS, [each.job_id for each in claims])
+    standings = _standings(found) | _newcomers(transaction, claims, busy.union(row[0] for row in found))
     now = transaction.now()  # only now: to have the rows may have taken as long as a short lease lasts
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
     before = {job_id: each.state for job_id, each in standings.items()}
     answers: list[Claimed | Refused] = []
-    unknown: list[Claim] = []
     granted: dict[str, dict[str, Any]] = {}
     given_up: list[dict[str, Any]] = []
     read: list[Claim] = []
@@ -107,11 +108,8 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
             continue
         standing = standings.get(each.job_id)
         if standing is None:
-            if each.age_s > each.max_age_s:
-                answers.append(Refused(each.job_id, Refusal.FORGOTTEN))
-                continue
-            standing = standings[each.job_id] = Standing(JobState.QUEUED)
-            unknown.append(each)
+            answers.append(Refused(each.job_id, Refusal.FORGOTTEN))
+            continue
         crashes = standing.crashes
         answer = decide(standing, each, now)
         answers.append(answer)
@@ -129,7 +127,6 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
             happened.append(refused_event(each, standing, answer, now))
             if answer.refusal is Refusal.CRASHED:
                 given_up.append(given_up_row(each.job_id, standing.crashes, now, due_at=now))
-    _insert_unknown(transaction, unknown, now)
     transaction.run(_GRANT, list(granted.values()))
     give_up(transaction, given_up)
     transaction.tally.moved([before.get(job_id, JobState.QUEUED) for job_id in granted], JobState.RUNNING)
@@ -139,15 +136,21 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     return answers
 
 
-def _standings(transaction: Transaction, job_ids: Sequence[str]) -> tuple[dict[str, Standing], frozenset[str]]:
-    """What decides about the jobs that there are; and which are being written by somebody else."""
-    found, busy = transaction.lock_any(_STANDINGS, _FREE_STANDINGS, job_ids)
-    unknown = set(job_ids).difference(busy, (row[0] for row in found))
-    if unknown:  # others may be about to insert them too, or have done so since
-        names = sorted(unknown)
-        busy |= unknown - transaction.take_names(names)
-        found = [*found, *transaction.fetch_any(_STANDINGS, names)]
-    return {row[0]: Standing(rows.STATES[row[1]], *row[2:]) for row in found}, busy
+def _standings(found: Sequence[Any]) -> dict[str, Standing]:
+    return {row[0]: Standing(rows.STATES[row[1]], *row[2:]) for row in found}
+
+
+def _newcomers(transaction: Transaction, claims: Sequence[Claim], known: AbstractSet[str]) -> dict[str, Standing]:
+    """Jobs that came by message alone are inserted, unless their messages are too old; or others do it just now."""
+    new = {each.job_id: each for each in reversed(claims) if each.job_id not in known and each.age_s <= each.max_age_s}
+    if not new:
+        return {}
+    now = transaction.now()
+    in_order = sorted(new)
+    job_rows = [unknown_row(new[job_id], now) for job_id in in_order]
+    inserted = insert_absent(transaction, job_rows, [(job_id, new[job_id].request) for job_id in in_order])
+    others = transaction.fetch_any(_STANDINGS, [job_id for job_id in in_order if job_id not in inserted])
+    return {job_id: Standing(JobState.QUEUED) for job_id in inserted} | _standings(others)
 
 
 def _begun(row: dict[str, Any]) -> Attempt:
@@ -168,12 +171,6 @@ def _read_row(claim: Claim) -> dict[str, Any]:
         "batch_id": claim.batch_id,
         "ordering_key": claim.ordering_key,
     }
-
-
-def _insert_unknown(transaction: Transaction, unknown: Sequence[Claim], now: float) -> None:
-    found = [unknown_row(each, now) for each in unknown]
-    if found:
-        insert_jobs(transaction, found, [(each.job_id, each.request) for each in unknown])
 
 
 def _grant_row(claim: Claim, standing: Standing, now: float) -> dict[str, Any]:

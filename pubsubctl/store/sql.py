@@ -1,8 +1,10 @@
 """The store on a SQL database. What each call does is in the module named after its activity."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import TypeVar
 
+from pubsubctl.errors import StoreBusy
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
 from pubsubctl.store import (
@@ -24,7 +26,11 @@ from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
 from pubsubctl.store.timeline import Event
-from pubsubctl.store.transaction import Database
+from pubsubctl.store.transaction import Database, Transaction
+
+Answer = TypeVar("Answer")
+
+_RACES_LOST = 3
 
 
 class SqlStore(Store):
@@ -44,43 +50,38 @@ class SqlStore(Store):
 
     def add(self, jobs: Sequence[NewJob]) -> list[Added]:
         """See ``Store.add``."""
-        with self._database.write() as transaction:
-            return adding.add(transaction, jobs)
+        return self._written(lambda transaction: adding.add(transaction, jobs))
 
     def published(self, messages: Iterable[Published]) -> None:
         """See ``Store.published``."""
-        with self._database.write() as transaction:
-            publishing.published(transaction, messages)
+        told = list(messages)
+        self._written(lambda transaction: publishing.published(transaction, told))
 
     def unpublished(self, refusals: Iterable[Unpublished]) -> None:
         """See ``Store.unpublished``."""
-        with self._database.write() as transaction:
-            publishing.unpublished(transaction, refusals)
+        told = list(refusals)
+        self._written(lambda transaction: publishing.unpublished(transaction, told))
 
     def claim(self, claims: Sequence[Claim]) -> list[Claimed | Refused]:
         """See ``Store.claim``."""
-        with self._database.write() as transaction:
-            return claiming.claim(transaction, claims)
+        return self._written(lambda transaction: claiming.claim(transaction, claims))
 
     def release(self, leases: Iterable[Lease]) -> None:
         """See ``Store.release``."""
-        with self._database.write() as transaction:
-            releasing.release(transaction, leases)
+        given_back = list(leases)
+        self._written(lambda transaction: releasing.release(transaction, given_back))
 
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """See ``Store.record``."""
-        with self._database.write() as transaction:
-            return recording.record(transaction, outcomes)
+        return self._written(lambda transaction: recording.record(transaction, outcomes))
 
     def heartbeat(self, worker: WorkerInfo, leases: Sequence[Lease], *, lease_s: float) -> list[Lease]:
         """See ``Store.heartbeat``."""
-        with self._database.write() as transaction:
-            return working.heartbeat(transaction, worker, leases, lease_s=lease_s)
+        return self._written(lambda transaction: working.heartbeat(transaction, worker, leases, lease_s=lease_s))
 
     def retire(self, worker_id: str) -> None:
         """See ``Store.retire``."""
-        with self._database.write() as transaction:
-            working.retire(transaction, worker_id)
+        self._written(lambda transaction: working.retire(transaction, worker_id))
 
     def workers(self) -> list[WorkerInfo]:
         """See ``Store.workers``."""
@@ -93,36 +94,32 @@ class SqlStore(Store):
 
     def bury(self, burials: Sequence[Burial]) -> None:
         """See ``Store.bury``."""
-        with self._database.write() as transaction:
-            burying.bury(transaction, burials)
+        self._written(lambda transaction: burying.bury(transaction, burials))
 
     def sweep(self, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
         """See ``Store.sweep``."""
         with self._database.read() as transaction:
             if not sweeping.is_due(transaction, topic):
                 return []
-        with self._database.write() as transaction:
-            return sweeping.sweep(transaction, topic, limit=limit, max_crashes=max_crashes)
+        return self._written(
+            lambda transaction: sweeping.sweep(transaction, topic, limit=limit, max_crashes=max_crashes)
+        )
 
     def mirrored(self, finished_at: Mapping[str, float | None]) -> None:
         """See ``Store.mirrored``."""
-        with self._database.write() as transaction:
-            sweeping.mirrored(transaction, finished_at)
+        self._written(lambda transaction: sweeping.mirrored(transaction, finished_at))
 
     def cancel(self, job_ids: Sequence[str]) -> list[Cancelled]:
         """See ``Store.cancel``."""
-        with self._database.write() as transaction:
-            return recording.cancel(transaction, job_ids)
+        return self._written(lambda transaction: recording.cancel(transaction, job_ids))
 
     def retry(self, job_ids: Sequence[str]) -> list[Retried]:
         """See ``Store.retry``."""
-        with self._database.write() as transaction:
-            return retrying.retry(transaction, job_ids)
+        return self._written(lambda transaction: retrying.retry(transaction, job_ids))
 
     def returned(self, messages: Sequence[Returned]) -> None:
         """See ``Store.returned``."""
-        with self._database.write() as transaction:
-            retrying.returned(transaction, messages)
+        self._written(lambda transaction: retrying.returned(transaction, messages))
 
     def history(self, job_id: str) -> list[Event]:
         """See ``Store.history``."""
@@ -184,8 +181,9 @@ class SqlStore(Store):
 
     def purge(self, *, older_than_s: float, states: Sequence[JobState] = (), limit: int = 1000) -> Deleted:
         """See ``Store.purge``."""
-        with self._database.write() as transaction:
-            return deleting.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
+        return self._written(
+            lambda transaction: deleting.purge(transaction, older_than_s=older_than_s, states=states, limit=limit)
+        )
 
     def purgeable(self, *, older_than_s: float, states: Sequence[JobState] = ()) -> dict[JobState, int]:
         """See ``Store.purgeable``."""
@@ -194,8 +192,7 @@ class SqlStore(Store):
 
     def delete(self, job_ids: Sequence[str]) -> Deleted:
         """See ``Store.delete``."""
-        with self._database.write() as transaction:
-            return deleting.delete_finished(transaction, job_ids)
+        return self._written(lambda transaction: deleting.delete_finished(transaction, job_ids))
 
     def space(self) -> Space | None:
         """See ``Store.space``."""
@@ -212,6 +209,18 @@ class SqlStore(Store):
     def watch(self, job_ids: Sequence[str] = ()) -> Watch:  # noqa: ARG002 - it wakes for all
         """See ``Store.watch``."""
         return self._database.watch()
+
+    def _written(self, call: Callable[[Transaction], Answer]) -> Answer:
+        """What a call answers; made again where it lost a race against others. In a group its owner must do that."""
+        for _ in range(_RACES_LOST):
+            try:
+                with self._database.write() as transaction:
+                    return call(transaction)
+            except StoreBusy:
+                if self._database.in_group:
+                    raise
+        with self._database.write() as transaction:
+            return call(transaction)
 
     def close(self) -> None:
         """See ``Store.close``."""

@@ -89,15 +89,25 @@ class Transaction:
     def wait_for_names(self, names: Sequence[str]) -> None:
         """Have what is called so alone until the transaction ends; what others wrote of it is seen from now on."""
 
-    def take_names(self, names: Sequence[str]) -> frozenset[str]:
-        """As ``wait_for_names``, without waiting: those that nobody else has."""
-        return frozenset(names)
+    def insert_absent(self, statement: Statement, rows: Sequence[Row]) -> frozenset[str]:
+        """Insert rows of ids that were not there when this transaction looked.
+
+        Returns:
+            The ids that were inserted; others may have been quicker with the rest.
+        """
+        self.run(statement, rows)
+        return frozenset(row["id"] for row in rows)
 
 
 class Database(ABC):
     """A SQL database: opens transactions, wakes waiters, and raises nothing but pubsubctl's own errors."""
 
     store_id: str
+
+    @property
+    def in_group(self) -> bool:
+        """Whether this thread has a group open; where one writes at a time, nobody needs to know."""
+        return False
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pubsubctl.errors import StoreUnreachable
+from pubsubctl.errors import StoreBusy, StoreUnreachable
 from pubsubctl.faults import point
 from pubsubctl.store.base import Store
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refusal, Refused
@@ -24,6 +24,7 @@ _log = logging.getLogger("pubsubctl.worker")
 _MOST_IN_A_GROUP = 1000
 _REFUSED_PAUSE_S = 60.0
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.1, 5.0
+_MOST_RACES, _RACE_PAUSE_S = 10, 0.01
 
 
 class Recorder:
@@ -164,10 +165,21 @@ class Recorder:
 
     def _write_until_done(self, group: Group) -> Answers | None:
         """Write, again and again while the store is away; None if that is given up since we are closed."""
-        pause, asked = _FIRST_PAUSE_S, group
+        pause, asked, races = _FIRST_PAUSE_S, group, 0
         while True:
             try:
                 answers = self._write(asked)
+            except StoreBusy as error:  # it is there: others wrote the same jobs, and were quicker
+                _log.debug("written once more: %s", error)
+                races += 1
+                if races < _MOST_RACES:
+                    asked = group.again()
+                    time.sleep(races * _RACE_PAUSE_S)
+                    continue
+                self._available = False
+                self._presence.missed_by(
+                    "recorder", f"the store is busy, nothing new is begun until it is not: {error}"
+                )
             except StoreUnreachable as error:
                 self._available = False
                 self._presence.missed_by(

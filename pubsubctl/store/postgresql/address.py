@@ -1,7 +1,7 @@
 """Where a PostgreSQL store is: the URL of a database, and the schema in it that is ours alone."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -17,14 +17,15 @@ _SCHEMA_PARAMETER = re.compile(r"(?<=[?&])schema=([^&#]*)(&|(?=#)|$)")
 # A host that has gone without a word must be noticed while somebody waits for it, and not after the hours that TCP
 # takes by itself: what was sent has to be acknowledged within 15 s, and a silent connection is asked after 10 s.
 _PATIENCE = {
-    "connect_timeout": "10",
     "keepalives": "1",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "15000",
     "application_name": "pubsubctl",
+    "client_encoding": "utf8",
 }
+_CONNECT_S, _LEAST_CONNECT_S = 10, 2
 LOCK_TIMEOUT_S = 30
 # A process that was stopped in the middle of a transaction must not keep its locks for longer than its leases last.
 _IDLE_TIMEOUT_S = 30
@@ -42,7 +43,7 @@ class Address:
 
     name: str
     schema: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Any] = field(repr=False)
 
     @classmethod
     def of(cls, url: str) -> "Address":
@@ -51,6 +52,8 @@ class Address:
         Raises:
             InvalidSetting: it is no such URL.
         """
+        scheme, separator, rest = url.partition("://")
+        url = scheme.lower() + separator + rest
         found = _SCHEMA_PARAMETER.search(url)
         schema = found.group(1) if found else DEFAULT_SCHEMA
         if not _SCHEMA.fullmatch(schema):
@@ -59,19 +62,30 @@ class Address:
         try:
             given = conninfo_to_dict(rest)
         except psycopg.ProgrammingError as error:
-            raise InvalidSetting(f"the store {shown_url(url)} is no URL of a database: {_line(error)}") from error
-        return cls(shown_url(url), schema, _PATIENCE | given | {"options": _options(given.get("options"), schema)})
+            # Its own words quote whatever it could not read, and that may be the password.
+            why = (
+                str(error).strip()
+                if "query parameter" in str(error)
+                else "percent-encode what is special in a password"
+            )
+            raise InvalidSetting(f"the store {shown_url(url)} is no URL of a database; {why}") from None
+        hosts = str(given.get("host") or "").count(",") + 1
+        patience = _PATIENCE | {"connect_timeout": str(max(_LEAST_CONNECT_S, _CONNECT_S // hosts))}
+        return cls(shown_url(url), schema, patience | given | {"options": _options(given.get("options"), schema)})
 
-    def connect(self) -> "psycopg.Connection[Any]":
-        """A new connection, without a transaction: we begin and end them ourselves."""
-        return psycopg.connect(**self.parameters, autocommit=True)
+    def connect(self, *, within_s: int | None = None) -> "psycopg.Connection[Any]":
+        """A new connection, without a transaction: we begin and end them ourselves.
+
+        Args:
+            within_s: how long it may take a host to answer, where that is to be less than usual.
+        """
+        hurry = {} if within_s is None else {"connect_timeout": within_s}
+        connection = psycopg.connect(**{**self.parameters, **hurry}, autocommit=True)
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever is usual in that database
+        return connection
 
 
 def _options(given: Any, schema: str) -> str:
     """The session's settings; whoever names one in the URL has the last word, but for the schema."""
     ours = f"-c lock_timeout={LOCK_TIMEOUT_S}s -c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s"
     return " ".join(part for part in (ours, str(given) if given else "", f"-c search_path={schema}") if part)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -4,7 +4,7 @@ A round of executions costs the server, and psycopg, some twenty microseconds a 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from pubsubctl.store.statements import Row, Statement
 
 _PARAMETER = re.compile(r"%s(?:::\w+)?")
 _ROWS = "given"
+_MOST_BYTES, _MOST_ROWS = 64_000_000, 5000
 
 
 class _Batch(NamedTuple):
@@ -28,12 +29,23 @@ class _Batch(NamedTuple):
 
 
 def run_at_once(
-    connection: "psycopg.Connection[Any]", dialect: Dialect, statement: Statement, rows: Sequence[Row]
-) -> int:
-    """Execute for all rows together; how many rows of the table were touched."""
+    connection: "psycopg.Connection[Any]", dialect: Dialect, statement: Statement, rows: Sequence[Row], ending: str = ""
+) -> "psycopg.Cursor[Any]":
+    """Execute for all rows together, with ``ending`` behind the statement."""
     batch = _batch(statement, dialect)
     columns = [encode([row[name] for row in rows]) for name, encode in zip(batch.names, batch.encoders, strict=True)]
-    return connection.execute(batch.sql, columns).rowcount
+    return connection.execute(f"{batch.sql} {ending}", columns)
+
+
+def portions(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Rows in parts that fit into a message to the server, which takes a gigabyte, and into its memory."""
+    start, size = 0, 0
+    for number, row in enumerate(rows):
+        size += len(row.get("body") or b"")
+        if number > start and (size > _MOST_BYTES or number - start == _MOST_ROWS):
+            yield rows[start:number]
+            start, size = number, len(row.get("body") or b"")
+    yield rows[start:]
 
 
 @cache

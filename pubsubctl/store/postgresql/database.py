@@ -1,49 +1,45 @@
-"""PostgreSQL as a store's database: a pool of connections, and transactions that live on them."""
+"""PostgreSQL as a store's database: transactions, and the groups of a thread."""
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
 
 import psycopg
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import PoolProxiedConnection, QueuePool
 
 from pubsubctl.errors import StoreError
 from pubsubctl.store.base import Watch
-from pubsubctl.store.postgresql.address import LOCK_TIMEOUT_S, Address
+from pubsubctl.store.postgresql.address import Address
 from pubsubctl.store.postgresql.failures import opening, translated
 from pubsubctl.store.postgresql.listening import ListenWatch, channel_of
 from pubsubctl.store.postgresql.making import identify
+from pubsubctl.store.postgresql.pool import Lent, Pool, driven
 from pubsubctl.store.postgresql.transaction import PostgresTransaction
 from pubsubctl.store.transaction import Database, Transaction
-
-# A worker writes from three threads; more come in a burst, and go again.
-_KEPT, _MORE = 4, 12
 
 # What an operation sees: a write, whatever was committed before each of its statements, since it locks what it decides
 # about; a read, one state of the data.
 _TIME = "SELECT extract(epoch FROM clock_timestamp())::float8"
 _BEGIN_WRITE = f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_TIME}"
 _BEGIN_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_TIME}"
+_IN_TRANSACTION = psycopg.pq.TransactionStatus.INTRANS
+_FAILED = psycopg.pq.TransactionStatus.INERROR
 
 _DIALECT = PGDialect_psycopg(paramstyle="format")
 
 
 @dataclass(slots=True)
 class _Open:
-    """A transaction, and the connection that it is on."""
+    """A transaction, and the connection that it is on; ``failed`` once a call in it has raised."""
 
-    pooled: PoolProxiedConnection
+    lent: Lent
     transaction: PostgresTransaction
+    pid: int
     failed: bool = False
-
-    @property
-    def connection(self) -> "psycopg.Connection[Any]":
-        return _driven(self.pooled)
 
 
 class _Own(threading.local):
@@ -66,27 +62,29 @@ class PostgresDatabase(Database):
         self._clock = clock
         self._own = _Own()
         self._closed = False
-        self._pool = QueuePool(
-            cast("Callable[[], DBAPIConnection]", address.connect),
-            pool_size=_KEPT,
-            max_overflow=_MORE,
-            timeout=LOCK_TIMEOUT_S,
-            use_lifo=True,
-            reset_on_return=None,
-        )
-        self._renewing = threading.Lock()
+        self._pool = Pool(address)
+        self._channel = channel_of(address.schema)
         try:
             with translated(address.name):
                 with opening(address.name):
                     pooled = self._pool.connect()
                 try:
-                    self.store_id = identify(_driven(pooled), address, create=create)
-                    self._channel = channel_of(address.schema)
+                    self.store_id = identify(driven(pooled), address, create=create)
                 finally:
                     pooled.close()
         except BaseException:
-            self._pool.dispose()
+            self._pool.close()
             raise
+
+    @property
+    def in_group(self) -> bool:
+        """See ``Database.in_group``."""
+        return self._group is not None
+
+    @property
+    def _group(self) -> _Open | None:
+        group = self._own.group
+        return group if group is not None and group.pid == os.getpid() else None
 
     def now(self) -> float:
         """See ``Database.now``."""
@@ -101,15 +99,8 @@ class PostgresDatabase(Database):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """See ``Database.read``."""
-        with translated(self._address.name):
-            if self._own.group is not None:
-                yield self._own.group.transaction
-                return
-            opened = self._begin(_BEGIN_READ)
-            try:
-                yield opened.transaction
-            finally:
-                self._give_back(opened)
+        with translated(self._address.name), self._joined() or self._alone(_BEGIN_READ) as opened:
+            yield opened.transaction
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -125,53 +116,47 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def _transaction(self) -> Iterator[Transaction]:
-        if self._own.group is not None:
-            self._check_whole(self._own.group)
-            try:
-                yield self._own.group.transaction
-            except BaseException:
-                # It may have done half of its work, which only the whole group can undo.
-                self._own.group.failed = True
-                raise
+        joined = self._joined()
+        if joined is not None:
+            with joined as opened:
+                yield opened.transaction
             return
-        with translated(self._address.name):
-            opened = self._own.group = self._begin(_BEGIN_WRITE)
-        try:
+        with contextlib.ExitStack() as stack:
+            with translated(self._address.name):
+                opened = stack.enter_context(self._alone(_BEGIN_WRITE))
+            self._own.group = opened
+            stack.callback(setattr, self._own, "group", None)
             yield opened.transaction
             self._check_whole(opened)
             with translated(self._address.name):
                 opened.transaction.settle()
                 self._commit(opened)
-        finally:
-            self._own.group = None
-            self._give_back(opened)
 
-    def _begin(self, how: str) -> _Open:
-        """A transaction on a connection of the pool: that one has died there is found out by it, and is not the end."""
+    def _joined(self) -> "contextlib.AbstractContextManager[_Open] | None":
+        """The group that this thread has open: what fails in it may have done half of its work."""
+        group = self._group
+        if group is None:
+            return None
+        self._check_whole(group)
+        return _marked(group)
+
+    @contextmanager
+    def _alone(self, how: str) -> Iterator[_Open]:
+        """A transaction of its own; it is undone unless it was committed."""
         self._check_open()
-        pool = self._pool
+        lent = self._pool.begin(how)
+        opened = _Open(lent, self._transaction_on(lent), os.getpid())
+        whole = False
         try:
-            return self._begun(pool, how)
-        except psycopg.OperationalError:
-            self._renew(pool)
-            return self._begun(self._pool, how)
+            yield opened
+            if lent.connection.info.transaction_status is _IN_TRANSACTION:
+                lent.connection.execute("ROLLBACK")  # it has read
+            whole = True
+        finally:
+            self._pool.give_back(lent, whole=whole)
 
-    def _begun(self, pool: QueuePool, how: str) -> _Open:
-        pooled = pool.connect()
-        try:
-            connection = _driven(pooled)
-            server_time = _begun(connection, how)
-        except BaseException:
-            pooled.invalidate()
-            raise
-        return _Open(pooled, PostgresTransaction(connection, _DIALECT, self._clock or _clock_from(server_time)))
-
-    def _renew(self, pool: QueuePool) -> None:
-        """Whatever idled in the pool has died with the one that did."""
-        with self._renewing:
-            if self._pool is pool and not self._closed:
-                self._pool = pool.recreate()
-                pool.dispose()
+    def _transaction_on(self, lent: Lent) -> PostgresTransaction:
+        return PostgresTransaction(lent.connection, _DIALECT, self._clock or _clock_from(lent.began_at))
 
     def _commit(self, opened: _Open) -> None:
         """The end, and a word to those who wait for changes.
@@ -179,20 +164,16 @@ class PostgresDatabase(Database):
         That word is a transaction of its own, which nothing waits for: in the same one, PostgreSQL would let only one
         process at a time commit, the time that the disk takes included.
         """
+        connection = opened.lent.connection
+        if connection.info.transaction_status is not _IN_TRANSACTION:  # a COMMIT would be a ROLLBACK, without a word
+            raise StoreError(f"the store {self._address.name} has undone a transaction; begin another one")
         wake = f"; BEGIN; SET LOCAL synchronous_commit TO off; NOTIFY {self._channel}; COMMIT"
-        opened.connection.execute(f"COMMIT{wake if opened.transaction.changed else ''}")
-
-    def _give_back(self, opened: _Open) -> None:
-        connection = opened.connection
         try:
-            if connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
-                connection.execute("ROLLBACK")
-        except psycopg.Error:  # it has died; what it had begun has gone with it
-            opened.pooled.invalidate()
-        finally:
-            opened.pooled.close()
-            if self._closed:  # by another thread, meanwhile
-                self._pool.dispose()
+            connection.execute(f"COMMIT{wake if opened.transaction.changed else ''}")
+        except psycopg.Error:
+            if connection.info.transaction_status is not _FAILED:
+                raise
+            connection.execute("ROLLBACK")  # it was committed; only the word has failed, and waiters look by themselves
 
     def _check_whole(self, opened: _Open) -> None:
         if opened.failed:
@@ -204,28 +185,20 @@ class PostgresDatabase(Database):
 
     def close(self) -> None:
         """See ``Database.close``."""
-        with self._renewing:
-            self._closed = True
-            self._pool.dispose()
+        self._closed = True
+        self._pool.close()
 
 
-def _begun(connection: "psycopg.Connection[Any]", how: str) -> float:
-    """Begin, and what time it is at the server, all in one journey."""
-    cursor = connection.execute(how)
-    cursor.nextset()
-    row = cursor.fetchone()
-    assert row is not None
-    return float(row[0])
+@contextmanager
+def _marked(group: _Open) -> Iterator[_Open]:
+    try:
+        yield group
+    except BaseException:
+        group.failed = True
+        raise
 
 
 def _clock_from(began_at: float) -> Callable[[], float]:
     """The server's clock from what it said: a transaction is short, so our own seconds do for the rest of it."""
     offset = began_at - time.monotonic()
     return lambda: offset + time.monotonic()
-
-
-def _driven(pooled: PoolProxiedConnection) -> "psycopg.Connection[Any]":
-    """The driver's own connection of one from the pool."""
-    connection = pooled.driver_connection
-    assert isinstance(connection, psycopg.Connection)
-    return connection

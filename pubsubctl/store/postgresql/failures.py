@@ -7,7 +7,7 @@ import psycopg
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
+from pubsubctl.errors import PubsubctlError, StoreBusy, StoreError, StoreUnreachable
 
 _BUSY = "is busy: others write the same jobs; try again"
 _AGAIN = "{reason}; it may come back by itself, or look into the server's log"
@@ -18,6 +18,8 @@ _AWAY = {
     "23505": _BUSY,  # another transaction was quicker with the same key
     "25006": "can only be read: this server is a standby; name the primary, or several hosts and "
     "target_session_attrs=read-write in the store's URL",
+    "26": _AGAIN,  # a prepared statement that another server, or another session, does not have
+    "25P04": "ended a transaction that took too long; try again",
     "25P03": "ended a transaction that stood still for too long; try again",
     "40": _BUSY,  # deadlocks and the like: this transaction has lost
     "42501": "does not let this role in ({reason}); run `pubsubctl setup` as a role that may create tables, "
@@ -44,7 +46,7 @@ def translated(name: str) -> Iterator[None]:
     except PubsubctlError:
         raise
     except PoolTimeout as error:
-        raise StoreUnreachable(f"the store {name} is kept busy by other threads; try again") from error
+        raise StoreBusy(f"the store {name} is kept busy by other threads; try again") from error
     except (psycopg.Error, SQLAlchemyError) as error:
         raise failure(name, error) from error
     except (UnicodeEncodeError, OverflowError) as error:
@@ -59,6 +61,8 @@ def failure(name: str, error: BaseException) -> PubsubctlError:
     if code is None and isinstance(error, psycopg.OperationalError):  # nobody answered, so there is no code
         return StoreUnreachable(f"the store {name} cannot be reached: {reason}")
     words = _AWAY.get(code or "") or _AWAY.get((code or "")[:_CLASS])
+    if words is _BUSY:
+        return StoreBusy(f"the store {name} {words}")
     if words is not None:
         return StoreUnreachable(f"the store {name} {words.format(reason=reason)}")
     if isinstance(error, psycopg.DataError):

@@ -9,6 +9,8 @@ import psycopg
 from pubsubctl.store.base import Watch
 from pubsubctl.store.postgresql.address import Address
 
+_CONNECT_S = 2
+"""A waiter has a time of its own; whoever looks for what it waits for finds out more."""
 _PAUSE_S = 0.25
 """Between two attempts to connect again."""
 
@@ -48,7 +50,7 @@ class ListenWatch(Watch):
         self._let_go()
 
     def _connected(self) -> "psycopg.Connection[Any]":
-        connection = self._address.connect()
+        connection = self._address.connect(within_s=_CONNECT_S)
         try:
             connection.execute(f"LISTEN {channel_of(self._address.schema)}")
         except BaseException:

@@ -30,6 +30,12 @@ def identify(connection: "psycopg.Connection[Any]", address: Address, *, create:
         StoreUnreachable: there is none, and none is to be made.
         StoreError: it belongs to another program, or to a newer version of this one.
     """
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database of {address.name} is encoded in {encoding}, which cannot hold every text; make another one: "
+            "CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0"
+        )
     meta = _read(connection, address)
     if meta is None and not create:
         raise StoreUnreachable(

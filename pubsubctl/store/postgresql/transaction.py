@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.sql import select, text
 
-from pubsubctl.store.postgresql.batching import run_at_once
+from pubsubctl.store.postgresql.batching import portions, run_at_once
 from pubsubctl.store.schema import jobs
 from pubsubctl.store.statements import AnyOf, Row, Statement
 from pubsubctl.store.transaction import Transaction
@@ -21,15 +21,13 @@ from pubsubctl.store.transaction import Transaction
 _MOMENT_MS = 100
 _KNOWN = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
 _FREE = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)).order_by(jobs.c.id).with_for_update(skip_locked=True))
-# Two names of one number wait for each other without need, and that is all.
+# A name's number is one of a few: each is an entry in a table that all programs of the server share. Two names of one
+# number wait for each other without need, and that is all.
 _NAMES = Statement(
     text(
-        "SELECT pg_advisory_xact_lock(number) FROM (SELECT DISTINCT hashtextextended(name, 0) AS number "
+        "SELECT pg_advisory_xact_lock(number) FROM (SELECT DISTINCT hashtextextended(name, 0) & 255 AS number "
         "FROM unnest(CAST(:keys AS text[])) AS name ORDER BY number) AS numbers"
     )
-)
-_TRY_NAMES = Statement(
-    text("SELECT name, pg_try_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(CAST(:keys AS text[])) AS name")
 )
 
 
@@ -45,13 +43,16 @@ class PostgresTransaction(Transaction):
     def __init__(self, connection: "psycopg.Connection[Any]", dialect: Dialect, clock: Callable[[], float]) -> None:
         super().__init__(cast("DBAPIConnection", connection), dialect, clock, list)
         self._psycopg = connection
+        self._asked = False
         self.changed = False
         """Whether it has written anything."""
 
     def run(self, statement: Statement, rows: Sequence[Row]) -> int:
         """See ``Transaction.run``."""
         if statement.at_once and len(rows) > 1:
-            touched = run_at_once(self._psycopg, self._dialect, statement, rows)
+            touched = sum(
+                run_at_once(self._psycopg, self._dialect, statement, portion).rowcount for portion in portions(rows)
+            )
         else:
             touched = super().run(statement, rows)
         self.changed = self.changed or touched > 0
@@ -63,11 +64,25 @@ class PostgresTransaction(Transaction):
         self.changed = self.changed or touched > 0
         return touched
 
+    def fetch_any(self, statement: Statement, keys: Sequence[str]) -> Sequence[Any]:
+        """See ``Transaction.fetch_any``."""
+        self._asked = self._asked or bool(keys)
+        return super().fetch_any(statement, keys)
+
+    def insert_absent(self, statement: Statement, rows: Sequence[Row]) -> frozenset[str]:
+        """See ``Transaction.insert_absent``."""
+        self.changed = True
+        inserted: set[str] = set()
+        for portion in portions(rows):
+            ending = "ON CONFLICT DO NOTHING RETURNING id"
+            inserted.update(row[0] for row in run_at_once(self._psycopg, self._dialect, statement, portion, ending))
+        return frozenset(inserted)
+
     def lock_any(
         self, waiting: Statement, skipping: Statement, keys: Sequence[str]
     ) -> tuple[Sequence[Any], frozenset[str]]:
         """See ``Transaction.lock_any``."""
-        if not self.changed:  # it has no locks yet that anybody could wait for
+        if not self._asked and not self.changed:  # it has no locks yet that anybody could wait for
             return self.fetch_any(waiting, keys), frozenset()
         rows = list(self.fetch_any(skipping, keys))
         left = set(keys).difference(row[0] for row in rows)
@@ -90,7 +105,3 @@ class PostgresTransaction(Transaction):
     def wait_for_names(self, names: Sequence[str]) -> None:
         """See ``Transaction.wait_for_names``."""
         self.fetch_any(_NAMES, names)
-
-    def take_names(self, names: Sequence[str]) -> frozenset[str]:
-        """See ``Transaction.take_names``."""
-        return frozenset(row[0] for row in self.fetch_any(_TRY_NAMES, names) if row[1])
