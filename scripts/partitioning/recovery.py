@@ -83,13 +83,10 @@ class Traces:
         return list(again.values())
 
     def _struck(self, happened: Happened) -> list[str]:
-        """Workers, or the submitter."""
-        if happened.mishap.host not in {BROKER, STORE}:
-            return [happened.mishap.host]
-        there = [
-            name for name, (begin, end) in self.lives.items() if begin < happened.began_at < happened.mended_at < end
-        ]
-        return [*there, SUBMITTER]
+        """Workers that were at work before and after, or the submitter."""
+        lives = {SUBMITTER: (-math.inf, math.inf), **self.lives}
+        there = [name for name, (begin, end) in lives.items() if begin < happened.began_at < happened.mended_at < end]
+        return [name for name in there if happened.mishap.host in {BROKER, STORE, name}]
 
     def _of_host(self, happened: Happened, name: str, next_at: float, *, alone: bool) -> Recovery:
         mended_at, sights = happened.mended_at, self.sights.get(name)

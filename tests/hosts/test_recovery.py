@@ -28,8 +28,8 @@ def test_it_is_told_when_it_was_noticed_and_when_all_was_well_again():
 
 def test_a_store_that_nobody_reaches_strikes_all_who_are_there_and_the_submitter():
     found = list(traces((43.0, True)).recoveries([happened(10.0, 40.0, "store")]))
-    assert [recovery.host for recovery in found] == ["worker-1", "submitter"], "worker-2 was no more"
-    assert (found[1].works_s, found[1].collects_s) == (1.5, 4.0)
+    assert [recovery.host for recovery in found] == ["submitter", "worker-1"], "worker-2 was no more"
+    assert (found[0].works_s, found[0].collects_s) == (1.5, 4.0)
 
 
 def test_nothing_is_told_of_a_host_that_something_else_strikes_meanwhile():
