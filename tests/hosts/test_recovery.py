@@ -15,7 +15,7 @@ def happened(began_at: float, mended_at: float, host: str = "worker-1") -> Happe
 
 
 def traces(*seen: tuple[float, bool], runs: tuple[float, ...] = ()) -> Traces:
-    made = [Run("j", 1, at, "worker-1") for at in runs]
+    made = [Run("j", 1, 0.0, "worker-1", at) for at in runs]
     return Traces({"worker-1": Sights(seen), "worker-2": Sights()}, LIVES, made, [12.0, 41.5], [44.0])
 
 
@@ -39,7 +39,7 @@ def test_nothing_is_told_of_a_host_that_something_else_strikes_meanwhile():
 
 
 def test_jobs_of_a_host_that_has_disappeared_are_told_with_when_they_began_elsewhere():
-    runs = [Run("a", 1, 19.0, "worker-2"), Run("b", 1, 18.0, "worker-2"), Run("a", 2, 31.5, "worker-1")]
+    runs = [Run("a", 1, 0.0, "worker-2", 19.0), Run("b", 1, 0.0, "worker-2", 18.0), Run("a", 2, 0.0, "worker-1", 31.5)]
     lost = Story("a", [Event(30.0, EventKind.LOST, 1)])
     done = Story("b", [Event(18.5, EventKind.ENDED, 1)])
     found = Traces({}, LIVES, runs, [], []).taken_over("worker-2", {"a": lost, "b": done})
