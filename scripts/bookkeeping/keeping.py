@@ -39,7 +39,7 @@ def kept(store: Store, settings: Settings, errands: Sequence[Errand], known: Map
         responses=responses,
         stories=stories,
         stored=store.counts(),
-        runs=_runs(noted, store),
+        runs=noted_runs(noted),
         mirrored=_dead_letters(settings),
         runs_afterwards=0,
     )
@@ -51,22 +51,13 @@ def unfinished(store: Store) -> int:
 
 
 def noted_runs(noted: Path) -> list[Run]:
-    """All runs that the application has made, in the order of their beginning, by the steady clock."""
+    """All runs that the application has made, in the order of their beginning."""
     lines = noted.read_text().splitlines() if noted.exists() else []
-    runs = [Run(job_id, int(attempt), float(at), host) for job_id, attempt, at, host in map(str.split, lines)]
-    return sorted(runs, key=lambda run: run.at)
-
-
-def _runs(noted: Path, store: Store) -> list[Run]:
-    ahead_s = min((_ahead_s(store) for _ in range(5)), key=lambda found: found[0])[1]
-    return [run._replace(at=run.at + ahead_s) for run in noted_runs(noted)]
-
-
-def _ahead_s(store: Store) -> tuple[float, float]:
-    """How long it took to ask the store for the time, and how far its clock is ahead of the steady one."""
-    began = time.monotonic()
-    now, took_s = store.now(), time.monotonic() - began
-    return took_s, now - began - took_s / 2
+    runs = [
+        Run(job_id, int(attempt), float(at), host, float(steady_at))
+        for job_id, attempt, at, steady_at, host in map(str.split, lines)
+    ]
+    return sorted(runs, key=lambda run: run.steady_at)
 
 
 def _dead_letters(settings: Settings) -> dict[str, int]:

@@ -18,12 +18,14 @@ class Run(NamedTuple):
     Attributes:
         at: by the store's clock.
         host: where.
+        steady_at: by the steady clock.
     """
 
     job_id: str
     attempt: int
     at: float
     host: str = "here"
+    steady_at: float = 0.0
 
 
 class Life(NamedTuple):

@@ -186,7 +186,7 @@ class Fleet:
         app = SCRIPTS / "bookkeeping" / "app.py"
         health = ["--host-port", f"{host.address}:{PORT}"]
         command = ["worker", "start", str(app), "--processes", str(self._processes), *health, *flags]
-        return self._pubsubctl(host, command, {"BOOKKEEPING_HOST": host.name})
+        return self._pubsubctl(host, command, {"BOOKKEEPING_HOST": host.name, "BOOKKEEPING_AHEAD": str(host.ahead_s)})
 
     def _pubsubctl(self, host: Host, command: Sequence[str], environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         self._processes_of[host.name] = process = host.start(

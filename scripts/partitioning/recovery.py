@@ -46,7 +46,7 @@ class Traces:
     Attributes:
         sights: of the workers, by host.
         lives: from when to when each worker's host was there.
-        runs: of the application; ``at`` is the moment.
+        runs: of the application.
         submitted: when jobs were known to be in the store.
         collected: when the submitter was given results.
     """
@@ -74,26 +74,23 @@ class Traces:
     def taken_over(self, host: str, stories: Mapping[str, Story]) -> list[float]:
         """How long after a host disappeared each job that had begun there, and had not ended, began elsewhere."""
         vanished_at = self.lives[host][1]
-        last = {run.job_id: run for run in self.runs if run.at < vanished_at}
+        last = {run.job_id: run for run in self.runs if run.steady_at < vanished_at}
         lost = {job_id for job_id, run in last.items() if run.host == host and _is_open(stories[job_id], run.attempt)}
         again: dict[str, float] = {}
         for run in self.runs:
-            if run.job_id in lost and run.at >= vanished_at:
-                again.setdefault(run.job_id, run.at - vanished_at)
+            if run.job_id in lost and run.steady_at >= vanished_at:
+                again.setdefault(run.job_id, run.steady_at - vanished_at)
         return list(again.values())
 
     def _struck(self, happened: Happened) -> list[str]:
-        """Workers, or the submitter."""
-        if happened.mishap.host not in {BROKER, STORE}:
-            return [happened.mishap.host]
-        there = [
-            name for name, (begin, end) in self.lives.items() if begin < happened.began_at < happened.mended_at < end
-        ]
-        return [*there, SUBMITTER]
+        """Workers that were at work before and after, or the submitter."""
+        lives = {SUBMITTER: (-math.inf, math.inf), **self.lives}
+        there = [name for name, (begin, end) in lives.items() if begin < happened.began_at < happened.mended_at < end]
+        return [name for name in there if happened.mishap.host in {BROKER, STORE, name}]
 
     def _of_host(self, happened: Happened, name: str, next_at: float, *, alone: bool) -> Recovery:
         mended_at, sights = happened.mended_at, self.sights.get(name)
-        works = self.submitted if name == SUBMITTER else [run.at for run in self.runs if run.host == name]
+        works = self.submitted if name == SUBMITTER else [run.steady_at for run in self.runs if run.host == name]
         ready_s = sights.ready_s(mended_at) if sights else None
         return Recovery(
             happened,

@@ -23,6 +23,8 @@ from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
 
 _DRAIN_S, _LAST_S, _LOOK_S = 60.0, 150.0, 2.0
+_JOINED_S = 180.0
+"""How long a worker may take that comes into the middle of it all, and finds no broker or no store at first."""
 _SUBMITTING, _COLLECTING = "bookkeeping.submitting", "partitioning.collecting"
 
 
@@ -134,7 +136,7 @@ class Trial:
     def _exchange(self, mishap: Mishap) -> None:
         if mishap.name == JOINS:
             self._fleet.join(mishap.host)
-            self._fleet.await_workers([mishap.host], self._terms.seconds)
+            self._fleet.await_workers([mishap.host], _JOINED_S)
             self._lives[mishap.host] = (time.monotonic(), float("inf"))
         else:
             self._fleet.vanish(mishap.host)

@@ -202,3 +202,18 @@ def test_a_job_written_by_one_handle_is_read_by_another(server, schema):
         assert first.store_id == second.store_id
         added(first)
         assert the_job(second).state is JobState.QUEUED
+
+
+def test_the_server_too_notices_that_a_host_is_gone_and_with_it_the_locks_of_a_half_told_statement(server):
+    """By itself it would ask after two hours whether whoever tells it something is still there."""
+    with Address.of(server.url()).connect() as connection:
+        shown = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in NOTICING}
+    assert shown == NOTICING
+
+
+NOTICING = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}

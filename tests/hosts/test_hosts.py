@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
 @pytest.mark.timeout(360)
 @pytest.mark.usefixtures("_hosts")
 def test_whatever_the_network_does_each_job_has_its_one_result():
-    flags = ["--jobs", "150", "--seconds", "25", "--every", "2.5", "--processes", "2", "--lease", "10", "--seed", "6"]
+    flags = ["--jobs", "100", "--seconds", "20", "--every", "2", "--processes", "2", "--lease", "10", "--seed", "15"]
     done = subprocess.run(command(*flags), env=environment(), capture_output=True, text=True, timeout=340, check=False)
     print(done.stdout, done.stderr)
     assert done.returncode == 0, done.stdout + done.stderr

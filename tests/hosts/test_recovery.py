@@ -15,7 +15,7 @@ def happened(began_at: float, mended_at: float, host: str = "worker-1") -> Happe
 
 
 def traces(*seen: tuple[float, bool], runs: tuple[float, ...] = ()) -> Traces:
-    made = [Run("j", 1, at, "worker-1") for at in runs]
+    made = [Run("j", 1, 0.0, "worker-1", at) for at in runs]
     return Traces({"worker-1": Sights(seen), "worker-2": Sights()}, LIVES, made, [12.0, 41.5], [44.0])
 
 
@@ -28,8 +28,8 @@ def test_it_is_told_when_it_was_noticed_and_when_all_was_well_again():
 
 def test_a_store_that_nobody_reaches_strikes_all_who_are_there_and_the_submitter():
     found = list(traces((43.0, True)).recoveries([happened(10.0, 40.0, "store")]))
-    assert [recovery.host for recovery in found] == ["worker-1", "submitter"], "worker-2 was no more"
-    assert (found[1].works_s, found[1].collects_s) == (1.5, 4.0)
+    assert [recovery.host for recovery in found] == ["submitter", "worker-1"], "worker-2 was no more"
+    assert (found[0].works_s, found[0].collects_s) == (1.5, 4.0)
 
 
 def test_nothing_is_told_of_a_host_that_something_else_strikes_meanwhile():
@@ -39,7 +39,7 @@ def test_nothing_is_told_of_a_host_that_something_else_strikes_meanwhile():
 
 
 def test_jobs_of_a_host_that_has_disappeared_are_told_with_when_they_began_elsewhere():
-    runs = [Run("a", 1, 19.0, "worker-2"), Run("b", 1, 18.0, "worker-2"), Run("a", 2, 31.5, "worker-1")]
+    runs = [Run("a", 1, 0.0, "worker-2", 19.0), Run("b", 1, 0.0, "worker-2", 18.0), Run("a", 2, 0.0, "worker-1", 31.5)]
     lost = Story("a", [Event(30.0, EventKind.LOST, 1)])
     done = Story("b", [Event(18.5, EventKind.ENDED, 1)])
     found = Traces({}, LIVES, runs, [], []).taken_over("worker-2", {"a": lost, "b": done})

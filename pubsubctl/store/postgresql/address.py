@@ -27,8 +27,17 @@ _PATIENCE = {
 }
 _CONNECT_S, _LEAST_CONNECT_S = 10, 2
 LOCK_TIMEOUT_S = 30
-# A process that was stopped in the middle of a transaction must not keep its locks for longer than its leases last.
-_IDLE_TIMEOUT_S = 30
+# A process that was stopped in the middle of a transaction must not keep its locks for longer than its leases last. Nor
+# may one whose host is gone, which the server by itself would find out after hours: its transaction is no idle one, if
+# the server had not heard the end of what it was told.
+_SESSION = {
+    "lock_timeout": f"{LOCK_TIMEOUT_S}s",
+    "idle_in_transaction_session_timeout": "30s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
 
 
 @dataclass(frozen=True)
@@ -87,5 +96,5 @@ class Address:
 
 def _options(given: Any, schema: str) -> str:
     """The session's settings; whoever names one in the URL has the last word, but for the schema."""
-    ours = f"-c lock_timeout={LOCK_TIMEOUT_S}s -c idle_in_transaction_session_timeout={_IDLE_TIMEOUT_S}s"
+    ours = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     return " ".join(part for part in (ours, str(given) if given else "", f"-c search_path={schema}") if part)
