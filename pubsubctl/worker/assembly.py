@@ -110,7 +110,7 @@ class Assembly:
         self._presence = Presence("the store is back")
         self._shared = {"broker": Presence("the broker is back"), "store": self._presence}
         self._recorder = Recorder(store, self._meters, presence=self._presence)
-        self._disposal = Disposal(payloads, store.store_id)
+        self._disposal = Disposal(payloads, store.store_id, store.response)
         self._sweeper = self._make_sweeper()
         self._execution = self._make_execution()
         self._pool = self._make_pool()

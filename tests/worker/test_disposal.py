@@ -63,3 +63,14 @@ def test_a_worker_without_a_place_says_so_once(caplog):
         disposal.jobs(["two"])
         disposal.close(1)
     assert caplog.text.count("start it with the --payloads of the others") == 1
+
+
+def test_an_answer_that_the_store_has_after_all_is_not_deleted(place):
+    """The commit that recorded it was done, and whoever asked was told that the store is away."""
+    recorded = Response(200, payload=put(place, response_key("s", "one", 2)))
+    late = Response(200, payload=put(place, response_key("s", "one", 1)))
+    disposal = Disposal(place, "s", {"one": recorded}.get)
+    disposal.response(recorded)
+    disposal.response(late)
+    disposal.close(10)
+    assert files(place) == ["2"]
