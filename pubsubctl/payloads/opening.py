@@ -4,8 +4,10 @@ import json
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pubsubctl.payloads.base import Payloads
+if TYPE_CHECKING:  # every command loads the settings, and with them this; few commands ever open a place
+    from pubsubctl.payloads.base import Payloads
 
 _FILE = "file://"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -38,12 +40,12 @@ class Terms:
         """The inverse of ``dump``."""
         return cls(**json.loads(text))
 
-    def open(self) -> Payloads:
+    def open(self) -> "Payloads":
         """Open the place; see ``open_place``."""
         return open_place(self.place, credentials_file=self.credentials_file)
 
 
-def open_place(place: str, *, credentials_file: str | None = None) -> Payloads:
+def open_place(place: str, *, credentials_file: str | None = None) -> "Payloads":
     """The place that a setting names; fsspec is imported for a URL alone.
 
     Args:

@@ -25,11 +25,16 @@ class Disposal:
 
     Args:
         place: where they are; None: this worker has no place, and says so once if one was needed.
+        response_of: the response of a job as the store has it, asked for just before an answer is deleted: one whose
+            record was refused may be recorded all the same, where the answer to that was lost.
     """
 
-    def __init__(self, place: Payloads | None, store_id: str) -> None:
+    def __init__(
+        self, place: Payloads | None, store_id: str, response_of: Callable[[str], Response | None] = lambda _: None
+    ) -> None:
         self._place = place
         self._store_id = store_id
+        self._response_of = response_of
         self._wake = threading.Condition()
         self._waiting: deque[Callable[[Payloads], None]] = deque()
         self._thread: threading.Thread | None = None
@@ -44,8 +49,7 @@ class Disposal:
     def response(self, response: Response | None) -> None:
         """An answer that counts for nothing: it was late, or is to be given once more."""
         if response is not None and response.payload is not None:
-            key = response.payload.key
-            self._put([lambda place: place.delete(key)])
+            self._put([partial(self._delete_unless_kept, response.payload.key)])
 
     def jobs(self, job_ids: Iterable[str]) -> None:
         """Jobs that were deleted."""
@@ -78,6 +82,12 @@ class Disposal:
                 self._thread = threading.Thread(target=self._run, args=(self._place,), name="disposal", daemon=True)
                 self._thread.start()
             self._wake.notify()
+
+    def _delete_unless_kept(self, key: str, place: Payloads) -> None:
+        of_job = key.split("/")[-2] if "/" in key else ""
+        kept = self._response_of(of_job) if of_job else None
+        if kept is None or kept.payload is None or kept.payload.key != key:
+            place.delete(key)
 
     def _run(self, place: Payloads) -> None:
         while (delete := self._next()) is not None:

@@ -15,6 +15,7 @@ from pubsubctl.worker.outcome import (
     Died,
     TimedOut,
     TooLarge,
+    Unkept,
     max_crashes,
     outcome_of,
     retry_delay,
@@ -231,3 +232,33 @@ def test_whatever_retry_after_says_the_next_attempt_comes(value):
     outcome = after(Answered(Response(503, (("Retry-After", value),))))
     assert outcome.state is JobState.RETRYING
     assert 1.0 <= outcome.retry_in_s <= 86_400
+
+
+# --- bodies that are kept apart -------------------------------------------------------------------------------------
+
+
+def test_a_body_that_cannot_be_had_is_tried_again_and_is_no_failure_of_the_application():
+    outcome = after(Unkept("the place is away"), failures=4)
+    assert (outcome.state, outcome.reason, outcome.error) == (
+        JobState.RETRYING,
+        Reason.PAYLOAD_UNREACHABLE,
+        "the place is away",
+    )
+    assert outcome.crashed
+
+
+def test_after_ten_times_it_is_given_up():
+    outcome = after(Unkept("the place is away"), crashes=MAX_CRASHES - 1)
+    assert (outcome.state, outcome.reason, outcome.dead_letter) == (JobState.FAILED, Reason.PAYLOAD_UNREACHABLE, True)
+    assert outcome.error == "the place is away, 10 times"
+
+
+def test_a_damaged_body_is_given_up_at_once():
+    outcome = after(Unkept("it is damaged", damaged=True))
+    assert (outcome.state, outcome.reason, outcome.dead_letter) == (JobState.FAILED, Reason.PAYLOAD_DAMAGED, True)
+
+
+@pytest.mark.parametrize(("ran", "state"), [(True, JobState.FAILED), (False, JobState.RETRYING)])
+def test_where_nothing_may_run_twice_an_answer_that_cannot_be_kept_ends_the_job(ran, state):
+    outcome = after(Unkept("the place is away", ran=ran), retry_on="none")
+    assert (outcome.state, outcome.reason) == (state, Reason.PAYLOAD_UNREACHABLE)
