@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from pubsubctl import names, wire
@@ -42,7 +43,7 @@ from pubsubctl.store.opening import open_store
 from pubsubctl.store.timeline import Event
 from pubsubctl.submission import Headers, Submission, Upload, build, of_mapping
 from pubsubctl.tracing.sending import annotate, sending, sent
-from pubsubctl.waiting import LOOK_S, in_turn, rest_s, time_left
+from pubsubctl.waiting import LOOK_S, in_turn, rest_s, ride_out, time_left
 
 
 class SubmittedJob:
@@ -232,7 +233,7 @@ class Client:
         found = self.store.get([job_id])[0]
         if found is None:
             raise JobNotFound(
-                f"no job {job_id!r} in {self.settings.store_url}; `pubsubctl status` lists the latest ones"
+                f"no job {job_id!r} in {self.settings.store_name}; `pubsubctl status` lists the latest ones"
             )
         return found
 
@@ -289,6 +290,7 @@ class Client:
         Raises:
             WaitTimeout: some have not ended by then; they go on.
             JobNotFound: one was purged.
+            StoreUnreachable: the store has been away for a minute.
         """
         for ended in self._waves(jobs, timeout):
             yield from ended
@@ -313,7 +315,7 @@ class Client:
         """
         for ended in self._waves(jobs, timeout):
             for part in _portions(ended):
-                responses = self.store.responses([job.id for job in part])
+                responses = ride_out(partial(self.store.responses, [job.id for job in part]), None, len(part))
                 yield from ((job, responses.get(job.id)) for job in part)
 
     def _waves(self, jobs: Iterable[SubmittedJob], timeout: float | None) -> Iterator[list[SubmittedJob]]:
@@ -325,12 +327,12 @@ class Client:
             while pending:
                 looked_at, began = watch.narrowed(in_turn(pending, turn)), time.monotonic()
                 turn += 1
-                found = self.store.ended(looked_at) if looked_at else []
+                found = ride_out(partial(self.store.ended, looked_at), deadline, len(pending)) if looked_at else []
                 took_s = time.monotonic() - began
                 ended = [pending.pop(job.id)._became(job) for job in found]  # noqa: SLF001 - the two are one thing
                 yield ended
                 if not ended and time.monotonic() - missed_at > LOOK_S:
-                    self._miss_none(looked_at)
+                    ride_out(partial(self._miss_none, looked_at), deadline, len(pending))
                     missed_at = time.monotonic()
                 if pending:
                     time.sleep(rest_s(took_s, len(looked_at), len(ended)))

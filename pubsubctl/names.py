@@ -98,3 +98,11 @@ def resource_path(project: str, collection: str, name: str) -> str:
             f"a letter first, not beginning with 'goog' (or projects/PROJECT/{collection}/NAME)"
         )
     return f"projects/{owner}/{collection}/{resource}"
+
+
+_PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):[^@/?#]*@|(?<=[?&])password=[^&#]*")
+
+
+def shown_url(url: str) -> str:
+    """A URL as it may be shown: without the password that it may have."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}@" if found[1] is not None else "password=***", url)

@@ -255,6 +255,11 @@ class Settings:
         return f"{'&' if '?' in (self.store or '') else '?'}{urlencode(given, safe='/@')}" if given else ""
 
     @property
+    def store_name(self) -> str:
+        """The same, as it may be shown: without a password."""
+        return names.shown_url(self.store_url)
+
+    @property
     def slots(self) -> int:
         """How many jobs a worker runs at once."""
         return self.process_count * self.threads

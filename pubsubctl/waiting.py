@@ -1,13 +1,19 @@
 """What a client that waits for many jobs looks at, and when."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import islice
+from typing import TypeVar
 
-from pubsubctl.errors import WaitTimeout
+from pubsubctl.errors import StoreUnreachable, WaitTimeout
+
+Answer = TypeVar("Answer")
 
 LOOK_S = 1.0
 """The longest that a waiter trusts its watch alone."""
+AWAY_S = 60.0
+"""How long a store may be away in the middle of a wait: a restart, or another server that takes over."""
+_AWAY_PAUSE_S = 0.25
 _AT_ONCE = 1000
 _RESTS = 9
 """How many times as long as a look at many jobs it rests until the next, where none has ended."""
@@ -46,6 +52,29 @@ def time_left(deadline: float | None, pending: int, trusted_s: float = LOOK_S) -
     if left <= 0:
         raise WaitTimeout("the job has not ended yet; it goes on" if pending == 1 else _still(pending))
     return min(left, trusted_s)
+
+
+def ride_out(ask: Callable[[], Answer], deadline: float | None, pending: int) -> Answer:
+    """What a store answers that may be away for a while: the jobs that somebody waits for go on.
+
+    Args:
+        ask: the question.
+        deadline: by ``time.monotonic``, or None.
+        pending: how many jobs are waited for.
+
+    Raises:
+        StoreUnreachable: it was away for ``AWAY_S``.
+        WaitTimeout: it was away until the deadline.
+    """
+    give_up_at = time.monotonic() + AWAY_S
+    while True:
+        try:
+            return ask()
+        except StoreUnreachable:
+            time_left(deadline, pending)
+            if time.monotonic() > give_up_at:
+                raise
+        time.sleep(_AWAY_PAUSE_S)
 
 
 def _still(pending: int) -> str:

@@ -2,8 +2,8 @@
 
 ``PUBSUBCTL_REQUIRE`` names the parts, separated by commas, that must be there: a test that lacks one then fails, where
 it would be skipped otherwise. They are ``gcloud`` (the Google Cloud SDK with its Pub/Sub emulator, and Java), ``node``
-(with npm), ``celery``, ``gcloud-aio-pubsub``, and ``peers`` (redis-server, and the packages that
-``scripts/bench/peers.py`` measures).
+(with npm), ``postgresql`` (the programs of its server), ``celery``, ``gcloud-aio-pubsub``, and ``peers``
+(redis-server, and the packages that ``scripts/bench/peers.py`` measures).
 """
 
 import functools

@@ -58,7 +58,7 @@ def cancel(
     unknown = [name for name in others if name not in batches]
     if unknown:
         names = " or ".join(map(repr, unknown))
-        raise JobNotFound(f"no job or batch {names} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
+        raise JobNotFound(f"no job or batch {names} in {settings.store_name}; `pubsubctl status` lists the latest jobs")
 
 
 def _show(found: "Sequence[Cancelled]", batches: "Mapping[str, tuple[int, int]]", form: Format) -> None:

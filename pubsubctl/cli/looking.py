@@ -72,7 +72,7 @@ def subject(store: Store, settings: Settings, what: str | None) -> Subject:
         return _Job(store, what, Surroundings(store, address, settings.lease))
     if any(store.counts(what).values()):
         return _Batch(store, what, Surroundings(store, address, settings.lease))
-    raise JobNotFound(f"no job or batch {what!r} in {settings.store_url}; `pubsubctl status` lists the latest jobs")
+    raise JobNotFound(f"no job or batch {what!r} in {settings.store_name}; `pubsubctl status` lists the latest jobs")
 
 
 def _address(settings: Settings) -> Address | None:
@@ -112,7 +112,7 @@ class _Everything(Subject):
             answers=self._answers,
             topic=settings.topic_path,
             subscription=settings.subscription_path,
-            store=settings.store_url,
+            store=settings.store_name,
             counts=counts,
             workers=[_row(worker, running, now, settings.lease) for worker in store.workers()],
             jobs=store.find(limit=_LATEST).jobs,

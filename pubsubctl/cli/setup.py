@@ -145,7 +145,7 @@ def _provision(settings: "Settings", options: Mapping[str, Any], *, dry_run: boo
     return render.SetupResult(
         address.kind,
         address.place,
-        settings.store_url,
+        settings.store_name,
         list(map(_shown, steps)),
         applied=not dry_run,
         repaired=repair,
@@ -170,4 +170,4 @@ def _unasked(settings: "Settings") -> render.SetupResult:
         ("subscription", settings.subscription_path),
     )
     steps = [render.SetupStep(kind, name, action) for kind, name in named]
-    return render.SetupResult(settings.broker, None, settings.store_url, steps, applied=False, repaired=False)
+    return render.SetupResult(settings.broker, None, settings.store_name, steps, applied=False, repaired=False)

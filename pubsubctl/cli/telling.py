@@ -22,7 +22,7 @@ def timeline(store: Store, settings: Settings, job_id: str) -> Timeline:
     history = store.history(job_id)  # before the job: what the job says is then never older than the story
     (job,) = store.get([job_id])
     if job is None:
-        raise JobNotFound(f"no job {job_id!r} in {settings.store_url}; `pubsubctl status` lists the latest ones")
+        raise JobNotFound(f"no job {job_id!r} in {settings.store_name}; `pubsubctl status` lists the latest ones")
     entries = [_entry(event) for event in history]
     return Timeline(job, entries, () if job.finished else _outlook(job, store, settings))
 

@@ -18,11 +18,10 @@ from pubsubctl.render.display import FRAME_S, Display
 from pubsubctl.render.job import JobView
 from pubsubctl.render.output import commands, note
 from pubsubctl.store.base import Store, Watch
+from pubsubctl.waiting import AWAY_S
 
 Found = TypeVar("Found")
 
-_STORE_AWAY_S = 15.0
-"""How long a store may be away in the middle of a wait."""
 _STORE_RETRY_S = 0.5
 _COST_SHARE = 10
 """Looking at many jobs may take a tenth of the time."""
@@ -137,7 +136,7 @@ def patiently(look: Callable[[], Found], display: Display) -> Found:
     Raises:
         StoreUnreachable: it was away for too long.
     """
-    give_up = time.monotonic() + _STORE_AWAY_S
+    give_up = time.monotonic() + AWAY_S
     said = False
     while True:
         try:
@@ -146,7 +145,7 @@ def patiently(look: Callable[[], Found], display: Display) -> Found:
             if time.monotonic() > give_up:
                 raise
             if not said:
-                display.say(f"{error}; trying again for {_STORE_AWAY_S:.0f} s")
+                display.say(f"{error}; trying again for {AWAY_S:.0f} s")
                 said = True
             time.sleep(_STORE_RETRY_S)
 

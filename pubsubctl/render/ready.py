@@ -53,7 +53,7 @@ def lines(ready: Ready) -> Iterator[tuple[str, str]]:
     yield "topic", settings.topic_path
     yield "subscription", settings.subscription_path
     yield "slots", _slots(settings)
-    yield "store", settings.store_url
+    yield "store", settings.store_name
     if limits := ", ".join(_limits(settings)):
         yield "limits", limits
     if ready.ends:

@@ -17,8 +17,8 @@ from pubsubctl.store.schema import constant, jobs, requests
 from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
-_INSERT_JOB = Statement(insert(jobs), NEW_ROW)
-INSERT_REQUEST = Statement(insert(requests), requests.c.keys())
+_INSERT_JOB = Statement(insert(jobs), NEW_ROW, at_once=True)
+INSERT_REQUEST = Statement(insert(requests), requests.c.keys(), at_once=True)
 _TAKEN = Statement(select(jobs.c.id).where(AnyOf(jobs.c.id)))
 _KNOWN_KEYS = Statement(
     select(
@@ -75,6 +75,8 @@ def _again_row(job: NewJob, known: Known, now: float) -> dict[str, Any]:
 
 def _known_keys(transaction: Transaction, new: Sequence[NewJob]) -> dict[str, Known]:
     keys = [job.idempotency_key for job in new if job.idempotency_key is not None]
+    if keys:
+        transaction.wait_for_names(keys)
     found = transaction.fetch_any(_KNOWN_KEYS, keys)
     return {row[0]: Known(row[1], row[2], row[3], rows.request(row[4:])) for row in found}
 

@@ -12,11 +12,14 @@ from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
 # Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
-_RUNNING = Statement(select(jobs.c.id, jobs.c.attempt, jobs.c.state).where(AnyOf(jobs.c.id)).with_for_update())
+_RUNNING = Statement(
+    select(jobs.c.id, jobs.c.attempt, jobs.c.state).where(AnyOf(jobs.c.id)).order_by(jobs.c.id).with_for_update()
+)
 
 _ATTEMPTS = Statement(
     select(jobs.c.id, jobs.c.state, jobs.c.attempt, jobs.c.worker, jobs.c.message_id, jobs.c.started_at)
     .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
     .with_for_update()
 )
 

@@ -1,28 +1,42 @@
 """The contract of a store. Whoever keeps it can be one; tests/contract holds every backend to it.
 
 **One result.** A job's result is recorded at most once, whatever the broker delivers twice and whoever dies.
-That rests on two things a store must do atomically:
+That rests on two things a store must do atomically, for any number of processes on any number of machines:
 
 * ``claim`` moves a job to ``running`` and raises its attempt number in one step. Of any number of claims of
   the same job at the same time exactly one is granted; the others are refused, with the reason.
 * ``record`` applies only while the job is ``running`` under the very attempt number that the outcome names.
   An outcome of an attempt that was overtaken, cancelled or given up is refused and changes nothing.
 
-An attempt number never goes back, so it fences every later write of an older attempt.
+**Fencing.** An attempt number never goes back, not by ``release``, ``retry`` or a crash: so it fences every later
+write of an older attempt. ``delete`` and ``purge`` alone let a number begin anew, with the job itself.
+
+**Refusals are always safe.** A store that cannot decide about a claim at once, since another transaction has the job,
+may refuse it as ``HELD`` with a short ``wait_s``: it is asked for again. It must not grant what may have been granted.
+
+**Lost answers.** A store may go away after it has done what was asked, and before it has said so. Whoever asks again
+says that it does (``Claim.first_asked_s``, ``Outcome.again``), and is told what was done then. All other calls can be
+repeated without harm, but for ``add`` of jobs without an idempotency key.
 
 **The store's clock.** Every time in a row is the store's own. Callers give durations (a lease of 60 s, a retry
-in 2 s), never times, so a worker with a wrong clock does no harm.
+in 2 s), never times, so a worker with a wrong clock does no harm. Where the database has a clock, that one counts; a
+file has none but the machine's.
 
 **Durability.** A call has returned only when what it did survives a crash of the machine. Calls inside one
 ``group()`` may share one durable write, made when the group ends: nothing in it may be told to the outside before.
 A group that raises has done nothing. A call that raises inside a group undoes all of it, even if the caller catches
-that: further calls in the group, and its end, raise ``StoreError``.
+that: further calls in the group, and its end, raise ``StoreError``. A group that lost a race against others, which it
+could not run again by itself, raises ``StoreUnreachable``: its caller does.
 
-**Reading.** A read sees every write that had returned before it began. ``find`` is ordered by creation, newest
-first, and its pages neither repeat nor skip a job that stays in the store.
+**Reading.** A read sees every write that had returned before it began, by whatever process; inside of a group also what
+the group has written. ``find`` is ordered by creation, newest first, jobs of one moment by id, as Python orders
+strings; its pages neither repeat nor skip a job that stays in the store and keeps its state.
 
-**Waiting.** ``Watch.wait`` may return early without cause, and a few milliseconds late, but never sleeps through
-a change: whoever reads after ``wait`` returned true sees whatever woke it.
+**Waiting.** ``Watch.wait`` may return early without cause, and a few milliseconds late (where it is told by a network,
+as late as that is). It wakes for every change that is committed after the watch was made, but for one: what was
+committed by a process that died before it could tell, or while the watch had lost its connection. So whoever waits
+also looks now and then by itself; a watch that finds its connection again returns at once. Whoever reads after
+``wait`` returned true sees whatever woke it. Many changes may be one waking.
 
 **Due.** Every job that has not finished carries a time at which somebody must act if nobody has: ``sweep`` finds
 those. It is what keeps jobs from staying ``queued``, ``retrying`` or ``running`` for ever:
@@ -38,7 +52,14 @@ released                              ``LEASE_GRACE_S`` later: its message was n
 failed, dead letter not yet mirrored  at once
 ====================================  ==================================================================
 
-Many threads may use one store at once; a group belongs to the thread that opened it.
+Many threads may use one store at once; a group belongs to the thread that opened it. A call blocks its own thread only;
+one whose store has gone without a word ends within some 30 s, as ``StoreUnreachable``.
+
+**Another backend** is a class that implements ``Store`` and ``Watch``, and a function that opens it, announced as an
+entry point; see ``opening``. ``deciding.decide`` decides about a claim, so that every backend decides alike. To hold it
+to this contract, write a ``Backend`` as tests/contract/backends.py has them, and run the suite over it alone::
+
+    PUBSUBCTL_TEST_BACKEND=yourpackage.testing:YourBackend scripts/test tests/contract
 """
 
 from abc import ABC, abstractmethod

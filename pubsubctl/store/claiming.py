@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, func, literal_column, null, select, update
 
 from pubsubctl.job import JobState, Reason
@@ -20,7 +21,8 @@ from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.timeline import EventKind
 from pubsubctl.store.transaction import Transaction
 
-_STANDINGS = Statement(
+_BUSY_S = 0.1
+_STANDING = (
     select(
         jobs.c.id,
         jobs.c.state,
@@ -36,11 +38,15 @@ _STANDINGS = Statement(
         jobs.c.forgiven_failures,
         jobs.c.forgiven_crashes,
         jobs.c.spent_message_ids,
+        jobs.c.worker,
+        jobs.c.started_at,
         jobs.c.method == literal_column("''"),
     )
     .where(AnyOf(jobs.c.id))
-    .with_for_update()
+    .order_by(jobs.c.id)
 )
+_STANDINGS = Statement(_STANDING.with_for_update())
+_FREE_STANDINGS = Statement(_STANDING.with_for_update(skip_locked=True))
 _GRANT = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -53,9 +59,10 @@ _GRANT = Statement(
         progress_fraction=null(),
         progress_note=null(),
         # The message was taken, so it was published, whether or not its submitter has come to say so.
-        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at")),
+        published_at=func.coalesce(jobs.c.published_at, bindparam("sent_at", type_=Float(53))),
     ),
     ["attempt", "crashes", "max_attempts", "worker", "message_id", "lease_until", "due_at", "started_at"],
+    at_once=True,
 )
 _GIVE_UP = Statement(
     update(jobs)
@@ -72,10 +79,7 @@ _KEEP_REQUEST = Statement(
 def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
     now = transaction.now()
-    standings = {
-        row[0]: Standing(rows.STATES[row[1]], *row[2:])
-        for row in transaction.fetch_any(_STANDINGS, [each.job_id for each in claims])
-    }
+    standings, busy = _standings(transaction, [each.job_id for each in claims])
     lapsed = [job_id for job_id, each in standings.items() if each.lease_until is not None and each.lease_until <= now]
     attempts = last_attempts(transaction, lapsed) if lapsed else {}
     answers: list[Claimed | Refused] = []
@@ -85,6 +89,9 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     read: list[Claim] = []
     happened: list[EventRow] = []
     for each in claims:
+        if each.job_id in busy:
+            answers.append(Refused(each.job_id, Refusal.HELD, _BUSY_S))
+            continue
         standing = standings.get(each.job_id)
         if standing is None:
             if each.age_s > each.max_age_s:
@@ -115,6 +122,17 @@ def claim(transaction: Transaction, claims: Sequence[Claim]) -> list[Claimed | R
     _keep_read(transaction, read)
     note(transaction, happened)
     return answers
+
+
+def _standings(transaction: Transaction, job_ids: Sequence[str]) -> tuple[dict[str, Standing], frozenset[str]]:
+    """What decides about the jobs that there are; and which are being written by somebody else."""
+    found, busy = transaction.lock_any(_STANDINGS, _FREE_STANDINGS, job_ids)
+    unknown = set(job_ids).difference(busy, (row[0] for row in found))
+    if unknown:  # others may be about to insert them too, or have done so since
+        names = sorted(unknown)
+        busy |= unknown - transaction.take_names(names)
+        found = [*found, *transaction.fetch_any(_STANDINGS, names)]
+    return {row[0]: Standing(rows.STATES[row[1]], *row[2:]) for row in found}, busy
 
 
 def _begun(row: dict[str, Any]) -> Attempt:

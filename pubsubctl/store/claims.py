@@ -27,6 +27,8 @@ class Claim:
         topic: the full name of the topic that the worker publishes to when the job is due again.
         batch_id: as in the message.
         ordering_key: as in the message.
+        first_asked_s: seconds since it was made for the first time, where the store went away before it answered: what
+            was granted then, to this worker and by this message, is told now.
     """
 
     job_id: str
@@ -41,6 +43,7 @@ class Claim:
     topic: str
     batch_id: str | None = None
     ordering_key: str = ""
+    first_asked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Refusal(StrEnum):
     DONE = "done"  # it has a result, or has failed
     CANCELLED = "cancelled"
     BUSY = "busy"  # it runs under another message, which will take care of it
-    HELD = "held"  # it runs under this very message, redelivered too early
+    HELD = "held"  # it runs under this very message, redelivered too early; or others write it at this moment
     NOT_DUE = "not-due"  # its next attempt is later, and the sweeper will publish it then
     CRASHED = "crashed"  # too many attempts ended without a record: this claim has made it failed
     SPENT = "spent"  # somebody has asked for the job again, and this message is one that had brought it before
@@ -122,6 +125,7 @@ class Outcome:
         held: for ``RETRYING``: its message stays with the worker that holds it (a job with an ordering key), so the
             sweeper takes it only ``LEASE_GRACE_S`` after it is due.
         log: the last of what the application printed and logged in this attempt.
+        again: it was told before, and the store went away before it answered: it may be recorded already.
     """
 
     job_id: str
@@ -135,6 +139,7 @@ class Outcome:
     dead_letter: bool = False
     held: bool = False
     log: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

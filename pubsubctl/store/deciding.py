@@ -36,7 +36,10 @@ class Standing:
     forgiven_failures: int = 0
     forgiven_crashes: int = 0
     spent_message_ids: str | None = None
+    worker: str | None = None
+    started_at: float | None = None
     unread: bool = False  # a message that was buried, and is asked for again: the row does not say what to run
+    told: bool = False  # a claim of this call was answered with its attempt
 
     @property
     def counted_crashes(self) -> int:
@@ -51,6 +54,8 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
         return Refused(claim.job_id, Refusal.CANCELLED if cancelled else Refusal.DONE)
     if standing.spent_message_ids is not None and claim.message_id in standing.spent_message_ids.split():
         return Refused(claim.job_id, Refusal.SPENT)
+    if standing.state is JobState.RUNNING and _was_granted(standing, claim, now):
+        return _granted(standing, claim)
     if standing.state is JobState.RUNNING:
         refused = _while_running(standing, claim, now)
         if refused is not None:
@@ -58,6 +63,16 @@ def decide(standing: Standing, claim: Claim, now: float) -> Claimed | Refused:
     elif standing.not_before is not None and standing.not_before > now:
         return Refused(claim.job_id, Refusal.NOT_DUE, standing.not_before - now)
     return _grant(standing, claim, now)
+
+
+def _was_granted(standing: Standing, claim: Claim, now: float) -> bool:
+    """Whether it is this very claim's attempt that runs, as its worker does not know yet."""
+    return (
+        claim.first_asked_s is not None
+        and not standing.told
+        and (standing.worker, standing.message_id) == (claim.worker_id, claim.message_id)
+        and (standing.started_at or 0.0) >= now - claim.first_asked_s
+    )
 
 
 def _while_running(standing: Standing, claim: Claim, now: float) -> Refused | None:
@@ -79,8 +94,16 @@ def _grant(standing: Standing, claim: Claim, now: float) -> Claimed:
     standing.message_id = claim.message_id
     standing.not_before = None
     standing.lease_until = now + claim.lease_s
+    standing.worker = claim.worker_id
+    standing.started_at = now
     if standing.max_attempts is None:
         standing.max_attempts = standing.forgiven_failures + claim.max_attempts
+    return _granted(standing, claim)
+
+
+def _granted(standing: Standing, claim: Claim) -> Claimed:
+    assert standing.max_attempts is not None
+    standing.told = True
     return Claimed(
         claim.job_id,
         standing.attempt,

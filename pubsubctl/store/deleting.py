@@ -24,7 +24,7 @@ _PURGEABLE = Statement(
 )
 _WITH_PAYLOADS = Statement(select(jobs.c.id, jobs.c.has_payloads).where(AnyOf(jobs.c.id)))
 _DELETES = tuple(
-    Statement(delete(column.table).where(column == bindparam("gone")))
+    Statement(delete(column.table).where(column == bindparam("gone")), at_once=True)
     for column in (events.c.job_id, responses.c.job_id, requests.c.job_id, jobs.c.id)
 )
 

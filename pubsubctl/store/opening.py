@@ -22,6 +22,8 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 # asked for: SQLAlchemy alone takes as long as everything else that a command imports.
 _OURS: dict[str, tuple[str, str | None]] = {
     "sqlite": ("pubsubctl.store.sqlitefile", None),
+    "postgresql": ("pubsubctl.store.postgresql.opening", "postgres"),
+    "postgres": ("pubsubctl.store.postgresql.opening", "postgres"),
     "firestore": ("pubsubctl.store.firestore.opening", "firestore"),
 }
 
@@ -72,5 +74,10 @@ def _somebody_elses(scheme: str) -> Opener:
     if scheme not in found.names:
         known = ", ".join(f"{name}://" for name in sorted({*_OURS, *found.names}))
         raise InvalidSetting(f"no store is called {scheme}://; use a path (SQLite), or one of {known}")
-    opener: Opener = found[scheme].load()
+    entry = found[scheme]
+    try:
+        opener: Opener = entry.load()
+    except Exception as error:  # whatever their module does
+        name = entry.dist.name if entry.dist is not None else entry.value
+        raise InvalidSetting(f"the store {scheme}:// of {name} cannot be loaded: {error!r}") from error
     return opener

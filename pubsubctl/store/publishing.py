@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sqlalchemy import Float
 from sqlalchemy.sql import bindparam, case, null, select, update
 
 from pubsubctl.job import JobState, Reason
@@ -25,19 +26,25 @@ _HAS_MESSAGE = (
         jobs.c.attempt == bindparam("of_attempt"),
         jobs.c.state.in_([constant(JobState.QUEUED), constant(JobState.RETRYING)]),
     )
-    .values(due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at")))
+    .values(
+        due_at=case((jobs.c.not_before > bindparam("now"), jobs.c.due_at), else_=bindparam("lost_at", type_=Float(53)))
+    )
 )
 _PUBLISHED_FIRST = Statement(
-    _HAS_MESSAGE.where(jobs.c.published_at.is_(None)), ["message_id", "first_message_id", "published_at"]
+    _HAS_MESSAGE.where(jobs.c.published_at.is_(None)), ["message_id", "first_message_id", "published_at"], at_once=True
 )
 _PUBLISHED_AGAIN = Statement(_HAS_MESSAGE, ["message_id"])
 # These are asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
 _PUBLISHED_BEFORE = Statement(
-    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.message_id).where(AnyOf(jobs.c.id)).with_for_update()
+    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.message_id)
+    .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
+    .with_for_update()
 )
 _WITHOUT_MESSAGE = Statement(
     select(jobs.c.id, jobs.c.attempt, jobs.c.state)
     .where(AnyOf(jobs.c.id), jobs.c.message_id.is_(None))
+    .order_by(jobs.c.id)
     .with_for_update()
 )
 _UNPUBLISHED = Statement(
@@ -52,6 +59,9 @@ def published(transaction: Transaction, messages: Iterable[Published]) -> None:
     """See ``Store.published``."""
     now = transaction.now()
     lost_at = now + LOST_MESSAGE_S
+    told = list(messages)
+    # It is no more than a note: a job that somebody is writing has been claimed, mostly, which notes the same.
+    free = transaction.free([each.job_id for each in told])
     taken: list[dict[str, Any]] = [
         {
             "job_id": each.job_id,
@@ -62,7 +72,8 @@ def published(transaction: Transaction, messages: Iterable[Published]) -> None:
             "now": now,
             "lost_at": lost_at,
         }
-        for each in messages
+        for each in told
+        if each.job_id in free
     ]
     if transaction.run(_PUBLISHED_FIRST, taken) < len(taken):
         _published_again(transaction, taken)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from sqlalchemy import Integer
 from sqlalchemy.sql import bindparam, case, insert, literal_column, null, update
 
 from pubsubctl.job import FINISHED, JobState
@@ -12,7 +13,7 @@ from pubsubctl.store.attempts import last_attempts, running_attempts
 from pubsubctl.store.claims import Outcome
 from pubsubctl.store.ending import cancelled_event, ended_row, outcome_words
 from pubsubctl.store.events import note
-from pubsubctl.store.happening import EventRow, event_row
+from pubsubctl.store.happening import Attempt, EventRow, event_row
 from pubsubctl.store.schema import constant, jobs, responses
 from pubsubctl.store.statements import Statement
 from pubsubctl.store.timeline import EventKind
@@ -25,14 +26,16 @@ _RECORD = Statement(
         lease_until=null(),
         failures=jobs.c.failures + bindparam("failed"),
         crashes=jobs.c.crashes + bindparam("crashed"),
-        message_id=case((bindparam("let_go") == literal_column("1"), null()), else_=jobs.c.message_id),
+        message_id=case((bindparam("let_go", type_=Integer()) == literal_column("1"), null()), else_=jobs.c.message_id),
         has_payloads=case(
-            (bindparam("kept_apart") == literal_column("1"), literal_column("1")), else_=jobs.c.has_payloads
+            (bindparam("kept_apart", type_=Integer()) == literal_column("1"), literal_column("1")),
+            else_=jobs.c.has_payloads,
         ),
     ),
     ["state", "reason", "error", "http_status", "not_before", "due_at", "finished_at", "result_bytes"],
+    at_once=True,
 )
-_INSERT_RESPONSE = Statement(insert(responses), responses.c.keys())
+_INSERT_RESPONSE = Statement(insert(responses), responses.c.keys(), at_once=True)
 _CANCEL = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -45,10 +48,13 @@ def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
     """See ``Store.record``."""
     now = transaction.now()
     running = running_attempts(transaction, [each.job_id for each in outcomes])
+    told = _recorded_before(transaction, [each for each in outcomes if each.again])
     answers, ended, answered, notable = [], [], [], []
     for each in outcomes:
         current = running.get(each.job_id) == each.attempt
-        answers.append(current)
+        answers.append(current or each in told)
+        if each in told:
+            continue
         if not current:
             notable.append((each, True))
             continue
@@ -62,6 +68,16 @@ def record(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[bool]:
     transaction.run(_RECORD, ended)
     transaction.run(_INSERT_RESPONSE, answered)
     return answers
+
+
+def _recorded_before(transaction: Transaction, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Those that were written when they were told for the first time."""
+    attempts = last_attempts(transaction, [each.job_id for each in outcomes])
+    return [each for each in outcomes if _is_of(each, attempts.get(each.job_id))]
+
+
+def _is_of(outcome: Outcome, attempt: Attempt | None) -> bool:
+    return attempt is not None and (attempt.number, attempt.state) == (outcome.attempt, outcome.state)
 
 
 def _events(transaction: Transaction, notable: Sequence[tuple[Outcome, bool]], now: float) -> Iterator[EventRow]:

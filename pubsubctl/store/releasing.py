@@ -29,6 +29,7 @@ _RELEASE = Statement(
         progress_note=null(),
     ),
     ["due_at"],
+    at_once=True,
 )
 
 

@@ -19,7 +19,10 @@ from pubsubctl.store.statements import AnyOf, Statement
 from pubsubctl.store.transaction import Transaction
 
 _JOBS = Statement(
-    select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids).where(AnyOf(jobs.c.id)).with_for_update()
+    select(*JOB_COLUMNS, jobs.c.forgiven_failures, jobs.c.spent_message_ids)
+    .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
+    .with_for_update()
 )
 _RETRY = Statement(
     update(jobs)

@@ -16,6 +16,8 @@ metadata = MetaData()
 
 # SQLite knows one kind of integer, and calls a key by no other name.
 _Bytes = BigInteger().with_variant(Integer(), "sqlite")
+# Ids are in the order of their characters' numbers, as Python has them, whatever the language of a database.
+_Id = Text().with_variant(Text(collation="C"), "postgresql")
 
 meta = Table(
     "meta",
@@ -28,7 +30,7 @@ jobs = Table(
     "jobs",
     metadata,
     # In the order of job.Job's own attributes: a row becomes a Job without naming any of them.
-    Column("id", Text, primary_key=True),
+    Column("id", _Id, primary_key=True),
     Column("state", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False),
@@ -72,7 +74,7 @@ jobs = Table(
 requests = Table(
     "requests",
     metadata,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", _Id, primary_key=True),
     Column("method", Text, nullable=False),
     Column("path", Text, nullable=False),
     Column("headers", Text, nullable=False),
@@ -85,7 +87,7 @@ requests = Table(
 responses = Table(
     "responses",
     metadata,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", _Id, primary_key=True),
     Column("status", Integer, nullable=False),
     Column("phrase", Text, nullable=False),
     Column("headers", Text, nullable=False),
@@ -98,7 +100,7 @@ responses = Table(
 events = Table(
     "events",
     metadata,
-    Column("job_id", Text, primary_key=True),
+    Column("job_id", _Id, primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("at", Float(53), nullable=False),
     Column("kind", Text, nullable=False),
@@ -116,7 +118,7 @@ workers = Table(
     "workers",
     metadata,
     # In the order of base.WorkerInfo's own attributes.
-    Column("id", Text, primary_key=True),
+    Column("id", _Id, primary_key=True),
     Column("host", Text, nullable=False),
     Column("pid", Integer, nullable=False),
     Column("app", Text, nullable=False),

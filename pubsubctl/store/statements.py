@@ -15,6 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
 
@@ -25,9 +26,12 @@ class Statement:
     Args:
         clause: the statement; its parameters are ``bindparam`` without values.
         columns: for an INSERT or UPDATE, the columns that take a parameter of their own name.
+        at_once: whether a database may execute it for many rows of parameters together, and not one after another: no
+            two of them are ever about one row of the table, and each parameter has a type.
     """
 
-    def __init__(self, clause: ClauseElement, columns: Iterable[str] = ()) -> None:
+    def __init__(self, clause: ClauseElement, columns: Iterable[str] = (), *, at_once: bool = False) -> None:
+        self.at_once = at_once
         self._clause = clause
         self._columns = list(columns)
         self._compiled: dict[str, tuple[str, tuple[str, ...], Row]] = {}
@@ -56,9 +60,19 @@ class Statement:
             found = self._compiled[dialect.name] = self._compile(dialect)
         return found
 
-    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Row]:
+    def typed(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Mapping[str, TypeEngine[Any]]]:
+        """Its SQL, the names of its parameters in their order, and the types of these."""
+        compiled = self._compiled_by(dialect)
+        types = {name: bind.type for name, bind in compiled.binds.items()}
+        return str(compiled), tuple(compiled.positiontup or ()), types
+
+    def _compiled_by(self, dialect: Dialect) -> SQLCompiler:
         compiled = self._clause.compile(dialect=dialect, column_keys=self._columns)
         assert isinstance(compiled, SQLCompiler)
+        return compiled
+
+    def _compile(self, dialect: Dialect) -> tuple[str, tuple[str, ...], Row]:
+        compiled = self._compiled_by(dialect)
         names = tuple(compiled.positiontup or ())
         given = {name for name, bind in compiled.binds.items() if bind.required}.union(self._columns)
         return str(compiled), names, {name: compiled.params[name] for name in names if name not in given}

@@ -29,7 +29,7 @@ _DUE = Statement(
 _ANY_DUE = Statement(
     select(jobs.c.id).where(jobs.c.topic == bindparam("of_topic"), jobs.c.due_at <= bindparam("now")).limit(1)
 )
-_TAKE = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")), ["due_at"])
+_TAKE = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")), ["due_at"], at_once=True)
 _CRASHED = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
@@ -38,7 +38,10 @@ _CRASHED = Statement(
 )
 # Asked by id alone: with a state beside it, SQLite looks at all jobs of that state.
 _FAILED = Statement(
-    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.finished_at).where(AnyOf(jobs.c.id)).with_for_update()
+    select(jobs.c.id, jobs.c.attempt, jobs.c.state, jobs.c.finished_at)
+    .where(AnyOf(jobs.c.id))
+    .order_by(jobs.c.id)
+    .with_for_update()
 )
 _MIRRORED = Statement(update(jobs).where(jobs.c.id == bindparam("job_id")).values(due_at=null()))
 

@@ -52,6 +52,36 @@ class Transaction:
             return ()
         return statement.execute(self._connection, self._dialect, {"keys": self._encode_keys(keys)}).fetchall()
 
+    def lock_any(
+        self,
+        waiting: Statement,
+        skipping: Statement,  # noqa: ARG002 - where one writes at a time there is nothing to skip
+        keys: Sequence[str],
+    ) -> tuple[Sequence[Any], frozenset[str]]:
+        """All rows of a query that has an ``AnyOf``, locked until the transaction ends, but for those not to be had.
+
+        Args:
+            waiting: the query, the key first among its columns, ``FOR UPDATE`` in the order of the keys.
+            skipping: the same, ``SKIP LOCKED``.
+            keys: what is asked for.
+
+        Returns:
+            The rows; and the keys of those that somebody else has, and does not give away soon. Where one writes at a
+            time there are none.
+        """
+        return self.fetch_any(waiting, keys), frozenset()
+
+    def free(self, keys: Sequence[str]) -> frozenset[str]:
+        """Those of the jobs that nobody else is writing, now locked: all, where one writes at a time."""
+        return frozenset(keys)
+
+    def wait_for_names(self, names: Sequence[str]) -> None:
+        """Have what is called so alone until the transaction ends; what others wrote of it is seen from now on."""
+
+    def take_names(self, names: Sequence[str]) -> frozenset[str]:
+        """As ``wait_for_names``, without waiting: those that nobody else has."""
+        return frozenset(names)
+
 
 class Database(ABC):
     """A SQL database: opens transactions, wakes waiters, and raises nothing but pubsubctl's own errors."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Float, Text
 from sqlalchemy.sql import bindparam, delete, func, insert, select, update
 
 from pubsubctl.store import rows
@@ -17,10 +18,11 @@ _RENEW = Statement(
     update(jobs)
     .where(jobs.c.id == bindparam("job_id"))
     .values(
-        progress_fraction=func.coalesce(bindparam("fraction"), jobs.c.progress_fraction),
-        progress_note=func.coalesce(bindparam("note"), jobs.c.progress_note),
+        progress_fraction=func.coalesce(bindparam("fraction", type_=Float(53)), jobs.c.progress_fraction),
+        progress_note=func.coalesce(bindparam("note", type_=Text()), jobs.c.progress_note),
     ),
     ["lease_until", "due_at"],
+    at_once=True,
 )
 _SEEN_COLUMNS = ["host", "pid", "app", "subscription", "slots", "busy", "seen_at", "held"]
 _SEEN = Statement(update(workers).where(workers.c.id == bindparam("worker_id")), _SEEN_COLUMNS)

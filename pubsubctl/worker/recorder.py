@@ -164,10 +164,11 @@ class Recorder:
 
     def _write_until_done(self, group: Group) -> Answers | None:
         """Write, again and again while the store is away; None if that is given up since we are closed."""
-        pause = _FIRST_PAUSE_S
+        pause, began = _FIRST_PAUSE_S, time.monotonic()
+        asked = group
         while True:
             try:
-                answers = self._write(group)
+                answers = self._write(asked)
             except StoreUnreachable as error:
                 self._available = False
                 self._presence.missed_by(
@@ -181,6 +182,7 @@ class Recorder:
                 if self._wake.wait_for(lambda: self._closed, pause):
                     return None
             pause = min(pause * 2, _LAST_PAUSE_S)
+            asked = group.again(time.monotonic() - began)
 
     def _write(self, group: Group) -> Answers:
         began = self._writing_since = time.monotonic()

@@ -40,6 +40,16 @@ class Group:
         del self.claims[:most], self.outcomes[:most], self.releases[:most], self.burials[:most]
         return first
 
+    def again(self, first_asked_s: float) -> "Group":
+        """The same, to be written once more: the store went away before it said what became of it.
+
+        Args:
+            first_asked_s: seconds since it was written for the first time.
+        """
+        claims = [([replace(each, first_asked_s=first_asked_s) for each in asked], then) for asked, then in self.claims]
+        outcomes = [(replace(outcome, again=True), then) for outcome, then in self.outcomes]
+        return Group([*claims], outcomes, self.releases, self.burials)
+
     def singly(self) -> "Iterator[Group]":
         """The same writes, each in a group of its own."""
         for outcome in self.outcomes:

@@ -26,12 +26,12 @@ def test_a_store_that_comes_back_is_waited_for_and_said_once(monkeypatch):
     monkeypatch.setattr(waiting, "_STORE_RETRY_S", 0.001)
     said = io.StringIO()
     assert patiently(away(3), Display(said)) == "found"
-    assert said.getvalue() == "the store is locked; trying again for 15 s\n"
+    assert said.getvalue() == "the store is locked; trying again for 60 s\n"
 
 
 def test_a_store_that_stays_away_ends_the_waiting(monkeypatch):
     monkeypatch.setattr(waiting, "_STORE_RETRY_S", 0.001)
-    monkeypatch.setattr(waiting, "_STORE_AWAY_S", 0.01)
+    monkeypatch.setattr(waiting, "AWAY_S", 0.01)
     with pytest.raises(StoreUnreachable, match="locked"):
         patiently(away(10**6), Display(io.StringIO()))
 

@@ -1,10 +1,15 @@
 """The backends that the contract is held against. Another one is another class and another entry in ``BACKENDS``."""
 
+import itertools
 import os
+import pkgutil
 import secrets
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 import firestore_emulator
+from postgres_server import programs
+from postgres_session import postgres_server
 
 from pubsubctl.store.base import Store
 from pubsubctl.store.firestore import indexes
@@ -13,18 +18,30 @@ from pubsubctl.store.firestore.store import FirestoreStore
 from pubsubctl.store.opening import open_store
 
 
-class Backend:
-    """Data that a test has for itself, with a clock that it sets."""
+class Backend(ABC):
+    """Data of its own for one test, with a clock that the test sets.
+
+    Attributes:
+        url: what other processes open; by the store's own clock.
+    """
 
     url: str
     many = 100_000
     """As many jobs as a test of scale adds."""
     pending_s = 0.1
     """The longest that counting those may take."""
+    contended = 5000
+    """How many jobs processes fight for."""
     examples = 30
     """How many stories the model is told."""
 
-    def __init__(self) -> None:
+    @staticmethod
+    def lacks() -> tuple[str, str] | None:
+        """The part that it needs and that is not there, with the reason; None where it has all."""
+        return None
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._now = 1_800_000_000.0
         self._opened: list[Store] = []
 
@@ -39,17 +56,47 @@ class Backend:
         self._now += seconds
 
     def close(self) -> None:
-        """Close every handle."""
+        """Close every handle, and let the data go."""
         for store in self._opened:
             store.close()
+        self.let_go()
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """Delete what would stay behind."""
 
 
 class SqliteBackend(Backend):
     """A SQLite file."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
+        super().__init__(folder)
         self.url = f"sqlite:///{folder / 'jobs.db'}"
+
+    def let_go(self) -> None:
+        """It goes with its folder."""
+
+
+class PostgresBackend(Backend):
+    """A schema of its own in a database that all tests share."""
+
+    _numbers = itertools.count()
+
+    @staticmethod
+    def lacks() -> tuple[str, str] | None:
+        return None if programs() else ("postgresql", "the programs of a PostgreSQL server are not installed")
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._server = postgres_server()
+        self._schema = f"test_{next(self._numbers)}"
+        self.url = self._server.url(schema=self._schema)
+
+    def let_go(self) -> None:
+        import psycopg
+
+        with psycopg.connect(self._server.url(), autocommit=True) as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {self._schema} CASCADE")
 
 
 class FirestoreBackend(Backend):
@@ -60,10 +107,16 @@ class FirestoreBackend(Backend):
 
     many = 2_000
     pending_s = 10.0
+    contended = 1000
     examples = 5
 
-    def __init__(self, _: Path) -> None:
-        super().__init__()
+    @staticmethod
+    def lacks() -> tuple[str, str] | None:
+        jar = firestore_emulator.found()
+        return ("firestore", jar) if isinstance(jar, str) else None
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         address = firestore_emulator.shared().address
         self._before = os.environ.get(firestore_emulator.VARIABLE)
         os.environ[firestore_emulator.VARIABLE] = address
@@ -75,8 +128,8 @@ class FirestoreBackend(Backend):
         _watch_queries(store)
         return store
 
-    def close(self) -> None:
-        super().close()
+    def let_go(self) -> None:
+        """It goes with the emulator."""
         if self._before is None:
             os.environ.pop(firestore_emulator.VARIABLE, None)
         else:
@@ -96,4 +149,11 @@ def _watch_queries(store: FirestoreStore) -> None:
     service.count = lambda asked: (covered(*asked), count(asked))[1]  # type: ignore[method-assign]
 
 
-BACKENDS: dict[str, type[SqliteBackend | FirestoreBackend]] = {"sqlite": SqliteBackend, "firestore": FirestoreBackend}
+BACKENDS: dict[str, type[Backend]] = {
+    "sqlite": SqliteBackend,
+    "postgresql": PostgresBackend,
+    "firestore": FirestoreBackend,
+}
+"""By name; or one alone that is somebody else's, named as ``package.module:Class`` by ``PUBSUBCTL_TEST_BACKEND``."""
+if _named := os.environ.get("PUBSUBCTL_TEST_BACKEND"):
+    BACKENDS = {_named: pkgutil.resolve_name(_named)}

@@ -23,6 +23,6 @@ def contend(url: str, *, processes: int, threads: int, jobs: int) -> list[dict[s
         assert each.stdin is not None
         each.stdin.write("go\n")
         each.stdin.flush()
-    told = [json.loads(each.communicate(timeout=90)[0]) for each in started]
+    told = [json.loads(each.communicate(timeout=280)[0]) for each in started]
     assert [each.returncode for each in started] == [0] * processes
     return told

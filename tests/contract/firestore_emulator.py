@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 import grpc
 import pytest
@@ -27,9 +26,9 @@ class Emulator:
     """One run of it, which nothing outlives: a leash ends it even where this process is killed."""
 
     def __init__(self) -> None:
-        jar = _jar()
+        jar = found()
         if isinstance(jar, str):
-            _lacking(jar)
+            pytest.skip(jar)
         self.address = f"127.0.0.1:{_free_port()}"
         self._leash = Leash()
         command = ["java", "-Xmx768m", "-XX:+UseSerialGC", "-Duser.language=en", "-cp", str(jar), MAIN, "start"]
@@ -61,7 +60,7 @@ def shared() -> Emulator:
     return emulator
 
 
-def _jar() -> Path | str:
+def found() -> Path | str:
     """Where it is, or why it is not there."""
     gcloud = shutil.which("gcloud")
     if gcloud is None or shutil.which("java") is None:
@@ -69,12 +68,6 @@ def _jar() -> Path | str:
     roots = [Path(gcloud).resolve().parent.parent, Path("/usr/lib/google-cloud-sdk")]
     jars = [root / JAR for root in roots if (root / JAR).is_file()]
     return jars[0] if jars else "the cloud-firestore-emulator component of gcloud is not installed"
-
-
-def _lacking(reason: str) -> NoReturn:
-    if "firestore" in os.environ.get("PUBSUBCTL_REQUIRE", "").split(","):
-        pytest.fail(f"PUBSUBCTL_REQUIRE asks for firestore, but {reason}")
-    pytest.skip(reason)
 
 
 def _free_port() -> int:

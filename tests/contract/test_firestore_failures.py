@@ -8,10 +8,11 @@ import firestore_emulator
 import grpc
 import pytest
 from backends import FirestoreBackend
+from calls import CALLS, raised
 from given import a_job, added, an_outcome, running, the_job
 from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
-from test_sqlite_failures import CALLS, classes, raised
+from test_sqlite_failures import classes
 
 from pubsubctl.errors import InvalidSetting, PubsubctlError, StoreError, StoreUnreachable
 from pubsubctl.exchange import Response

@@ -179,3 +179,35 @@ def test_only_the_current_attempt_can_be_released(store, backend):
     store.record([an_outcome(attempt=2)])
     store.release([Lease("job-1", 2)])
     assert the_job(store).state is JobState.SUCCEEDED
+
+
+def test_a_claim_whose_answer_was_lost_is_told_what_it_was_granted(store, backend):
+    added(store)
+    granted = store.claim([a_claim(worker_id="w")])
+    backend.advance(3.0)
+    assert store.claim([a_claim(worker_id="w", first_asked_s=3.0)]) == granted
+    assert the_job(store).attempt == 1
+    assert store.claim([a_claim(worker_id="w")]) == [Refused("job-1", Refusal.HELD, LEASE_S)]  # from now on
+
+
+def test_asked_again_only_its_own_attempt_is_told_it(store, backend):
+    added(store)
+    store.claim([a_claim(worker_id="w")])
+    backend.advance(3.0)
+    for claim in (
+        a_claim(worker_id="w", first_asked_s=2.0),  # it was granted before that one was made
+        a_claim(worker_id="another", first_asked_s=9.0),
+        a_claim(worker_id="w", first_asked_s=None),
+    ):
+        assert store.claim([claim]) == [Refused("job-1", Refusal.HELD, LEASE_S - 3.0)]
+    assert store.claim([a_claim(worker_id="w", message_id="message-2", first_asked_s=9.0)]) == [
+        Refused("job-1", Refusal.BUSY)
+    ]
+
+
+def test_of_two_claims_asked_again_in_one_call_one_is_told(store):
+    added(store)
+    store.claim([a_claim(), a_claim()])
+    first, second = store.claim([a_claim(first_asked_s=1.0), a_claim(first_asked_s=1.0)])
+    assert first == Claimed("job-1", 1, 0, 5)
+    assert second == Refused("job-1", Refusal.HELD, LEASE_S)

@@ -1,16 +1,19 @@
 from collections import Counter
 
+import pytest
 from contest import contend
 from given import TOPIC, a_job
 
 from pubsubctl.job import JobState
 
 
+@pytest.mark.timeout(300)
 def test_processes_and_threads_that_fight_for_the_same_jobs_get_one_result_each(backend):
     store = backend.open()
-    ids = [f"job-{number}" for number in range(1000)]
-    store.add([a_job(job_id) for job_id in ids])
-    told = contend(backend.url, processes=4, threads=2, jobs=len(ids))
+    ids = [f"job-{number}" for number in range(backend.contended)]
+    for start in range(0, len(ids), 500):
+        store.add([a_job(job_id) for job_id in ids[start : start + 500]])
+    told = contend(backend.url, processes=8, threads=1, jobs=len(ids))
 
     granted = Counter((job_id, attempt) for each in told for job_id, attempt, _ in each["granted"])
     assert max(granted.values()) == 1, "an attempt was granted twice"

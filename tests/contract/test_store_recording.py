@@ -207,3 +207,21 @@ def test_cancelling_tells_the_state_that_it_found_and_ends_what_has_not_finished
     assert due(store) == ["failed"]
     backend.advance(1e9)
     assert due(store) == ["failed"]
+
+
+@pytest.mark.parametrize("make", [an_outcome, a_failure, a_retry])
+def test_an_outcome_whose_answer_was_lost_is_recorded_once(store, make):
+    running(store)
+    assert store.record([make(log="first")]) == [True]
+    job, response, history = the_job(store), store.response("job-1"), store.history("job-1")
+    assert store.record([make(log="first", again=True)]) == [True]
+    assert (the_job(store), store.response("job-1"), store.history("job-1")) == (job, response, history)
+    assert store.record([make()]) == [False]
+
+
+def test_told_again_it_is_refused_if_it_was_not_what_the_job_ended_with(store):
+    running(store, "cancelled", "failed", "again")
+    store.cancel(["cancelled"])
+    store.record([a_failure("failed"), a_retry("again")])
+    assert store.claim([a_claim("again", message_id="m")])
+    assert store.record([an_outcome(each, again=True) for each in ("cancelled", "failed", "again")]) == [False] * 3

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pubsubctl import Settings
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 HERE = Path(sys.executable).parent
 
@@ -149,3 +151,16 @@ def test_the_example_with_a_clock(folder):
     (folder / "example.py").write_text(CONSUMER + blocks(section("A Pub/Sub to test against"), "python")[0])
     run = shell(folder, f"{sys.executable} example.py")
     assert run.returncode == 0, run.stderr
+
+
+def test_one_setting_leads_from_a_laptop_to_the_cloud(tmp_path):
+    (tmp_path / "pubsubctl.toml").write_text(blocks(section("Where results live"), "toml")[0])
+    schemes = {}
+    for profile in (None, "team", "cloud"):
+        settings = Settings.load(profile=profile, environ={}, start=tmp_path)
+        schemes[profile] = settings.broker, settings.store_url.partition("://")[0], settings.topic
+    assert schemes == {
+        None: ("embedded", "sqlite", "thumbnails"),
+        "team": ("embedded", "postgresql", "thumbnails"),
+        "cloud": ("cloud", "firestore", "thumbnails"),
+    }

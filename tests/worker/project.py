@@ -53,11 +53,13 @@ class Project:
     Attributes:
         google: the address of Google's emulator, where that is the broker.
         lease_s: of the workers; the shortest that there is, so that tests need not wait for long.
+        store: the URL of the store, where that is not the file of the folder.
     """
 
     folder: Path
     google: str | None = None
     lease_s: int = 10
+    store: str | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
 
@@ -89,16 +91,15 @@ class Project:
             list(provisioner.apply(provisioner.plan()))
 
     def _settings(self, flags: Mapping[str, str]) -> Settings:
-        return Settings.load(
-            flags, environ={"PUBSUBCTL_LEASE": str(self.lease_s), **self.broker_environment}, start=self.folder
-        )
+        return Settings.load(flags, environ={"PUBSUBCTL_LEASE": str(self.lease_s), **self.places}, start=self.folder)
 
     @property
-    def broker_environment(self) -> dict[str, str]:
-        """Where the broker is, in the environment's words; each test has a project of its own in Google's."""
+    def places(self) -> dict[str, str]:
+        """Where broker and store are, in the environment's words; each test has a project of its own in Google's."""
+        places = {"PUBSUBCTL_STORE": self.store} if self.store is not None else {}
         if self.google is None:
-            return {}
-        return {"PUBSUB_EMULATOR_HOST": self.google, "PUBSUBCTL_PROJECT": f"p-{abs(hash(self.folder))}"}
+            return places
+        return places | {"PUBSUB_EMULATOR_HOST": self.google, "PUBSUBCTL_PROJECT": f"p-{abs(hash(self.folder))}"}
 
     def worker(
         self,
@@ -113,7 +114,7 @@ class Project:
             "PYTHONPATH": str(HERE),
             "PUBSUBCTL_LEASE": str(self.lease_s),
             "TEST_RUNS": str(self.folder / "runs"),
-            **self.broker_environment,
+            **self.places,
             **self.environment,
         }
         command = [*prefix, sys.executable, "-m", "pubsubctl", "worker", "start", app, *flags]

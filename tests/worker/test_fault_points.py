@@ -66,7 +66,7 @@ def submit_and_die(project: Project, point: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pubsubctl", "submit", "--from", "-"],
         cwd=project.folder,
-        env=os.environ | project.broker_environment | {VARIABLE: f"{point}:kill"},
+        env=os.environ | project.places | {VARIABLE: f"{point}:kill"},
         input=lines.encode(),
         capture_output=True,
         timeout=30,

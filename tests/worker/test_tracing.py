@@ -30,7 +30,7 @@ def run(project: Project, *arguments: str, **environment: str) -> subprocess.Com
     return subprocess.run(  # noqa: PLW1510 - a test looks at the code itself
         command,
         cwd=project.folder,
-        env=os.environ | project.broker_environment | environment,
+        env=os.environ | project.places | environment,
         capture_output=True,
         text=True,
         timeout=60,

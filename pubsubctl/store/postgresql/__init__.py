@@ -1,0 +1,1 @@
+"""PostgreSQL as the store: for workers and clients on many machines. ``opening`` is where it begins."""

@@ -1,0 +1,127 @@
+"""Jobs whose results are in PostgreSQL, while its server comes and goes."""
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from postgres_server import PostgresServer, programs, running_server
+from project import Project, wait_for
+
+from pubsubctl import Client, JobState
+from pubsubctl.store.opening import open_store
+
+pytestmark = pytest.mark.xdist_group("postgresql-server")
+
+
+@pytest.fixture
+def server(lack):
+    if programs() is None:
+        lack("postgresql", "the programs of a PostgreSQL server are not installed")
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def on_postgresql(tmp_path, server):
+    open_store(server.url()).close()
+    project = Project(tmp_path, store=server.url())
+    project.setup()
+    yield project
+    project.close()
+
+
+def submitted(project: Project, number: int) -> list[str]:
+    with project.client() as client:
+        return [job.id for job in client.submit_many({"path": f"/noop?n={n}"} for n in range(number))]
+
+
+def results(client: Client, ids: list[str], timeout_s: float = 90.0) -> Counter[JobState]:
+    """How all of them end, waited for by one client that outlives whatever happens to the server."""
+    jobs = [job.refresh() for job in client.wait([client.job(job_id) for job_id in ids], timeout_s)]
+    assert {job.attempt for job in jobs} == {1}, "a job was begun a second time"
+    return Counter(job.state for job in jobs)
+
+
+def is_past(project: Project, number: int) -> None:
+    wait_for(lambda: len(project.runs) >= number, what=f"{number} jobs have run; {project.log()[-2000:]}", timeout_s=60)
+
+
+def test_two_thousand_jobs_have_one_result_each_though_the_server_crashes_and_restarts_in_the_middle(
+    on_postgresql, server
+):
+    project, jobs = on_postgresql, 2000
+    ids = submitted(project, jobs)
+    workers = [project.worker("-p", "1") for _ in range(2)]
+    found: list[Counter[JobState]] = []
+    client = project.client()
+    waiter = threading.Thread(target=lambda: found.append(results(client, ids)))
+    waiter.start()
+    for part, how in enumerate((signal.SIGQUIT, signal.SIGINT, signal.SIGQUIT), start=1):
+        is_past(project, jobs * part // 5)
+        server.stop(how)
+        time.sleep(0.5 * part)  # away for as long as that
+        server.start()
+    waiter.join(90)
+    client.close()
+    assert found == [Counter({JobState.SUCCEEDED: jobs})]
+    assert len(project.runs) == jobs, "a job ran twice"
+    assert [worker.poll() for worker in workers] == [None, None]
+    assert "the store is back" in project.log(0)
+
+
+def test_another_server_takes_over_in_the_middle_of_jobs(tmp_path, lack):
+    if programs() is None:
+        lack("postgresql", "the programs of a PostgreSQL server are not installed")
+    jobs = 500
+    with running_server() as first:
+        second = first.standby(first.folder / "second")
+        second.start()
+        try:
+            psql(first, "ALTER SYSTEM SET synchronous_standby_names TO '*'", "SELECT pg_reload_conf()")
+            wait_for(lambda: "sync" in psql(first, "SELECT sync_state FROM pg_stat_replication"), what="it follows")
+            hosts = f"127.0.0.1:{first.port},127.0.0.1:{second.port}"
+            store = f"postgresql://owner@{hosts}/postgres?target_session_attrs=read-write"
+            open_store(store).close()
+            project = Project(tmp_path, store=store)
+            project.setup()
+            try:
+                ids = submitted(project, jobs)
+                project.worker("-p", "1")
+                is_past(project, jobs // 4)
+                first.stop(signal.SIGQUIT)
+                psql(second, "ALTER SYSTEM SET synchronous_standby_names TO ''", "SELECT pg_promote()")
+                with project.client() as client:
+                    assert results(client, ids) == Counter({JobState.SUCCEEDED: jobs})
+                assert len(project.runs) == jobs
+            finally:
+                project.close()
+        finally:
+            second.stop()
+
+
+def test_a_frozen_server_is_waited_for_and_nothing_is_lost(on_postgresql, server):
+    project = on_postgresql
+    ids = submitted(project, 200)
+    project.worker("-p", "1")
+    is_past(project, 50)
+    for pid in processes_of(server):
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2)
+    for pid in processes_of(server):
+        os.kill(pid, signal.SIGCONT)
+    with project.client() as client:
+        assert results(client, ids) == Counter({JobState.SUCCEEDED: 200})
+    assert len(project.runs) == 200
+
+
+def psql(server: PostgresServer, *statements: str) -> str:
+    return server.run("psql", "-At", server.url(), *(part for each in statements for part in ("-c", each)))
+
+
+def processes_of(server: PostgresServer) -> list[int]:
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return [server.pid, *map(int, children)]
