@@ -256,8 +256,8 @@ class Settings:
 
     @property
     def store_name(self) -> str:
-        """The same, as it may be shown: without a password."""
-        return names.shown_url(self.store_url)
+        """The same, as it may be shown: without a password, or whose credentials are used."""
+        return names.shown_url(self.store or self.store_url)
 
     @property
     def slots(self) -> int:
