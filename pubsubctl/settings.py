@@ -244,15 +244,15 @@ class Settings:
         return Terms(self.payloads, store_id, self.inline_limit, self.payload_limit, self.credentials_file)
 
     @property
-    def store_name(self) -> str:
-        """The same, as it may be shown: without a password."""
-        return names.shown_url(self.store_url)
-
-    @property
     def _credentials_asked(self) -> str:
         keys = ("credentials_file", "impersonate_service_account")
         given = {key: value for key in keys if (value := getattr(self, key))}
         return f"{'&' if '?' in (self.store or '') else '?'}{urlencode(given, safe='/@')}" if given else ""
+
+    @property
+    def store_name(self) -> str:
+        """The same, as it may be shown: without a password, or whose credentials are used."""
+        return names.shown_url(self.store or self.store_url)
 
     @property
     def slots(self) -> int:

@@ -56,7 +56,7 @@ Many threads may use one store at once; a group belongs to the thread that opene
 one whose store has gone without a word ends within some 30 s, as ``StoreUnreachable``.
 
 **Another backend** is a class that implements ``Store`` and ``Watch``, and a function that opens it, announced as an
-entry point; see ``opening``. ``claiming.decide`` decides about a claim, so that every backend decides alike. To hold it
+entry point; see ``opening``. ``deciding.decide`` decides about a claim, so that every backend decides alike. To hold it
 to this contract, write a ``Backend`` as tests/contract/backends.py has them, and run the suite over it alone::
 
     PUBSUBCTL_TEST_BACKEND=yourpackage.testing:YourBackend scripts/test tests/contract

@@ -105,12 +105,13 @@ class FirestoreBackend(Backend):
     """
 
     many = 2_000
-    contended = 500
+    contended = 1000
     examples = 5
 
     @staticmethod
     def lacks() -> tuple[str, str] | None:
-        return firestore_emulator.lacks()
+        jar = firestore_emulator.found()
+        return ("firestore", jar) if isinstance(jar, str) else None
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -126,6 +127,7 @@ class FirestoreBackend(Backend):
         return store
 
     def let_go(self) -> None:
+        """It goes with the emulator."""
         if self._before is None:
             os.environ.pop(firestore_emulator.VARIABLE, None)
         else:

@@ -25,7 +25,7 @@ class Emulator:
     """One run of it, which nothing outlives: a leash ends it even where this process is killed."""
 
     def __init__(self) -> None:
-        jar = _jar()
+        jar = found()
         assert isinstance(jar, Path), jar
         self.address = f"127.0.0.1:{_free_port()}"
         self._leash = Leash()
@@ -58,7 +58,7 @@ def shared() -> Emulator:
     return emulator
 
 
-def _jar() -> Path | str:
+def found() -> Path | str:
     """Where it is, or why it is not there."""
     gcloud = shutil.which("gcloud")
     if gcloud is None or shutil.which("java") is None:
@@ -66,12 +66,6 @@ def _jar() -> Path | str:
     roots = [Path(gcloud).resolve().parent.parent, Path("/usr/lib/google-cloud-sdk")]
     jars = [root / JAR for root in roots if (root / JAR).is_file()]
     return jars[0] if jars else "the cloud-firestore-emulator component of gcloud is not installed"
-
-
-def lacks() -> tuple[str, str] | None:
-    """The part that a test would need and that is not there, with the reason."""
-    jar = _jar()
-    return ("firestore", jar) if isinstance(jar, str) else None
 
 
 def _free_port() -> int:

@@ -8,10 +8,11 @@ import firestore_emulator
 import grpc
 import pytest
 from backends import FirestoreBackend
+from calls import CALLS, raised
 from given import a_job, added, an_outcome, running, the_job
 from google.api_core.exceptions import GoogleAPICallError, PermissionDenied
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError
-from test_sqlite_failures import CALLS, classes, raised
+from test_sqlite_failures import classes
 
 from pubsubctl.errors import InvalidSetting, PubsubctlError, StoreError, StoreUnreachable
 from pubsubctl.exchange import Response
@@ -72,7 +73,7 @@ def refusing(request):
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.enable_http_proxy", 0)])
-    store = Elsewhere(Service(PLACE, channel, call_s=0.4))
+    store = Elsewhere(Service(PLACE, channel, call_s=0.4 if request.param is None else 30.0))
     yield store
     store.close()
     server.stop(0).wait()
@@ -230,3 +231,32 @@ def test_without_credentials_opening_says_how_to_get_some(monkeypatch, tmp_path)
     monkeypatch.delenv(firestore_emulator.VARIABLE, raising=False)
     with pytest.raises(InvalidSetting, match="credentials_file"):
         open_store(f"firestore://demo-1?credentials_file={tmp_path}/none.json")
+
+
+@pytest.mark.parametrize("refusing", [grpc.StatusCode.UNAVAILABLE], indirect=True)
+def test_of_the_service_itself_it_is_told_what_is_still_to_be_done(refusing):
+    left = refusing.left_to_do()
+    assert any("gcloud firestore indexes composite create" in each for each in left)
+    assert any("ttls update expires_at" in each for each in left)
+
+
+def test_an_emulator_leaves_nothing_to_do(backend):
+    assert backend.open().left_to_do() == []
+
+
+def test_a_watch_whose_stream_breaks_wakes_its_waiter_and_listens_again(backend):
+    store = backend.open()
+    added(store)
+    with store.watch(["job-1"]) as watch:
+        assert list(watch.narrowed(["job-1"])) == []
+        watch._call.cancel()
+        assert watch.wait(10.0) is True
+        assert list(watch.narrowed(["job-1"])) in ([], ["job-1"])
+        give_up = time.monotonic() + 20
+        while watch.narrowed(["job-1"]) and time.monotonic() < give_up:
+            watch.wait(1.0)
+        assert list(watch.narrowed(["job-1"])) == [], "it knows again that the job runs on"
+        watch.wait(0.0)
+        store.cancel(["job-1"])
+        assert watch.wait(10.0) is True
+        assert list(watch.narrowed(["job-1"])) == ["job-1"]

@@ -375,3 +375,12 @@ def test_slots_are_processes_times_threads(load):
 
 def test_without_a_number_there_are_as_many_processes_as_cpus(load):
     assert load().process_count == load().slots >= 1
+
+
+def test_a_store_that_is_a_service_of_googles_is_told_whose_credentials_it_is_asked_with(load):
+    flags = {"store": "firestore://demo/jobs", "credentials_file": "/x/key.json", "impersonate_service_account": "a@b"}
+    settings = load(flags=flags)
+    assert settings.store_url == ("firestore://demo/jobs?credentials_file=/x/key.json&impersonate_service_account=a@b")
+    assert settings.store_name == "firestore://demo/jobs"
+    assert load(flags={"store": "firestore://demo"}).store_url == "firestore://demo"
+    assert load(flags={**flags, "store": "/a/jobs.db"}).store_url == "/a/jobs.db"

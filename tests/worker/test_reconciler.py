@@ -39,10 +39,10 @@ class LeavingStore(SqlStore):
 
     away = False
 
-    def group(self) -> AbstractContextManager[None]:
+    def group(self, *, again: bool = False) -> AbstractContextManager[None]:
         if self.away:
             raise StoreUnreachable("gone")
-        return super().group()
+        return super().group(again=again)
 
 
 class Rig:

@@ -81,11 +81,11 @@ def test_what_came_while_a_commit_ran_is_one_group(store, recorder):
     hold, entered = threading.Event(), threading.Event()
     commit = store.group
 
-    def counted() -> Any:
+    def counted(**asked: bool) -> Any:
         groups.append(1)
         entered.set()
         assert hold.wait(10)
-        return commit()
+        return commit(**asked)
 
     store.group = counted  # type: ignore[method-assign] - the seam is the store's own method
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -104,11 +104,11 @@ def test_nothing_is_lost_while_the_store_is_away(store, recorder):
     failed = threading.Event()
     commit = store.group
 
-    def gone() -> Any:
+    def gone(**asked: bool) -> Any:
         if not away.is_set():
             failed.set()
             raise StoreUnreachable("gone")
-        return commit()
+        return commit(**asked)
 
     store.group = gone  # type: ignore[method-assign]
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -125,9 +125,9 @@ def test_a_write_that_the_store_refuses_does_not_hold_up_the_others(store, recor
     hold = threading.Event()
     commit = store.group
 
-    def held() -> Any:
+    def held(**asked: bool) -> Any:
         assert hold.wait(10)
-        return commit()
+        return commit(**asked)
 
     store.group = held  # type: ignore[method-assign]
     recorder.claim([claim("first")], told.put)
@@ -254,10 +254,10 @@ def test_nobody_who_asks_waits_for_a_commit(store, recorder):
     hold, entered = threading.Event(), threading.Event()
     commit = store.group
 
-    def slow() -> Any:
+    def slow(**asked: bool) -> Any:
         entered.set()
         assert hold.wait(20)
-        return commit()
+        return commit(**asked)
 
     store.group = slow
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -276,7 +276,7 @@ def test_nobody_who_asks_waits_for_a_commit(store, recorder):
 
 
 def test_a_store_that_is_away_is_told_once_and_keeps_nobody_from_ending(store, caplog):
-    def gone() -> Any:
+    def gone(**asked: bool) -> Any:
         raise StoreUnreachable("gone")
 
     store.group = gone

@@ -24,10 +24,11 @@ _HELD_S = 0.1
 def claim(view: View, claims: Sequence[Claim]) -> list[Claimed | Refused]:
     """See ``Store.claim``."""
     view.load(job_path(each.job_id) for each in claims)
-    return [_claim(view, each) for each in claims]
+    standings: dict[str, Standing] = {}
+    return [_claim(view, each, standings) for each in claims]
 
 
-def _claim(view: View, claim: Claim) -> Claimed | Refused:
+def _claim(view: View, claim: Claim, standings: dict[str, Standing]) -> Claimed | Refused:
     path = job_path(claim.job_id)
     if view.impatient and path in view.read_only() and is_held(view.get(path), view.token, view.moment()):
         return Refused(claim.job_id, Refusal.HELD, _HELD_S)
@@ -38,7 +39,7 @@ def _claim(view: View, claim: Claim) -> Claimed | Refused:
         insert(view, [(unknown_row(claim, view.now), claim.request)])
     fields = view.get(path)
     assert fields is not None
-    standing = _standing(fields)
+    standing = standings.setdefault(claim.job_id, _standing(fields))
     if unknown:
         standing.created_at = 0.0  # it is known since now, and its message may be older
     answer = decide(standing, claim, view.now)
