@@ -14,7 +14,7 @@ from postgres_server import programs, running_server
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
+from pubsubctl.errors import PubsubctlError, StoreBusy, StoreError, StoreUnreachable
 from pubsubctl.job import JobState
 from pubsubctl.store.claims import Claimed, Refusal
 from pubsubctl.store.opening import open_store
@@ -213,9 +213,9 @@ def test_every_error_of_sqlalchemy_becomes_ours(error, kind):
         ("AdminShutdown", StoreUnreachable, "what it said"),
         ("CannotConnectNow", StoreUnreachable, "may come back"),
         ("ConnectionFailure", StoreUnreachable, "may come back"),
-        ("DeadlockDetected", StoreUnreachable, "try again"),
-        ("LockNotAvailable", StoreUnreachable, "try again"),
-        ("UniqueViolation", StoreUnreachable, "try again"),
+        ("DeadlockDetected", StoreBusy, "try again"),
+        ("LockNotAvailable", StoreBusy, "try again"),
+        ("UniqueViolation", StoreBusy, "try again"),
         ("DiskFull", StoreUnreachable, "the disk is full"),
         ("TooManyConnections", StoreUnreachable, "max_connections"),
         ("ReadOnlySqlTransaction", StoreUnreachable, "target_session_attrs=read-write"),

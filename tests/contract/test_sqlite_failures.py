@@ -23,7 +23,7 @@ from pubsubctl.store.opening import open_store
 from pubsubctl.store.sql import SqlStore
 from pubsubctl.store.sqlite import SqliteDatabase
 
-NO_QUERY = {"group", "close", "now", "watch", "store_id"}
+NO_QUERY = {"group", "close", "now", "watch", "store_id", "left_to_do"}
 OF_A_FILE = {"space", "reclaim", "rewrite"}
 
 

@@ -112,7 +112,8 @@ def test_bodies_that_are_kept_apart_follow_their_jobs(store, times, tmp_path):
     Forgetting(store, TTL_S, clock=times, disposal=disposal).some()
     disposal.close(10)
     assert store.get(["inline", "old"]) == [None, None]
-    assert place.open(young.payload).read() == b"12345"
+    with place.open(young.payload) as body:
+        assert body.read() == b"12345"
     with pytest.raises(PayloadError):
         place.open(old.payload)
 

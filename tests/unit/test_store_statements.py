@@ -23,7 +23,7 @@ def test_the_schema_can_be_written_for_each_database(dialect):
         assert str(CreateTable(table).compile(dialect=dialect))
     partial = {str(index.name): str(CreateIndex(index).compile(dialect=dialect)) for index in jobs.indexes}
     named = {name for name, sql in partial.items() if "WHERE" in sql}
-    assert named == {"jobs_due", "jobs_batch", "jobs_reason", "jobs_idempotency"}
+    assert named == {"jobs_due", "jobs_batch", "jobs_reason", "jobs_finished", "jobs_idempotency"}
 
 
 @pytest.mark.parametrize(
