@@ -2,8 +2,8 @@
 
 ``PUBSUBCTL_REQUIRE`` names the parts, separated by commas, that must be there: a test that lacks one then fails, where
 it would be skipped otherwise. They are ``gcloud`` (the Google Cloud SDK with its Pub/Sub emulator, and Java),
-``firestore`` (its Firestore emulator), ``node`` (with npm), ``postgresql`` (the programs of its server), ``hosts`` (what
-``scripts/hosts`` needs: root, TUN devices, libfaketime and PostgreSQL), ``celery``, ``gcloud-aio-pubsub``,
+``firestore`` (its Firestore emulator), ``node`` (with npm), ``postgresql`` (the programs of its server), ``hosts``
+(what ``scripts/hosts`` needs: root, TUN devices, libfaketime and PostgreSQL), ``celery``, ``gcloud-aio-pubsub``,
 ``gcp-storage-emulator``, and ``peers`` (redis-server, and the packages that ``scripts/bench/peers.py`` measures).
 """
 
