@@ -17,18 +17,19 @@ _HOMES = {
     "PubsubctlError": "pubsubctl.errors",
     "Response": "pubsubctl.exchange",
     "Settings": "pubsubctl.settings",
-    "SubmittedJob": "pubsubctl.client",
+    "SubmittedJob": "pubsubctl.submitted",
     "Upload": "pubsubctl.multipart",
     "progress": "pubsubctl.worker.progress",
 }
 
 if TYPE_CHECKING:
-    from pubsubctl.client import Client, SubmittedJob
+    from pubsubctl.client import Client
     from pubsubctl.errors import PubsubctlError
     from pubsubctl.exchange import Response
     from pubsubctl.job import Job, JobState
     from pubsubctl.multipart import Upload
     from pubsubctl.settings import Settings
+    from pubsubctl.submitted import SubmittedJob
     from pubsubctl.worker.progress import progress
 
 

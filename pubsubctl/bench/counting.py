@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pubsubctl.bench.budget import Budget
 from pubsubctl.bench.runs import Run
-from pubsubctl.client import SubmittedJob
 from pubsubctl.errors import PubsubctlError, WaitTimeout
 from pubsubctl.job import Job, JobState
 from pubsubctl.sandbox import Sandbox
 from pubsubctl.store.base import Store
+from pubsubctl.submitted import SubmittedJob
 
 _LOOK_S = 1.0
 _NAMED = 3

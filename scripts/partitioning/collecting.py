@@ -14,11 +14,11 @@ from bookkeeping.errands import errands
 from bookkeeping.journal import Journal
 
 from pubsubctl import Client
-from pubsubctl.client import SubmittedJob
 from pubsubctl.errors import Unreachable, WaitTimeout
 from pubsubctl.exchange import Response
 from pubsubctl.job import JobState
 from pubsubctl.settings import Settings
+from pubsubctl.submitted import SubmittedJob
 
 NOTED = "collected"
 _WAIT_S, _AGAIN_S = 30.0, 0.5

@@ -11,7 +11,6 @@ from failing import FailingPublishes
 
 from pubsubctl import Client, Settings
 from pubsubctl.broker.connection import Connection
-from pubsubctl.client import SubmittedJob
 from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.emulator.embedded.status import Refusal
 from pubsubctl.errors import (
@@ -28,6 +27,7 @@ from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.store.claims import Claim, Claimed, Outcome
 from pubsubctl.store.timeline import EventKind
+from pubsubctl.submitted import SubmittedJob
 
 REFUSED = Refusal(grpc.StatusCode.INVALID_ARGUMENT, "refused")
 UNAVAILABLE = Refusal(grpc.StatusCode.UNAVAILABLE, "away")

@@ -12,10 +12,10 @@ from pathlib import Path
 from pubsubctl import Client, JobState, Settings
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
-from pubsubctl.client import SubmittedJob
 from pubsubctl.emulator import daemon
 from pubsubctl.job import Job
 from pubsubctl.state import State
+from pubsubctl.submitted import SubmittedJob
 
 HERE = Path(__file__).parent
 

@@ -10,7 +10,7 @@ from breaking import children_of, freeze, left_over, thaw, wait_until_frozen, wa
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
-from pubsubctl.client import SubmittedJob
+from pubsubctl.submitted import SubmittedJob
 
 ALONE = ("-p", "1", "--prefetch", "0")
 """A worker that holds one message and no other."""

@@ -10,8 +10,8 @@ from project import Project, wait_for
 
 from pubsubctl import Client, JobState
 from pubsubctl.broker.provision import Wanted
-from pubsubctl.client import SubmittedJob
 from pubsubctl.store.timeline import EventKind
+from pubsubctl.submitted import SubmittedJob
 
 ORDERED = Wanted(enable_message_ordering=True)
 

@@ -9,9 +9,9 @@ from project import Project, ended, wait_for
 
 from pubsubctl import Client, JobState, names
 from pubsubctl.broker.connection import Connection
-from pubsubctl.client import SubmittedJob
 from pubsubctl.job import Job
 from pubsubctl.store.timeline import EventKind
+from pubsubctl.submitted import SubmittedJob
 
 EXACTLY = ("-p", "1", "--prefetch", "0")
 
