@@ -1,5 +1,6 @@
 """Which database a URL means, what is made in it, and who may do so."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -81,13 +82,29 @@ def test_a_url_that_is_none_is_refused(url):
         ("postgresql://me:secret@h/d", "postgresql://me@h/d"),
         ("postgresql://h/d?user=me&password=secret&sslmode=require", "postgresql://h/d?user=me&password=***&sslmode"),
         ("postgresql://me@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:se#cret@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:secret?x@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:secret/1@h/d", "postgresql://me@h/d"),
+        ("postgresql://me:se@secret@h/d", "postgresql://me@h/d"),
+        ("POSTGRESQL://me:secret@h/d", "postgresql://me@h/d"),
+        ("postgresql://h/d?sslpassword=secret&sslmode=require", "postgresql://h/d?sslpassword=***&sslmode"),
     ],
 )
 def test_a_password_is_never_shown(url, shown):
-    assert Address.of(url).name.startswith(shown)
-    with pytest.raises(InvalidSetting) as refused:
+    with contextlib.suppress(InvalidSetting):
+        address = Address.of(url)
+        assert address.name.startswith(shown)
+        assert "cret" not in repr(address)
+    with pytest.raises((InvalidSetting, StoreUnreachable)) as refused:
         open_store(f"{url}{'&' if '?' in url else '?'}nonsense=1")
-    assert "secret" not in str(refused.value)
+    assert "cret" not in str(refused.value)
+
+
+def test_what_a_password_must_not_hold_is_said_without_showing_it():
+    with pytest.raises(InvalidSetting, match="percent-encode") as refused:
+        Address.of("postgresql://me:SEC%RET@h/d")
+    assert "RET" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 def test_whoever_only_asks_makes_nothing(server, sql, schema):

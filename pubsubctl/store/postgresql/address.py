@@ -70,6 +70,7 @@ class Address:
         rest = _SCHEMA_PARAMETER.sub("", url).rstrip("?&")
         try:
             given = conninfo_to_dict(rest)
+            _check_ports(given)
         except psycopg.ProgrammingError as error:
             # Its own words quote whatever it could not read, and that may be the password.
             why = (
@@ -92,6 +93,12 @@ class Address:
         connection = psycopg.connect(**{**self.parameters, **hurry}, autocommit=True)
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED  # whatever is usual in that database
         return connection
+
+
+def _check_ports(given: dict[str, Any]) -> None:
+    """A slash in a password makes its beginning a port, which connecting would tell everybody."""
+    if not all(port.isdigit() for port in str(given.get("port") or "").split(",") if port):
+        raise psycopg.ProgrammingError("no port")
 
 
 def _options(given: Any, schema: str) -> str:
