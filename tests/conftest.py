@@ -20,6 +20,7 @@ from typing import NoReturn
 import grpc
 import pytest
 from hypothesis import settings
+from postgres_server import PostgresServer, programs, running_server
 
 # Time limits of single examples say more about the machine than about the code.
 settings.register_profile("pubsubctl", deadline=None, max_examples=60)
@@ -43,6 +44,15 @@ def lacking(part: str, reason: str) -> NoReturn:
 def lack() -> Callable[[str, str], NoReturn]:
     """``lacking``, for tests in other folders."""
     return lacking
+
+
+@pytest.fixture(scope="module")
+def postgresql_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of a module's own, which its tests may break."""
+    if programs() is None:
+        lacking("postgresql", "the programs of a PostgreSQL server are not installed")
+    with running_server() as server:
+        yield server
 
 
 @functools.cache

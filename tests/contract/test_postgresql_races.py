@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from cutting import CuttingProxy
 from given import REQUEST, a_claim, a_failure, a_job, added, an_outcome, running, the_job
-from postgres_server import programs, running_server
 
 from pubsubctl.errors import StoreBusy, StoreError
 from pubsubctl.exchange import Request
@@ -24,12 +23,10 @@ from pubsubctl.worker.recorder import Recorder
 pytestmark = pytest.mark.xdist_group("postgresql-server")
 
 
-@pytest.fixture(scope="module")
-def server(lack):
-    if programs() is None:
-        lack("postgresql", "the programs of a PostgreSQL server are not installed")
-    with running_server() as server:
-        yield server
+@pytest.fixture
+def server(postgresql_server):
+    postgresql_server.ensure()
+    return postgresql_server
 
 
 @pytest.fixture

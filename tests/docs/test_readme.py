@@ -169,6 +169,6 @@ def test_one_setting_leads_from_a_laptop_to_the_cloud(tmp_path):
         schemes[profile] = settings.broker, settings.store_url.partition("://")[0], settings.topic
     assert schemes == {
         None: ("embedded", "sqlite", "thumbnails"),
-        "team": ("embedded", "postgresql", "thumbnails"),
+        "team": ("cloud", "postgresql", "thumbnails"),
         "cloud": ("cloud", "firestore", "thumbnails"),
     }

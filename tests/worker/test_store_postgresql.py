@@ -18,17 +18,16 @@ pytestmark = pytest.mark.xdist_group("postgresql-server")
 
 
 @pytest.fixture
-def server(lack):
-    if programs() is None:
-        lack("postgresql", "the programs of a PostgreSQL server are not installed")
-    with running_server() as server:
-        yield server
+def server(postgresql_server):
+    postgresql_server.ensure()
+    return postgresql_server
 
 
 @pytest.fixture
 def on_postgresql(tmp_path, server):
-    open_store(server.url()).close()
-    project = Project(tmp_path, store=server.url())
+    store = server.url(schema=f"s{abs(hash(tmp_path))}")
+    open_store(store).close()
+    project = Project(tmp_path, store=store)
     project.setup()
     yield project
     project.close()
