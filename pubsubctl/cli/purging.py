@@ -73,9 +73,10 @@ def _purge(store: Store, bodies: ClaimCheck, jobs: Sequence[Job], *, dry_run: bo
     with store.group():
         dead = [job for job in store.get([job.id for job in jobs]) if job is not None and job.dead_letter]
         gone = store.delete([job.id for job in dead])
+    there = {job.id for job in store.get([job.id for job in dead]) if job is not None}  # asked for again meanwhile
     if left := bodies.delete(gone.with_payloads):
         note(left)
-    return [_purged(job, gone=True) for job in dead]
+    return [_purged(job, gone=True) for job in dead if job.id not in there]
 
 
 def _purged(job: Job, *, gone: bool) -> Purged:

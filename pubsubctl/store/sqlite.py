@@ -30,6 +30,7 @@ LOCK_TIMEOUT_S = 30.0
 # a busy writer. So it is given a few milliseconds at a time, and asked again from here.
 _WRITER_BUSY_MS = 3
 _PAUSE_S = 0.001
+_CLOSE_S = 35.0
 
 # FULL: a commit is on the disk when it returns. The write-ahead log may grow to 16 MB before it is folded into the
 # file, and up to 32 MB of pages are kept in memory by a connection that needs them. What a long reader has made the log
@@ -222,11 +223,15 @@ class SqliteDatabase(Database):
 
     def close(self) -> None:
         """See ``Database.close``."""
-        with self._turn:
+        mine = self._turn.acquire(timeout=_CLOSE_S)  # a thread that was interrupted may have left it taken
+        try:
             if not self._closed:
                 self._closed = True
                 with translated(self._path):
                     self._shut()
+        finally:
+            if mine:
+                self._turn.release()
 
     def _shut(self) -> None:
         self._kept.close()

@@ -43,7 +43,7 @@ def _claim(view: View, claim: Claim, standings: dict[str, Standing]) -> Claimed 
     if unknown:
         standing.created_at = 0.0  # it is known since now, and its message may be older
     answer = decide(standing, claim, view.now)
-    view.put(path, _after(fields, claim, standing, answer, view.now))
+    view.put(path, _after(fields, claim, standing, answer, view.now, held=is_held(fields, view.token, view.moment())))
     return answer
 
 
@@ -68,14 +68,16 @@ def _standing(fields: Fields) -> Standing:
     )
 
 
-def _after(fields: Fields, claim: Claim, standing: Standing, answer: Claimed | Refused, now: float) -> Fields:
+def _after(
+    fields: Fields, claim: Claim, standing: Standing, answer: Claimed | Refused, now: float, *, held: bool
+) -> Fields:
     if standing.crashes > fields["crashes"]:
         text = words.lost(None if isinstance(answer, Claimed) else CRASHED_ERROR)
         fields = noted(fields, [attempt_of(fields).ending(claim.job_id, EventKind.LOST, now, text)])
     if isinstance(answer, Claimed):
         return _granted(fields, claim, standing, now)
     # Another group is about to change it: to be told of a refusal now would make that lose its race.
-    refused = fields if fields.get("hold") else noted(fields, [refused_event(claim, standing, answer, now)])
+    refused = fields if held else noted(fields, [refused_event(claim, standing, answer, now)])
     return given_up(refused, standing.crashes, now, due_at=now) if answer.refusal is Refusal.CRASHED else refused
 
 

@@ -8,7 +8,7 @@ import grpc
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 
-from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
+from pubsubctl.errors import PubsubctlError, StoreBusy, StoreError, StoreUnreachable
 
 Code = grpc.StatusCode
 
@@ -21,11 +21,12 @@ _AWAY = {
     Code.INTERNAL: "failed ({said}); try again",
     Code.UNKNOWN: "failed ({said}); try again",
     Code.DATA_LOSS: "failed ({said}); try again",
-}
-_REFUSED = {
+    # A token may run out while nobody can be asked for another; and a role is granted where it happens.
     Code.UNAUTHENTICATED: "does not know who asks ({said}); log in with `gcloud auth application-default login`, "
     "or name --credentials-file",
     Code.PERMISSION_DENIED: "may not be used by these credentials ({said}); grant them roles/datastore.user",
+}
+_REFUSED = {
     Code.NOT_FOUND: "has no such database ({said}); make it with `gcloud firestore databases create`, "
     "or name another one in --store",
     Code.FAILED_PRECONDITION: "cannot answer ({said}); if it lacks an index, `pubsubctl setup` says how to make it",
@@ -72,6 +73,8 @@ def failure(where: str, error: BaseException) -> PubsubctlError:
         return StoreError(f"the store {where} takes no document or commit so large ({said}); keep bodies in --payloads")
     if "plugin failed" in said and code is Code.UNAVAILABLE:  # what fetches a token for each call
         code = Code.UNAUTHENTICATED
+    if code is Code.ABORTED:
+        return StoreBusy(f"the store {where} {_AWAY[code]}")
     if code in _AWAY:
         return StoreUnreachable(f"the store {where} {_AWAY[code].format(said=said)}")
     if code in _REFUSED:

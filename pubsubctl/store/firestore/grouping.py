@@ -22,18 +22,20 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import Any, TypeVar
 
-from pubsubctl.errors import PubsubctlError, StoreError, StoreUnreachable
+from pubsubctl.errors import PubsubctlError, StoreBusy, StoreError
 from pubsubctl.store.firestore.cache import Cache
 from pubsubctl.store.firestore.committing import commit
 from pubsubctl.store.firestore.failures import Conflict
 from pubsubctl.store.firestore.jobs import is_held
-from pubsubctl.store.firestore.layout import JOBS, STEP_FIELDS
+from pubsubctl.store.firestore.layout import EVENTS, JOBS, STEP_FIELDS
 from pubsubctl.store.firestore.service import Found, Service, Write
 from pubsubctl.store.firestore.values import encode_fields
 from pubsubctl.store.firestore.view import View
 
-PATIENCE_S = 60.0
+PATIENCE_S = 25.0
 """How long a call tries to win a race before it says that the store cannot be reached."""
+_FRESH_S = 5.0
+"""How old the answers of a group may be that is made again: a lease in them counts from then."""
 HOLD_S = 30.0
 """How long a group may take before others stop waiting for it; it loses then."""
 _PAUSE_S, _LONGEST_PAUSE_S = 0.004, 0.25
@@ -101,6 +103,7 @@ class Group:
         self._where = str(calls.service.place)
         self._token = secrets.token_hex(8) if holding else ""
         self._view = calls.view(trusting=True, token=self._token)
+        self._view.impatient = not holding  # who holds a job may be dead, and who makes this group again can come later
         self._made: list[tuple[Call[Any], Any]] = []
         self._held: set[str] = set()
         self._failed = False
@@ -126,12 +129,14 @@ class Group:
         """Commit, once more with the same answers where that lost a race.
 
         Raises:
-            StoreUnreachable: the answers would be others by now.
+            StoreBusy: the answers would be others by now.
         """
         self._check_whole()
         for paused in _pauses(self._where):
             if paused and not self._follow():
                 self._make_again()
+            if blocking(self._view, self._token):
+                continue
             with suppress(Conflict):
                 commit(self._view, self._calls.cache)
                 self._held.clear()
@@ -142,8 +147,11 @@ class Group:
         if not self._held:
             return
         service = self._calls.service
-        with suppress(PubsubctlError, Conflict):  # then they are free once the hold has run out
-            service.commit([_holding(service, path, self._view, {}) for path in self._held])
+        for path in self._held:
+            with suppress(PubsubctlError, Conflict):  # then it is free once the hold has run out
+                now = service.get([path], ["hold"])[path]
+                if (now.fields or {}).get("hold") == self._token:
+                    service.commit([_holding(service, path, now, {})])
 
     def _make(self, call: Call[_Answer]) -> _Answer:
         for _ in _pauses(self._where):
@@ -180,39 +188,45 @@ class Group:
         """Have documents say that they are about to change."""
         service, until = self._calls.service, self._view.moment() + HOLD_S
         fields = {"hold": self._token, "hold_until": until}
-        writes = [_holding(service, path, self._view, fields) for path in paths]
+        writes = [_holding(service, path, self._view.read(path), fields) for path in paths]
         if not writes:
             return
         self._calls.cache.forget(paths)
-        for path, version in zip(paths, service.commit(writes), strict=True):
+        self._held.update(paths)  # even if the answer is lost
+        try:
+            versions = service.commit(writes)
+        except Conflict:
+            self._held.difference_update(paths)
+            raise
+        for path, version in zip(paths, versions, strict=True):
             self._view.found(path, Found({**(self._view.read(path).fields or {}), **fields}, version))
-        self._held.update(paths)
 
     def _follow(self) -> bool:
-        """Take in what others have appended to the events of documents that are held: nothing else can have changed.
+        """Take in what others have appended to the events of documents that are held.
 
         Returns:
             Whether there was any: else the race was lost for another document.
 
         Raises:
-            StoreUnreachable: a hold has run out, and another has taken over.
+            StoreBusy: something else was changed, by one who did not wait, or after the hold had run out.
         """
         found = self._calls.service.get(list(self._held), STEP_FIELDS) if self._held else {}
-        lost = any((each.fields or {}).get("hold") != self._token for each in found.values())
-        if lost:
-            raise StoreUnreachable(f"the store {self._where} was changed by another meanwhile; try again")
+        if any(_but_events(each) != _but_events(self._view.read(path)) for path, each in found.items()):
+            raise StoreBusy(f"the store {self._where} was changed by another meanwhile; try again")
         appended = {path: each for path, each in found.items() if each.version != self._view.read(path).version}
         for path, each in appended.items():
             self._view.follow(path, each)
         return bool(appended)
 
     def _make_again(self) -> None:
+        if self._view.moment() - self._view.now > _FRESH_S:
+            raise StoreBusy(f"the store {self._where} is kept busy by others who change the same; try again")
         again = self._calls.view(trusting=False, token=self._token)
-        again.now = self._view.now
+        again.now, again.impatient = self._view.now, self._view.impatient
         self._view = again
         for call, answer in self._made:
             if call(self._view) != answer:
-                raise StoreUnreachable(f"the store {self._where} was changed by another meanwhile; try again")
+                raise StoreBusy(f"the store {self._where} was changed by another meanwhile; try again")
 
     def _check_whole(self) -> None:
         if self._failed:
@@ -237,12 +251,17 @@ def blocking(view: View, token: str) -> list[str]:
     return [each.path for each in changed if is_held(each.found.fields, token, view.moment())]
 
 
-def _holding(service: Service, path: str, view: View, fields: dict[str, Any]) -> Any:
+def _but_events(found: Found) -> list[Any] | None:
+    """What a document says, but for its events, to which others may append."""
+    return None if found.fields is None else [found.fields.get(name) for name in STEP_FIELDS if name != EVENTS]
+
+
+def _holding(service: Service, path: str, found: Found, fields: dict[str, Any]) -> Any:
     write = Write()
     write.update.name = service.name(path)
     write.update_mask.field_paths.extend(["hold", "hold_until"])
     encode_fields(fields, write.update.fields)
-    write.current_document.update_time.CopyFrom(view.read(path).version)
+    write.current_document.update_time.CopyFrom(found.version)
     return write
 
 
@@ -250,11 +269,11 @@ def _pauses(where: str) -> Iterator[int]:
     """Times to try, with pauses between them that grow, by chance, so that those who met do not meet again.
 
     Raises:
-        StoreUnreachable: it took too long.
+        StoreBusy: it took too long.
     """
     give_up = time.monotonic() + PATIENCE_S
     for tries in count():
         yield tries
         if time.monotonic() > give_up:
-            raise StoreUnreachable(f"the store {where} is kept busy by others who change the same; try again")
+            raise StoreBusy(f"the store {where} is kept busy by others who change the same; try again")
         time.sleep(random.random() * min(_PAUSE_S * 2.0**tries, _LONGEST_PAUSE_S))  # noqa: S311 - no secret

@@ -16,8 +16,6 @@ from pubsubctl.store.timeline import EVENTS_KEPT, FIRST_EVENTS_KEPT, Event, Even
 
 EVENT_BYTES = 400_000
 """What the events of a job may take of its document: 20 with the longest logs, and many without."""
-KEPT_S = 7 * 86400.0
-"""How long a finished job is kept where no worker has said how long: ``result_ttl`` at its default."""
 _SLACK_S = 86400.0
 """Firestore's TTL policy is what comes after ``purge``, not before it."""
 _NOT_KEPT = ("job_id", "of_job")
@@ -93,9 +91,10 @@ def told_of(fields: Fields) -> list[Told]:
 def expiry_of(fields: Fields) -> datetime | None:
     """When Firestore may delete it, if nobody has until then: never while it has not finished."""
     finished_at = fields.get("finished_at")
-    if finished_at is None or (fields.get("due_at") is not None):
-        return None
-    return timestamp(finished_at + max(fields.get("keep_s") or KEPT_S, 0.0) + _SLACK_S)
+    keep_s = fields.get("keep_s")
+    if finished_at is None or keep_s is None or fields.get("due_at") is not None:
+        return None  # where no worker has said how long results are kept, it waits for a purge
+    return timestamp(finished_at + max(keep_s, 0.0) + _SLACK_S)
 
 
 def dated(fields: Fields) -> dict[str, Any]:

@@ -25,7 +25,7 @@ STEP_FIELDS = (
     *JOB_FIELDS,
     # What a Job does not show; see store/schema.py.
     *("lease_until", "due_at", "published_at", "first_message_id", "forgiven_failures", "forgiven_crashes"),
-    *("spent_message_ids", "has_payloads"),
+    *("spent_message_ids", "claim_token", "has_payloads"),
     EVENTS,
     "parts",  # of bodies that have documents of their own: see bodies
     "keep_s",  # how long its worker keeps results
@@ -60,4 +60,4 @@ def part_path(token: str, number: int) -> str:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

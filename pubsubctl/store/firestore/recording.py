@@ -34,11 +34,9 @@ def runs(fields: Fields | None, attempt: int) -> bool:
 def _record(view: View, outcome: Outcome) -> bool:
     path = job_path(outcome.job_id)
     fields, row = view.get(path), ended_row(outcome, view.now)
-    if outcome.again and fields is not None and attempt_of(fields)[:2] == (outcome.state, outcome.attempt):
-        return True  # it was written when it was told for the first time
     if not runs(fields, outcome.attempt):
         if fields is not None and outcome.again and recorded(outcome, attempt_of(fields), fields.get("reason")):
-            return True
+            return True  # it was written when it was told for the first time
         if fields is not None:
             late = event_row(
                 outcome.job_id, EventKind.LATE, view.now, outcome.attempt, text=outcome_words(outcome), log=outcome.log

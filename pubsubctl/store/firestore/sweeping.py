@@ -8,23 +8,38 @@ from pubsubctl.store.base import PUBLISH_GRACE_S
 from pubsubctl.store.deciding import CRASHED_ERROR
 from pubsubctl.store.firestore import queries, reading
 from pubsubctl.store.firestore.claiming import given_up
+from pubsubctl.store.firestore.committing import COMMIT_BYTES
 from pubsubctl.store.firestore.jobs import attempt_of, dated, job_of, noted
-from pubsubctl.store.firestore.layout import job_path
-from pubsubctl.store.firestore.values import Fields
-from pubsubctl.store.firestore.view import View
+from pubsubctl.store.firestore.layout import STEP_FIELDS, job_path
+from pubsubctl.store.firestore.values import Fields, size_of
+from pubsubctl.store.firestore.view import View, without_bodies
 from pubsubctl.store.happening import event_row
 from pubsubctl.store.messages import Due, DueKind
 from pubsubctl.store.timeline import EventKind
 
+_OVERHEAD_BYTES = 200
+
 
 def sweep(view: View, topic: str, *, limit: int, max_crashes: int) -> list[Due]:
     """See ``Store.sweep``. One query, which costs one read where nothing is due."""
-    found = view.query(queries.due(topic, view.now, limit))
+    found = _fitting(view.query(queries.due(topic, view.now, limit)))
     for path, fields in found.items():
-        view.put(path, _taken(fields, view.now, max_crashes))
+        view.put(path, _taken(without_bodies(fields), view.now, max_crashes))
     jobs = [job_of(view.get(path) or {}) for path in found]
     asked = reading.requests(view, [job.id for job in jobs])
     return [Due(_kind(job.state), job, asked[job.id]) for job in jobs if job.id in asked]
+
+
+def _fitting(found: Mapping[str, Fields]) -> dict[str, Fields]:
+    """As many as one commit takes, with the events that are written anew; the others are due next time."""
+    size = 0
+    fitting: dict[str, Fields] = {}
+    for path, fields in found.items():
+        size += size_of(fields, STEP_FIELDS) + _OVERHEAD_BYTES
+        if fitting and size > COMMIT_BYTES:
+            break
+        fitting[path] = fields
+    return fitting
 
 
 def _kind(state: JobState) -> DueKind:

@@ -114,6 +114,10 @@ class View:
     def put(self, path: str, fields: Fields) -> None:
         """Have a document written; one that was not loaded is taken to be a new one."""
         self._found.setdefault(path, _ABSENT)
+        if fields is self.get(path):
+            return  # nothing is changed; and what is not written is read after all, see ``unverified``
+        if self.token and fields.get("hold") == self.token:
+            fields = {**fields, "hold": None, "hold_until": None}
         self._staged[path] = fields
 
     def drop(self, path: str) -> None:

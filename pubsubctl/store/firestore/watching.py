@@ -51,7 +51,11 @@ class FirestoreWatch(Watch):
         self._call: Any = None
         self._thread = threading.Thread(target=self._run, name="pubsubctl-listener", daemon=True)
         self._thread.start()
-        self._begin()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
 
     def _begin(self) -> None:
         with self._changed:
@@ -59,7 +63,6 @@ class FirestoreWatch(Watch):
             failure = self._failure
             self._news = False
         if failure is not None:
-            self.close()
             raise failure
 
     def wait(self, timeout_s: float) -> bool:
@@ -93,13 +96,14 @@ class FirestoreWatch(Watch):
             try:
                 with translated(str(self._service.place)):
                     self._listen()
+                self._broken(None)
             except PubsubctlError as error:
                 self._broken(error)
             pause = _PAUSE_S if time.monotonic() - began > _LONGEST_PAUSE_S else min(pause * 2, _LONGEST_PAUSE_S)
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, pause)
 
-    def _broken(self, error: PubsubctlError) -> None:
+    def _broken(self, error: PubsubctlError | None) -> None:
         """Nothing is known any more: whoever waits looks for itself, and finds out whether the store is there."""
         with self._changed:
             self._failure = error
@@ -126,17 +130,19 @@ class FirestoreWatch(Watch):
         finally:
             requests.put(None)
             ended.set()
+            call.cancel()
 
     def _hear(self, call: Any, targets: int) -> None:
-        current = 0
+        current: set[int] = set()
         for answer in call:
             kind = answer.WhichOneof("response_type")
             if kind == "target_change":
                 change = answer.target_change
-                current += change.target_change_type == change.CURRENT
+                if change.target_change_type == change.CURRENT:
+                    current |= set(change.target_ids) or set(range(1, targets + 1))
                 if change.target_change_type == change.REMOVE:
                     raise_status(change.cause)
-                if current >= targets and not self._current:
+                if len(current) >= targets and not self._current:
                     self._now_current()
             elif kind != "filter":
                 self._told(answer, kind)

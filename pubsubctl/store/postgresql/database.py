@@ -124,8 +124,8 @@ class PostgresDatabase(Database):
         with contextlib.ExitStack() as stack:
             with translated(self._address.name):
                 opened = stack.enter_context(self._alone(_BEGIN_WRITE))
-            self._own.group = opened
             stack.callback(setattr, self._own, "group", None)
+            self._own.group = opened
             yield opened.transaction
             self._check_whole(opened)
             with translated(self._address.name):

@@ -96,6 +96,8 @@ class Pool:
 def _begun(lent: Lent, how: str) -> Lent:
     """Begin, and ask what time it is at the server, all in one journey."""
     try:
+        if lent.connection.info.transaction_status is not psycopg.pq.TransactionStatus.IDLE:
+            raise psycopg.OperationalError("a connection came back in the middle of a transaction")
         cursor = lent.connection.execute(how)
         cursor.nextset()
         row = cursor.fetchone()
