@@ -153,7 +153,8 @@ def of_path(path: Path) -> Content:
     """
     try:
         found = path.stat()
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        is_file = stat.S_ISREG(found.st_mode) and found.st_size > 0  # those of /proc say 0, whatever they have
+        if not (is_file or stat.S_ISDIR(found.st_mode)):
             return Stream(str(path), path.open("rb"), owned=True)
         with path.open("rb"):
             return InFile(str(path), found.st_size, path=path)
@@ -170,7 +171,7 @@ def of_open_file(file: BinaryIO) -> Content:
     name = str(getattr(file, "name", "the file"))
     if hasattr(file, "encoding"):
         raise InvalidRequest(f"cannot read {name}: it gives text; open it in binary mode")
-    if not file.seekable():
+    if not getattr(file, "seekable", bool)():
         return Stream(name, file)
     here = file.tell()
     size = file.seek(0, os.SEEK_END) - here

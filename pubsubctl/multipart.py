@@ -93,7 +93,9 @@ def _part(name: str, value: str | Upload) -> tuple[bytes, Content]:
         return encoded(disposition), InMemory(encoded(value))
     head = f'{disposition}; filename="{_quoted(value.filename)}"\r\nContent-Type: {_quoted(value.content_type)}'
     content = value.content
-    return encoded(head), InMemory(content) if isinstance(content, bytes) else content
+    if isinstance(content, Content):  # what can be read once is read twice here
+        return encoded(head), content if content.size is not None else InMemory(content.read())
+    return encoded(head), InMemory(content)
 
 
 def _quoted(text: str) -> str:

@@ -108,7 +108,9 @@ def _inline_limit(value: Any) -> int:
 
 def _place(value: Any) -> str:
     """A URL, or a path that does not depend on the working directory of whoever uses it."""
-    text = _text(value)
+    text = _text(value).removeprefix("file://")
+    if "://" in text and not re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise ValueError("must be a directory, or one URL such as gs://bucket/prefix")
     return text if "://" in text else str(Path(text).expanduser().absolute())
 
 

@@ -20,6 +20,7 @@ in between leaves a body that no row names, which a walk finds (``orphans``), an
 """
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Self
@@ -43,6 +44,7 @@ class Writing(ABC):
         self.size = 0
         self._digest = hashlib.sha256()
         self._open = True
+        self._pid = os.getpid()
 
     def write(self, part: bytes | memoryview) -> None:
         """Write on.
@@ -70,7 +72,7 @@ class Writing(ABC):
 
     def abort(self) -> None:
         """Leave nothing behind, as far as that can be; never fails."""
-        if self._open:
+        if self._open and os.getpid() == self._pid:  # a copy that an application forks has no say in it
             self._open = False
             self._discard()
 
@@ -194,4 +196,7 @@ def check(payload: Payload, parts: Iterable[bytes], *, where: str) -> Iterator[b
             f"the body {payload.key} in {where} is damaged: it has {more} of its {payload.size:,} bytes"
         )
     if digest.hexdigest() != payload.digest:
-        raise PayloadDamaged(f"the body {payload.key} in {where} is damaged: its digest is not that which was noted")
+        raise PayloadDamaged(
+            f"the body {payload.key} in {where} is damaged: its digest is not that which was noted; "
+            "put the right one back, or submit it again"
+        )

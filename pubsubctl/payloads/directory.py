@@ -7,7 +7,6 @@ lies there leads out of it. All of it is its owner's alone (0700, 0600).
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +38,7 @@ class Directory(Payloads):
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
+        self._made = False
 
     @property
     def place(self) -> str:
@@ -72,7 +72,9 @@ class Directory(Payloads):
         with self._mapped("read"):
             file = self._opened(folder, name)
             if file is None:
-                raise PayloadMissing(f"the body {payload.key} is not in {self.place}")
+                raise PayloadMissing(
+                    f"the body {payload.key} is not in {self.place}; is that the --payloads which it was put into?"
+                )
             try:
                 for _ in check(payload, pieces(file), where=self.place):
                     pass
@@ -89,7 +91,7 @@ class Directory(Payloads):
             with self._found(folder) as descriptor:
                 if descriptor is not None:
                     _unlink(name, descriptor)
-            self._remove_if_empty(folder)
+            self.remove_if_empty(folder)
 
     def delete_folder(self, folder: str) -> None:
         """See ``Payloads.delete_folder``."""
@@ -98,7 +100,7 @@ class Directory(Payloads):
                 if descriptor is not None:
                     for name in os.listdir(descriptor):  # noqa: PTH208 - a path could be another's by now
                         _unlink(name, descriptor)
-            self._remove_if_empty(folder)
+            self.remove_if_empty(folder)
 
     def names(self, folder: str) -> list[str]:
         """See ``Payloads.names``."""
@@ -128,8 +130,9 @@ class Directory(Payloads):
         return self._mapped("written")
 
     def _make(self) -> None:
-        if not self._root.is_dir():
+        if not self._made:  # once: what is gone later was unmounted, and what were written then would be lost below it
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._made = True
 
     def _opened(self, folder: str, name: str) -> BinaryIO | None:
         """A file, if it is one."""
@@ -174,7 +177,8 @@ class Directory(Payloads):
         finally:
             os.close(descriptor)
 
-    def _remove_if_empty(self, folder: str) -> None:
+    def remove_if_empty(self, folder: str) -> None:
+        """Delete a folder that has no body any more."""
         above, _, name = folder.rpartition("/")
         with self._found(above) as descriptor:
             if descriptor is not None and name:
@@ -204,7 +208,7 @@ class _Draft(Writing):
         self._directory = directory
         self._folder = folder
         self._name = name
-        self._draft = f".{name}.{secrets.token_hex(6)}{_UNFINISHED}"
+        self._draft = f".{name}.{os.urandom(6).hex()}{_UNFINISHED}"
         try:
             self._file = os.fdopen(os.open(self._draft, _NEW, 0o600, dir_fd=folder), "wb", _BUFFER)
         except BaseException:
@@ -221,6 +225,7 @@ class _Draft(Writing):
             os.fsync(self._file.fileno())
             self._file.close()
             os.rename(self._draft, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+            self._draft = self._name  # what is to go if the folder cannot be synced
             os.fsync(self._folder)
         os.close(self._folder)
 
@@ -229,7 +234,10 @@ class _Draft(Writing):
             self._file.close()  # what is not written yet may not fit now either
         with contextlib.suppress(OSError):
             os.unlink(self._draft, dir_fd=self._folder)
-        os.close(self._folder)
+        with contextlib.suppress(OSError):  # an application may have closed it
+            os.close(self._folder)
+        with contextlib.suppress(OSError):
+            self._directory.remove_if_empty(self.key.rpartition("/")[0])
 
 
 def _make_folder(name: str, within: int) -> None:

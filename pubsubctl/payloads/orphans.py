@@ -51,6 +51,7 @@ def sweep(
     *,
     older_than_s: float = ORPHAN_AGE_S,
     dry_run: bool = False,
+    shards: Sequence[str] = SHARDS,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Swept]:
     """Delete what no job has, and what was never finished. It is done as it is iterated over, a part at a time.
@@ -60,6 +61,7 @@ def sweep(
         jobs: the store.
         older_than_s: how long ago a body must have been written last.
         dry_run: only count them; what was never finished is not counted then.
+        shards: which parts of the place are looked at.
         clock: the time, seconds since the epoch.
 
     Yields:
@@ -70,7 +72,7 @@ def sweep(
         StoreUnreachable, StoreError: see the store.
     """
     before = clock() - older_than_s
-    for shard in SHARDS:
+    for shard in shards:
         folder = f"{jobs.store_id}/{shard}"
         names = iter(payloads.names(folder))
         while part := list(islice(names, _AT_ONCE)):

@@ -77,9 +77,11 @@ class Url(Payloads):
             try:
                 source = undo.enter_context(self._fs.open(path, "rb", block_size=_BLOCK, cache_type="readahead"))
                 for piece in check(payload, pieces(source), where=self.place):
-                    spooled.write(piece)
+                    _spool(piece, spooled)
             except FileNotFoundError as error:
-                raise PayloadMissing(f"the body {payload.key} is not in {self.place}") from error
+                raise PayloadMissing(
+                    f"the body {payload.key} is not in {self.place}; is that the --payloads which it was put into?"
+                ) from error
             source.close()
             undo.pop_all()
         spooled.seek(0)
@@ -107,8 +109,10 @@ class Url(Payloads):
     def changed_at(self, folder: str) -> float | None:
         """See ``Payloads.changed_at``."""
         with self._mapped("read"):
-            found = self._fs.find(self._path(folder))
-            times = [self._fs.modified(path).timestamp() for path in found]
+            times = []
+            for path in self._fs.find(self._path(folder)):
+                with contextlib.suppress(FileNotFoundError):  # it has just gone
+                    times.append(self._fs.modified(path).timestamp())
         return max(times, default=None)
 
     def delete_unfinished(self, folder: str, *, before: float) -> int:
@@ -174,6 +178,16 @@ class _Upload(Writing):
         except PayloadsUnreachable:
             self._is_away = True
             raise
+
+
+def _spool(piece: bytes, spooled: BinaryIO) -> None:
+    try:
+        spooled.write(piece)
+    except OSError as error:
+        folder = tempfile.gettempdir()
+        raise PayloadsUnreachable(
+            f"a body does not go into a temporary file in {folder}: {error.strerror}; make room there, or set TMPDIR"
+        ) from error
 
 
 @contextmanager

@@ -34,15 +34,17 @@ def _draft_of(output: Path) -> Path | None:
         found = output.stat()
     except FileNotFoundError:
         found = None
-    whole = found is None or (stat.S_ISREG(found.st_mode) and os.access(target.parent, os.W_OK | os.X_OK))
+    replaceable = os.access(target.parent, os.W_OK | os.X_OK) and os.access(target, os.W_OK)
+    whole = found is None or (stat.S_ISREG(found.st_mode) and replaceable)
     return target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part") if whole else None
 
 
 def _replace(pieces: Iterable[bytes], draft: Path, target: Path) -> None:
     try:
-        _write(pieces, draft, "xb")
-        with contextlib.suppress(FileNotFoundError):
-            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        permissions = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        _write(pieces, draft, "xb", 0o666 if permissions is None else 0o600)
+        if permissions is not None:
+            draft.chmod(permissions)
         draft.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -50,7 +52,6 @@ def _replace(pieces: Iterable[bytes], draft: Path, target: Path) -> None:
         raise
 
 
-def _write(pieces: Iterable[bytes], path: Path, mode: str = "wb") -> None:
-    with path.open(mode) as file:
-        for piece in pieces:
-            file.write(piece)
+def _write(pieces: Iterable[bytes], path: Path, mode: str = "wb", permissions: int = 0o666) -> None:
+    with open(path, mode, opener=lambda name, flags: os.open(name, flags, permissions)) as file:
+        file.writelines(pieces)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pubsubctl.payloads.base import Payloads, Writing
     from pubsubctl.payloads.opening import Terms
 
+PAYLOADS = "PUBSUBCTL_CHILD_PAYLOADS"
+"""What tells a child where and how; it is taken out of the environment before the application is loaded."""
+
 
 class Apart:
     """What is kept apart by one child. Any thread may use it.

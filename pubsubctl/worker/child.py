@@ -40,7 +40,7 @@ from time import sleep
 
 from pubsubctl.errors import ApplicationError
 from pubsubctl.worker import application
-from pubsubctl.worker.apart import Apart
+from pubsubctl.worker.apart import PAYLOADS, Apart
 from pubsubctl.worker.capture import Capture
 from pubsubctl.worker.channel import Channel, leave, out_of_the_way
 from pubsubctl.worker.frames import pack
@@ -104,7 +104,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-memory", type=int, default=0)
-    parser.add_argument("--payloads")
     parser.add_argument("--marks", action="store_true")
     return parser.parse_args()
 
@@ -112,6 +111,7 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Load the application, say so, run jobs until the parent wants no more."""
     options = _options()
+    apart = Apart(os.environ.pop(PAYLOADS, None))
     _die_with(options.parent)
     channel = Channel(options.fd)
     tickets_fd = out_of_the_way(options.tickets_fd)
@@ -125,9 +125,7 @@ def main() -> None:
     except ApplicationError as error:
         channel.send(pack({"kind": "unloadable", "error": str(error)}))
         raise SystemExit(1) from None
-    runner = Runner(
-        app, channel, capture, threads=options.threads, apart=Apart(options.payloads), max_memory=options.max_memory
-    )
+    runner = Runner(app, channel, capture, threads=options.threads, apart=apart, max_memory=options.max_memory)
     slots = Slots(runner, channel, capture, tickets_fd)
     start_new_thread(_keep_watch, (runner, options.parent))
     channel.send(runner.ready())

@@ -39,7 +39,7 @@ class Collected:
 
     def __init__(self, max_bytes: int, later: "Later | None" = None) -> None:
         self._later = later
-        self._most = max_bytes if later is None else later.limit
+        self._most = max_bytes if later is None else max(later.limit, later.inline_limit)
         self._apart_from = max_bytes if later is None else later.inline_limit
         self._parts: list[bytes] = []
         self._writing: Writing | None = None

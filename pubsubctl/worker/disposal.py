@@ -4,15 +4,16 @@ What cannot be deleted now is left to a walk (``payloads.orphans``): with its jo
 """
 
 import logging
+import random
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from pubsubctl.errors import PubsubctlError
 from pubsubctl.exchange import Response
 from pubsubctl.payloads.base import Payloads
-from pubsubctl.payloads.keys import folder_of
+from pubsubctl.payloads.keys import SHARDS, folder_of
+from pubsubctl.payloads.orphans import Jobs, sweep
 
 _log = logging.getLogger("pubsubctl.worker")
 
@@ -55,6 +56,11 @@ class Disposal:
         """Jobs that were deleted."""
         self._put(partial(_delete_folder, folder_of(self._store_id, job_id)) for job_id in job_ids)
 
+    def look_for_orphans(self, jobs: Jobs) -> None:
+        """Look at one part of the place, by chance: who was killed as he wrote has left what no purge knows of."""
+        if self._place is not None:
+            self._put([partial(_sweep, jobs, random.choice(SHARDS))])  # noqa: S311 - it spreads work, it guards nothing
+
     def start(self) -> None:
         """See ``Part``: it starts by itself, when there is something to do."""
 
@@ -84,7 +90,10 @@ class Disposal:
             self._wake.notify()
 
     def _delete_unless_kept(self, key: str, place: Payloads) -> None:
-        of_job = key.split("/")[-2] if "/" in key else ""
+        folder, _, number = key.rpartition("/")
+        of_job = folder.rpartition("/")[2]
+        if folder != folder_of(self._store_id, of_job) or not number.isdigit():
+            return  # an application may have its process say anything; what is none of an attempt's stays
         kept = self._response_of(of_job) if of_job else None
         if kept is None or kept.payload is None or kept.payload.key != key:
             place.delete(key)
@@ -93,7 +102,7 @@ class Disposal:
         while (delete := self._next()) is not None:
             try:
                 delete(place)
-            except PubsubctlError as error:
+            except Exception as error:  # noqa: BLE001 - else it would be busy for ever, and nothing forgotten any more
                 self._began(f"bodies that nobody needs stay where they are, until `pubsubctl purge`: {error}")
             else:
                 self._trouble = False
@@ -109,6 +118,11 @@ class Disposal:
         if not self._trouble:
             self._trouble = True
             _log.warning("%s", text)
+
+
+def _sweep(jobs: Jobs, shard: str, place: Payloads) -> None:
+    for _ in sweep(place, jobs, shards=(shard,)):
+        pass
 
 
 def _delete_folder(folder: str, place: Payloads) -> None:

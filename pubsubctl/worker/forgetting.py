@@ -8,6 +8,8 @@ from pubsubctl.store.base import Store
 from pubsubctl.worker.disposal import Disposal
 
 _PERIOD_S = 60.0
+_ORPHANS_S = 300.0
+"""How often a part of the payload place is looked at: one worker alone comes to each of the 256 once a day, about."""
 _AT_ONCE = 100
 """Jobs of a transaction: as many as take some milliseconds."""
 _TURN_S = 0.1
@@ -40,7 +42,7 @@ class Forgetting:
         self._clock = clock
         self._pause = pause
         self._disposal = disposal
-        self._next_at = -math.inf
+        self._next_at = self._orphans_at = -math.inf
 
     def some(self) -> None:
         """Forget some, if it is time for it, and then give back room; what is left is for the next call.
@@ -56,6 +58,9 @@ class Forgetting:
             if self._clock() - began >= _TURN_S:
                 return
         self._next_at = began + _PERIOD_S
+        if self._disposal is not None and began >= self._orphans_at:
+            self._disposal.look_for_orphans(self._store)
+            self._orphans_at = began + _ORPHANS_S
 
     def _step(self) -> bool:
         """A transaction, and a pause as long as it took; whether there is more to do."""

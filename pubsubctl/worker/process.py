@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pubsubctl.worker import strays, tickets
+from pubsubctl.worker.apart import PAYLOADS
 from pubsubctl.worker.channel import CUT_OFF
 from pubsubctl.worker.frames import Frame, Unpacker, pack
 from pubsubctl.worker.outcome import Ending
@@ -100,14 +101,16 @@ class Child:
             # -P: nothing in the working directory may stand in for a module of ours; the loader adds it afterwards.
             command = [sys.executable, "-P", "-m", "pubsubctl.worker.child", app, "--threads", str(threads)]
             command += ["--fd", str(theirs.fileno()), "--tickets-fd", str(reading), "--parent", str(os.getpid())]
-            command += ["--max-memory", str(max_memory), *(["--payloads", payloads] if payloads else [])]
+            command += ["--max-memory", str(max_memory)]
+            # Not among the arguments, which everybody on the machine may read: the URL of a place may have a password.
+            apart = {PAYLOADS: payloads} if payloads else {}
             process = subprocess.Popen(
                 [*command, *(["--marks"] if marks else [])],
                 pass_fds=[theirs.fileno(), reading],
                 stdin=subprocess.DEVNULL,
                 stdout=printing,
                 stderr=printing,
-                env=os.environ | {strays.VARIABLE: mark},
+                env=os.environ | {strays.VARIABLE: mark} | apart,
                 start_new_session=True,  # Ctrl-C in a terminal is for the parent alone, which drains
             )
             undo.pop_all()

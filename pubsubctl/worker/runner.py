@@ -1,5 +1,6 @@
 """One job at a time in a child: run by the application, its end packed into a frame."""
 
+import contextlib
 import resource
 import sys
 import time
@@ -101,8 +102,11 @@ class Runner:
             content = self._apart.request(request.payload)
         except PubsubctlError as error:
             return _unkept(error, ran=False)
-        with content:
+        try:
             return self._run(request, header, content)
+        finally:
+            with contextlib.suppress(OSError):  # the application may have closed its descriptor
+                content.close()
 
     def _run(self, request: Request, header: dict[str, Any], content: BinaryIO | None) -> tuple[dict[str, Any], bytes]:
         job_id, attempt = header["id"], header["attempt"]
