@@ -9,6 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bookkeeping.errands import Errand, errands
@@ -134,9 +135,8 @@ class Submitter:
 
 
 def _submission(errand: Errand) -> Submission:
-    request = build("POST", errand.path, data=errand.body)
-    return Submission(
-        request,
+    return replace(
+        build("POST", errand.path, data=errand.body),
         idempotency_key=errand.key,
         ordering_key=errand.ordering_key,
         delay_s=errand.delay_s,
