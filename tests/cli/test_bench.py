@@ -188,12 +188,12 @@ def test_jsonl_is_one_line_and_text_names_every_part(bench):
 
 def test_of_a_slow_app_as_many_jobs_are_run_as_the_time_allows(bench):
     began = time.monotonic()
-    done = bench.run("measured:app", "/sleep/0.3", "--max-time", "6s", "-p", "2", "--format", "json")
+    done = bench.run("measured:app", "/sleep/0.3", "--max-time", "12s", "-p", "2", "--format", "json")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - began < 20, "with all that is started and ended"
+    assert time.monotonic() - began < 30, "with all that is started and ended"
     report = json.loads(done.stdout)
     assert report["throughput"]["chosen"]
-    assert 2 <= report["throughput"]["jobs"] <= 20
+    assert 2 <= report["throughput"]["jobs"] <= 40
     assert "chosen by the first few; --jobs says otherwise" in done.stderr
     assert report["verdict"]["limited_by"] == "app"
     stages = report["latency"]["stages_ms"]

@@ -5,7 +5,7 @@ import sys
 
 import gcs
 import pytest
-from conftest import free_port
+from postgres_server import free_port
 from test_places import KEY, put, read
 
 from pubsubctl.errors import InvalidSetting, PayloadsUnreachable
