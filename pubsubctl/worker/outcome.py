@@ -137,16 +137,7 @@ def _of_death(claimed: Claimed, ending: Died, jitter: random.Random, retry_on: R
         return _given_up(claimed, ending, Reason.CRASHED, f"{ending.how}, and crashes are not retried")
     if claimed.crashes + 1 >= MAX_CRASHES:
         return _given_up(claimed, ending, Reason.CRASHED, f"{ending.how}, {MAX_CRASHES} times")
-    return Outcome(
-        claimed.job_id,
-        claimed.attempt,
-        JobState.RETRYING,
-        Reason.CRASHED,
-        ending.how,
-        retry_in_s=retry_delay(claimed, jitter),
-        crashed=True,
-        log=ending.log,
-    )
+    return _unrecorded(claimed, Reason.CRASHED, ending.how, retry_delay(claimed, jitter), ending.log)
 
 
 def _of_unkept(claimed: Claimed, ending: Unkept, jitter: random.Random, retry_on: RetryOn) -> Outcome:
@@ -158,15 +149,20 @@ def _of_unkept(claimed: Claimed, ending: Unkept, jitter: random.Random, retry_on
         return _given_up(claimed, ending, Reason.PAYLOAD_UNREACHABLE, error)
     if claimed.crashes + 1 >= MAX_CRASHES:
         return _given_up(claimed, ending, Reason.PAYLOAD_UNREACHABLE, f"{ending.error}, {MAX_CRASHES} times")
+    return _unrecorded(claimed, Reason.PAYLOAD_UNREACHABLE, ending.error, retry_delay(claimed, jitter), ending.log)
+
+
+def _unrecorded(claimed: Claimed, reason: Reason, error: str, retry_in_s: float, log: str) -> Outcome:
+    """An attempt of which nothing of the application's can be kept: it is made again, and counts as a crash."""
     return Outcome(
         claimed.job_id,
         claimed.attempt,
         JobState.RETRYING,
-        Reason.PAYLOAD_UNREACHABLE,
-        ending.error,
-        retry_in_s=retry_delay(claimed, jitter),
+        reason,
+        error,
+        retry_in_s=retry_in_s,
         crashed=True,
-        log=ending.log,
+        log=log,
     )
 
 
