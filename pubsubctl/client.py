@@ -31,6 +31,7 @@ from pubsubctl.errors import (
     InvalidRequest,
     JobNotFound,
     NoResult,
+    PayloadError,
     ResultNotReady,
 )
 from pubsubctl.exchange import Request, Response
@@ -252,13 +253,24 @@ class Client:
         Raises:
             WaitTimeout: some have not ended by then; they go on.
             JobNotFound: one was purged.
+            PayloadError: a body that is kept apart is not there, or damaged; once all others were told.
+            PayloadsUnreachable: the payload place is away.
         """
+        missing: list[PayloadError] = []
         for ended in self._waves(jobs, timeout):
             for part in _portions(ended):
                 responses = ride_out(partial(self.store.responses, [job.id for job in part]), None, len(part))
                 for job in part:  # one large body at a time
                     response = responses.get(job.id)
-                    yield job, self.bodies.whole(job.id, response) if response is not None else None
+                    try:
+                        whole = self.bodies.whole(job.id, response) if response is not None else None
+                    except PayloadError as error:
+                        missing.append(error)
+                    else:
+                        yield job, whole
+        if missing:
+            more = f", and those of {len(missing) - 1:,} more" if missing[1:] else ""
+            raise type(missing[0])(f"{missing[0]}{more}") from missing[0]
 
     def _waves(self, jobs: Iterable[SubmittedJob], timeout: float | None) -> Iterator[list[SubmittedJob]]:
         """Jobs as they end, those together that were seen to have ended together."""

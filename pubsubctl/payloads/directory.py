@@ -34,11 +34,12 @@ class Directory(Payloads):
 
     Args:
         root: it; made when it is first written to.
+        is_made: whether it was there already, so that it is never made anew.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, is_made: bool = False) -> None:
         self._root = root.absolute()
-        self._made = False
+        self._made = is_made
 
     @property
     def place(self) -> str:
@@ -49,7 +50,7 @@ class Directory(Payloads):
         """See ``Payloads.check``."""
         with self._mapped("written"):
             self._make()
-            if not os.access(self._root, os.W_OK | os.X_OK):
+            if not os.access(self._root, os.R_OK | os.W_OK | os.X_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def create(self, key: str) -> Writing:
@@ -226,7 +227,7 @@ class _Draft(Writing):
             self._file.close()
             os.rename(self._draft, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             self._draft = self._name  # what is to go if the folder cannot be synced
-            os.fsync(self._folder)
+            _sync_folder(self._folder)
         os.close(self._folder)
 
     def _discard(self) -> None:
@@ -246,7 +247,16 @@ def _make_folder(name: str, within: int) -> None:
         os.mkdir(name, 0o700, dir_fd=within)
     except FileExistsError:
         return
-    os.fsync(within)
+    _sync_folder(within)
+
+
+def _sync_folder(descriptor: int) -> None:
+    """Have what is new in a folder survive a crash, if its file system can do that for a folder: not each can."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS}:
+            raise
 
 
 def _unlink(name: str, within: int) -> None:

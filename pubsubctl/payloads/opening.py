@@ -40,17 +40,18 @@ class Terms:
         """The inverse of ``dump``."""
         return cls(**json.loads(text))
 
-    def open(self) -> "Payloads":
+    def open(self, *, is_made: bool = False) -> "Payloads":
         """Open the place; see ``open_place``."""
-        return open_place(self.place, credentials_file=self.credentials_file)
+        return open_place(self.place, credentials_file=self.credentials_file, is_made=is_made)
 
 
-def open_place(place: str, *, credentials_file: str | None = None) -> "Payloads":
+def open_place(place: str, *, credentials_file: str | None = None, is_made: bool = False) -> "Payloads":
     """The place that a setting names; fsspec is imported for a URL alone.
 
     Args:
         place: a path, or a URL; ``file://`` is a path too.
         credentials_file: a service account's, for Google's.
+        is_made: whether somebody has made it already: a directory that is not there then was unmounted.
 
     Raises:
         InvalidSetting: what it needs is not installed, or no place is called so.
@@ -63,4 +64,4 @@ def open_place(place: str, *, credentials_file: str | None = None) -> "Payloads"
         return Url(place, credentials_file=credentials_file)
     from pubsubctl.payloads.directory import Directory
 
-    return Directory(Path(path).expanduser())
+    return Directory(Path(path).expanduser(), is_made=is_made)

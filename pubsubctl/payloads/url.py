@@ -59,6 +59,11 @@ class Url(Payloads):
         """See ``Payloads.check``."""
         with self._mapped("read"), contextlib.suppress(FileNotFoundError):
             self._fs.ls(self._root, detail=False)
+        path = self._path(f".check-{os.urandom(8).hex()}")
+        with self._mapped("written"):
+            self._fs.makedirs(self._root, exist_ok=True)
+            self._fs.pipe_file(path, b"")
+            self._fs.rm_file(path)
 
     def create(self, key: str) -> Writing:
         """See ``Payloads.create``."""

@@ -336,7 +336,8 @@ class Store(ABC):
     def rewrite(self) -> None:
         """Write all of it anew, without the room that deleted jobs have left; nobody can write until that is done.
 
-        It takes as much room again for that time. Afterwards ``reclaim`` gives back what becomes free.
+        It takes as much room again for that time. Afterwards ``reclaim`` gives back what becomes free. What is kept
+        beside the jobs, such as their numbers, is made anew with it.
 
         Raises:
             StoreError: there is nothing to be written anew.

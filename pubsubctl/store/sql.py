@@ -25,6 +25,7 @@ from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried, Sp
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
+from pubsubctl.store.tallies import RECOUNT
 from pubsubctl.store.timeline import Event
 from pubsubctl.store.transaction import Database, Transaction
 
@@ -205,6 +206,7 @@ class SqlStore(Store):
     def rewrite(self) -> None:
         """See ``Store.rewrite``."""
         self._database.rewrite()
+        self._written(lambda transaction: transaction.change(RECOUNT))
 
     def watch(self, job_ids: Sequence[str] = ()) -> Watch:  # noqa: ARG002 - it wakes for all
         """See ``Store.watch``."""

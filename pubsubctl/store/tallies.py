@@ -10,11 +10,11 @@ import random
 from collections import Counter
 from collections.abc import Iterable
 
-from sqlalchemy.sql import bindparam, func, select, update
+from sqlalchemy.sql import bindparam, case, func, select, update
 
 from pubsubctl.job import JobState
 from pubsubctl.store import rows
-from pubsubctl.store.schema import tallies
+from pubsubctl.store.schema import jobs, tallies
 from pubsubctl.store.statements import Row, Statement
 
 _SLOTS = {"sqlite": 1, "postgresql": 16}
@@ -26,6 +26,15 @@ ADD = Statement(
     .where(tallies.c.state == bindparam("of_state"), tallies.c.slot == bindparam("in_slot"))
     .values(jobs=tallies.c.jobs + bindparam("more"))
 )
+RECOUNT = Statement(
+    update(tallies).values(
+        jobs=case(
+            (tallies.c.slot == 0, select(func.count()).where(jobs.c.state == tallies.c.state).scalar_subquery()),
+            else_=0,
+        )
+    )
+)
+"""Right whatever they were, as long as nobody else writes: a worker of an older version changes jobs and not these."""
 READ = Statement(select(tallies.c.state, func.sum(tallies.c.jobs)).group_by(tallies.c.state))
 
 

@@ -62,7 +62,7 @@ class Apart:
 
     def _opened(self, terms: Terms) -> Payloads:
         if self._place is None:  # that two threads may open it does no harm
-            self._place = terms.open()
+            self._place = terms.open(is_made=True)  # its worker has looked
         return self._place
 
 

@@ -112,7 +112,9 @@ class Assembly:
         self._shared = {"broker": Presence("the broker is back"), "store": self._presence}
         self._recorder = Recorder(store, self._meters, presence=self._presence)
         self._clock = StoreClock(store.now)
-        self._disposal = Disposal(payloads, store.store_id, store.response)
+        self._disposal = Disposal(
+            payloads, store.store_id, store.response, lambda job_id: store.get([job_id]) != [None]
+        )
         self._sweeper = self._make_sweeper()
         self._execution = self._make_execution()
         self._pool = self._make_pool()

@@ -28,14 +28,21 @@ class Disposal:
         place: where they are; None: this worker has no place, and says so once if one was needed.
         response_of: the response of a job as the store has it, asked for just before an answer is deleted: one whose
             record was refused may be recorded all the same, where the answer to that was lost.
+        is_known: whether the store has a job, asked for just before its bodies are deleted: its message may have come
+            once more since it was purged.
     """
 
     def __init__(
-        self, place: Payloads | None, store_id: str, response_of: Callable[[str], Response | None] = lambda _: None
+        self,
+        place: Payloads | None,
+        store_id: str,
+        response_of: Callable[[str], Response | None] = lambda _: None,
+        is_known: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._place = place
         self._store_id = store_id
         self._response_of = response_of
+        self._is_known = is_known
         self._wake = threading.Condition()
         self._waiting: deque[Callable[[Payloads], None]] = deque()
         self._thread: threading.Thread | None = None
@@ -54,7 +61,7 @@ class Disposal:
 
     def jobs(self, job_ids: Iterable[str]) -> None:
         """Jobs that were deleted."""
-        self._put(partial(_delete_folder, folder_of(self._store_id, job_id)) for job_id in job_ids)
+        self._put(partial(self._delete_unless_known, job_id) for job_id in job_ids)
 
     def look_for_orphans(self, jobs: Jobs) -> None:
         """Look at one part of the place, by chance: who was killed as he wrote has left what no purge knows of."""
@@ -98,6 +105,10 @@ class Disposal:
         if kept is None or kept.payload is None or kept.payload.key != key:
             place.delete(key)
 
+    def _delete_unless_known(self, job_id: str, place: Payloads) -> None:
+        if not self._is_known(job_id):
+            place.delete_folder(folder_of(self._store_id, job_id))
+
     def _run(self, place: Payloads) -> None:
         while (delete := self._next()) is not None:
             try:
@@ -123,7 +134,3 @@ class Disposal:
 def _sweep(jobs: Jobs, shard: str, place: Payloads) -> None:
     for _ in sweep(place, jobs, shards=(shard,)):
         pass
-
-
-def _delete_folder(folder: str, place: Payloads) -> None:
-    place.delete_folder(folder)

@@ -7,6 +7,7 @@ import pytest
 from given import RESPONSE, a_claim, a_job, an_outcome
 
 from pubsubctl.exchange import Response
+from pubsubctl.job import JobState
 from pubsubctl.store.opening import open_store
 
 JOBS = 2000
@@ -84,6 +85,8 @@ def test_a_file_of_an_older_version_is_left_as_it_is_until_it_is_written_anew(pa
         filled(store)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("PRAGMA journal_mode=DELETE; PRAGMA auto_vacuum=NONE; VACUUM; PRAGMA journal_mode=WAL")
+        # As a worker of that version leaves them that was still running when the file became one of this.
+        connection.executescript("UPDATE tallies SET jobs = 7")
     size = path.stat().st_size
     with opened(path, 100.0) as store:
         store.purge(older_than_s=0.0, limit=JOBS - 1)
@@ -94,4 +97,5 @@ def test_a_file_of_an_older_version_is_left_as_it_is_until_it_is_written_anew(pa
         assert path.stat().st_size < size / 10
         assert store.space().by_pieces
         assert [job.id for job in store.find().jobs] == [f"job-{JOBS - 1:06}"]
+        assert {state: count for state, count in store.counts().items() if count} == {JobState.SUCCEEDED: 1}
         filled(store, 100, RESPONSE)

@@ -95,6 +95,12 @@ def test_a_root_that_is_gone_is_away_and_its_bodies_are_not_missing(place, root)
         place.delete(payload.key)
 
 
+def test_a_root_that_was_there_once_is_not_made_anew(root):
+    with pytest.raises(PayloadsUnreachable, match="cannot be written: No such file or directory"):
+        put(Directory(root, is_made=True))
+    assert not root.exists()
+
+
 def test_a_root_that_cannot_be_made_is_told_in_one_line(tmp_path):
     (tmp_path / "file").touch()
     place = Directory(tmp_path / "file" / "bodies")

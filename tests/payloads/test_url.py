@@ -55,7 +55,9 @@ def test_a_store_of_objects_that_goes_away_is_unreachable_and_no_body_of_it_miss
     with pytest.raises(PayloadsUnreachable, match="cannot be written: "):
         put(place, KEY + "2")
     with gcs.served(tmp_path, port):
+        place.check()
         assert read(place, payload) == b"content"
+        assert place.names("") == [KEY.partition("/")[0]], "a look whether it can be written leaves nothing"
 
 
 def test_a_bucket_that_there_is_not_is_told(gcs_address, monkeypatch):

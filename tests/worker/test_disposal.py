@@ -74,3 +74,12 @@ def test_an_answer_that_the_store_has_after_all_is_not_deleted(place):
     disposal.response(late)
     disposal.close(10)
     assert files(place) == ["2"]
+
+
+def test_a_job_that_has_come_again_keeps_its_bodies(place):
+    disposal = Disposal(place, "s", is_known={"one"}.__contains__)
+    for job_id in ("one", "two"):
+        put(place, request_key("s", job_id))
+    disposal.jobs(["one", "two"])
+    disposal.close(10)
+    assert [path.parent.name for path in place._root.rglob("*") if path.is_file()] == ["one"]

@@ -390,6 +390,20 @@ def test_many_results_are_read_one_large_one_at_a_time(project):
         assert [len(found[job.id].body) // len(PIECE) for job in jobs] == [1, 16, 2, 32]
 
 
+def test_a_result_whose_body_is_gone_keeps_none_of_the_others_back(project):
+    start(project)
+    with project.client() as client:
+        jobs = [client.submit("GET", f"/large/{count}") for count in (16, 17, 18)]
+        list(client.wait(jobs, 30))
+        for job in jobs[:2]:
+            (path,) = (path for path in root(project).rglob("*") if path.is_file() and job.id in str(path))
+            path.unlink()
+        found = []
+        with pytest.raises(PayloadMissing, match=r"the result of job .* and those of 1 more"):
+            found.extend(client.results(jobs, timeout=30))
+        assert [job.id for job, _ in found] == [jobs[2].id]
+
+
 # --- other publishers -----------------------------------------------------------------------------------------------
 
 
