@@ -26,8 +26,10 @@ from postgres_server import PostgresServer, programs, running_server
 settings.register_profile("pubsubctl", deadline=None, max_examples=60)
 settings.load_profile("pubsubctl")
 
-# A shell that starts us in the background has us ignore it, and so would every process of ours that is to hear it.
+# A shell that starts us in the background, or nohup, has us ignore them, and so would every process of ours that is to
+# hear them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 JAR = "platform/pubsub-emulator/lib/*-all.jar"
 START_S = 30
