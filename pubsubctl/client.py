@@ -365,7 +365,7 @@ class Client:
         try:
             for answers in publisher.publish_each([message for _, message in fresh]):
                 message_ids = [answer.message_id for answer in answers if isinstance(answer, Taken)]
-                sent(self.connection.address.place, message_ids[0] if message_ids and len(fresh) == 1 else None)
+                sent(self.connection.place, message_ids[0] if message_ids and len(fresh) == 1 else None)
                 point("published")
                 asked, left = left[: len(answers)], left[len(answers) :]
                 refusal = self._note(asked, answers) or refusal

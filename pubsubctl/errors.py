@@ -24,6 +24,7 @@
     │   └── StoreUnreachable
     │       └── StoreBusy         others have what is asked for; it is there at the next moment
     ├── BrokerError               the broker answered with a refusal
+    │   ├── AccessDenied          whoever asks may not do that
     │   └── ResourceNotFound      a topic or subscription that does not exist
     └── StoreError                the store answered with a refusal, or is not ours
 
@@ -117,6 +118,18 @@ class StoreBusy(StoreUnreachable):
 
 class BrokerError(PubsubctlError):
     """The broker refused a call; the text carries its own words."""
+
+
+class AccessDenied(BrokerError):
+    """The broker does not know who asks, or does not let him do that.
+
+    Attributes:
+        is_of_one_call: whether it is about a permission that this call needs; another may be allowed.
+    """
+
+    def __init__(self, text: str, *, is_of_one_call: bool = False) -> None:
+        super().__init__(text)
+        self.is_of_one_call = is_of_one_call
 
 
 class ResourceNotFound(BrokerError):

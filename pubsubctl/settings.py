@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pubsubctl import names
+from pubsubctl.credentials.asked import DEFAULT_UNIVERSE, Asked
 from pubsubctl.errors import InvalidRequest, InvalidSetting
 from pubsubctl.exchange import USUAL_RETRY_ON, RetryOn
 from pubsubctl.payloads.opening import Terms
@@ -71,6 +72,22 @@ def host_port(value: Any) -> str:
     if match is None or int(match.group(1)) > _LAST_PORT:
         raise ValueError("must be HOST:PORT, such as 127.0.0.1:8085")
     return str(value)
+
+
+def _domain(value: Any) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+", text):
+        raise ValueError("must be a domain, such as googleapis.com")
+    return text
+
+
+def _endpoint(value: Any) -> str:
+    """``HOST`` or ``HOST:PORT`` itself; people copy it as a URL."""
+    text = str(value).removeprefix("https://").rstrip("/")
+    try:
+        return text if text and ":" not in text and "/" not in text and host_port(f"{text}:443") else host_port(text)
+    except ValueError as error:
+        raise ValueError("must be HOST or HOST:PORT, such as europe-west1-pubsub.googleapis.com") from error
 
 
 def _some_time(value: Any) -> float:
@@ -146,6 +163,8 @@ class Settings:
     project: str = _default("pubsubctl-local", _text)
     credentials_file: str | None = _default(None, _text)
     impersonate_service_account: str | None = _default(None, _text)
+    endpoint: str | None = _default(None, _endpoint)
+    universe_domain: str = _default(DEFAULT_UNIVERSE, _domain)
     topic: str = _default("pubsubctl-requests", _text)
     subscription: str = _default("pubsubctl-workers", _text)
     dead_letter_topic: str = _default("pubsubctl-dead", _text)
@@ -204,6 +223,8 @@ class Settings:
             _check_key(key, key, "the settings given")
             if value is not None:
                 raw[key] = (value, "--" + key.replace("_", "-"))
+        if str(raw.get("broker", ("",))[0]) == "cloud":
+            raw = _from_google(environment) | raw
         values = {key: _parse(key, value, source) for key, (value, source) in raw.items()}
         settings = cls(**values, state=State.find(start), sources={key: source for key, (_, source) in raw.items()})
         _check_together(settings, of_jobs=of_jobs)
@@ -243,7 +264,13 @@ class Settings:
         """How large bodies of a store's jobs are kept apart; None where no place is set."""
         if self.payloads is None:
             return None
-        return Terms(self.payloads, store_id, self.inline_limit, self.payload_limit, self.credentials_file)
+        return Terms(self.payloads, store_id, self.inline_limit, self.payload_limit, self.credentials)
+
+    @property
+    def credentials(self) -> Asked:
+        """With whose credentials Google's services are asked."""
+        source = self.sources.get("credentials_file", "")
+        return Asked(self.credentials_file, self.impersonate_service_account, source)
 
     @property
     def _credentials_asked(self) -> str:
@@ -270,6 +297,7 @@ class Settings:
 _PARSERS: dict[str, Parser] = {
     setting.name: setting.metadata["parse"] for setting in fields(Settings) if "parse" in setting.metadata
 }
+_GOOGLES = {"GOOGLE_CLOUD_PROJECT": "project", "GOOGLE_CLOUD_UNIVERSE_DOMAIN": "universe_domain"}
 _PATHS = ("credentials_file", "payloads", "store")
 
 
@@ -332,6 +360,11 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     if environ.get("PUBSUB_EMULATOR_HOST"):
         raw.setdefault("emulator_host", (environ["PUBSUB_EMULATOR_HOST"], "PUBSUB_EMULATOR_HOST"))
     return raw
+
+
+def _from_google(environ: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    """What Google's own clients go by, for whoever has said nothing else; an emulator's names do not depend on it."""
+    return {key: (environ[name], name) for name, key in _GOOGLES.items() if environ.get(name)}
 
 
 def _parse(key: str, value: Any, source: str) -> Any:

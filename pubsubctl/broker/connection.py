@@ -6,10 +6,9 @@ The path is the same for all brokers; an emulator only has a plain channel where
 import socket
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pubsubctl.broker.patience import patiently
-from pubsubctl.credentials import credentials
 from pubsubctl.errors import BrokerUnreachable
 from pubsubctl.settings import Settings
 
@@ -17,7 +16,10 @@ if TYPE_CHECKING:
     import grpc
     from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-CLOUD = "pubsub.googleapis.com"
+    from pubsubctl.credentials.found import Found
+    from pubsubctl.credentials.identity import Identity
+
+_TLS_PORT = 443
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
 
 _OPTIONS = (
@@ -46,7 +48,7 @@ class Address:
     """Where a broker is.
 
     Attributes:
-        place: ``host:port``.
+        place: ``host:port``; of the cloud, the host alone where its port is the usual one.
         kind: ``embedded``, ``gcloud``, ``cloud``, or ``emulator`` for one of which only the address is known.
     """
 
@@ -66,7 +68,7 @@ def locate(settings: Settings) -> Address:
         BrokerUnreachable: it is an emulator, and none runs here.
     """
     if settings.broker == "cloud":
-        return Address(CLOUD, "cloud")
+        return Address(settings.endpoint or f"pubsub.{settings.universe_domain}", "cloud")
     if settings.emulator_host:
         named = settings.broker if "broker" in settings.sources else "emulator"
         return Address(settings.emulator_host, named)
@@ -106,6 +108,9 @@ class Connection:
         self._settings = settings
         self.address = locate(settings)
         self._lock = threading.Lock()
+        self._finding = threading.Lock()
+        self._found: Found | None = None
+        self._are_good = False
         self._channel: grpc.Channel | None = None
         self._publisher: PublisherClient | None = None
         self._subscriber: SubscriberClient | None = None
@@ -121,6 +126,16 @@ class Connection:
             flag = f" --broker {self.address.kind}" if self.address.kind == "gcloud" else ""
             hint = f"that address is from {source}" if source else f"start it with `pubsubctl emulator start{flag}`"
             raise BrokerUnreachable(f"no broker answers at {self.address.place}; {hint}")
+
+    @property
+    def place(self) -> str:
+        """Where the broker is, as people are told."""
+        return self.address.place
+
+    @property
+    def identity(self) -> "Identity | None":
+        """Who asks, once credentials were needed; nobody in particular asks an emulator."""
+        return self._found.identity if self._found is not None else None
 
     @property
     def publisher(self) -> "PublisherClient":
@@ -184,15 +199,25 @@ class Connection:
             return grpc.insecure_channel(self.address.place, options=_OPTIONS + _LOCAL + options)
         from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 
+        place = self.address.place
         return PublisherGrpcTransport.create_channel(
-            f"{self.address.place}:443", credentials=_credentials(self._settings), options=_OPTIONS + options
+            place if ":" in place else f"{place}:{_TLS_PORT}",
+            credentials=self._credentials(),
+            options=_OPTIONS + options,
         )
 
+    def _credentials(self) -> "Found":
+        """Found once, and tried: what is wrong with them is told at the first call, not after many tries."""
+        from pubsubctl.broker.refusals import translated
+        from pubsubctl.credentials.finding import find
 
-def _credentials(settings: Settings) -> Any:
-    return credentials(
-        _SCOPE,
-        settings.credentials_file,
-        settings.impersonate_service_account,
-        source=settings.sources.get("credentials_file", ""),
-    )
+        with self._finding:
+            if self._found is None:
+                with translated(self):
+                    self._found = find(self._settings.credentials, _SCOPE)
+            if not self._are_good:
+                with translated(self):
+                    self._found.check_universe(self._settings.universe_domain)
+                    self._found.check()
+                self._are_good = True
+            return self._found

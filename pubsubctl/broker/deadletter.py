@@ -36,7 +36,7 @@ def has_other_subscriptions(connection: Connection, settings: Settings) -> bool:
     """
     from pubsubctl.broker.refusals import translated
 
-    with translated(connection.address.place):
+    with translated(connection):
         found = connection.publisher.list_topic_subscriptions(topic=settings.dead_letter_topic_path)
         return any(name != returned_path(settings) for name in found)
 

@@ -20,21 +20,21 @@ from pubsubctl.broker.resources import Document, document
 def topics(connection: Connection, project: str, page_size: int = 0) -> Iterator[Document]:
     """The topics of a project."""
     request = types.ListTopicsRequest(project=project, page_size=page_size)
-    with translated(connection.address.place, project):
+    with translated(connection, project):
         yield from map(document, connection.publisher.list_topics(request=request))
 
 
 def subscriptions(connection: Connection, project: str, page_size: int = 0) -> Iterator[Document]:
     """The subscriptions of a project."""
     request = types.ListSubscriptionsRequest(project=project, page_size=page_size)
-    with translated(connection.address.place, project):
+    with translated(connection, project):
         yield from map(document, connection.subscriber.list_subscriptions(request=request))
 
 
 def snapshots(connection: Connection, project: str, page_size: int = 0) -> Iterator[Document]:
     """The snapshots of a project."""
     request = types.ListSnapshotsRequest(project=project, page_size=page_size)
-    with translated(connection.address.place, project):
+    with translated(connection, project):
         yield from map(document, connection.subscriber.list_snapshots(request=request))
 
 

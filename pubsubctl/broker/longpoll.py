@@ -50,7 +50,7 @@ class LongPoll:
             ResourceNotFound: there is no such subscription.
             BrokerError: the broker refused.
         """
-        with translated(self._connection.address.place):
+        with translated(self._connection):
             call = self._begin(limit, wait_s)
             answer = _outcome(call) if call is not None else None
         return [_received(each) for each in answer.received_messages] if answer is not None else []
@@ -62,7 +62,7 @@ class LongPoll:
             BrokerUnreachable: no answer: some may come again.
             BrokerError: the broker refused.
         """
-        with translated(self._connection.address.place):
+        with translated(self._connection):
             self._connection.subscriber.acknowledge(subscription=self._subscription, ack_ids=list(ack_ids))
 
     def postpone(self, ack_ids: Sequence[str], delay_s: int) -> None:
@@ -72,7 +72,7 @@ class LongPoll:
             BrokerUnreachable: no answer: it comes when its ack deadline has passed.
             BrokerError: the broker refused.
         """
-        with translated(self._connection.address.place):
+        with translated(self._connection):
             self._connection.subscriber.modify_ack_deadline(
                 subscription=self._subscription, ack_ids=list(ack_ids), ack_deadline_seconds=delay_s
             )

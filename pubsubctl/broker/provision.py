@@ -100,13 +100,8 @@ class Provisioner:
     ) -> None:
         self._connection = connection
         self._compared = compared
-        self._place = connection.address.place
-        self._topics = (settings.topic_path, settings.dead_letter_topic_path)
-        self._subscriptions = [
-            _dead_letter_subscription(settings),
-            _returned_subscription(settings),
-            _work_subscription(settings, wanted),
-        ]
+        self._topics = wanted_topics(settings)
+        self._subscriptions = wanted_subscriptions(settings, wanted)
 
     def plan(self) -> Plan:
         """Compare what there is with what is wanted; nothing is changed.
@@ -115,7 +110,7 @@ class Provisioner:
             BrokerUnreachable: no answer.
             BrokerError: the broker refused to tell.
         """
-        with translated(self._place):
+        with translated(self._connection):
             return Plan([*map(self._topic_step, self._topics), *map(self._subscription_step, self._subscriptions)])
 
     def apply(self, plan: Plan, *, repair_drift: bool = False) -> Iterator[Step]:
@@ -127,7 +122,7 @@ class Provisioner:
         """
         wanted = {subscription.name: subscription for subscription in self._subscriptions}
         for step in plan.steps:
-            with translated(self._place):
+            with translated(self._connection):
                 if step.action is Action.CREATE:
                     self._create(step, wanted)
                 elif step.action is Action.UPDATE and repair_drift:
@@ -192,6 +187,20 @@ class Provisioner:
                 of, to = getattr(of, parent), getattr(to, parent)
             setattr(to, last, getattr(of, last))
         return target
+
+
+def wanted_topics(settings: Settings) -> list[str]:
+    """The full names of the topics that there should be."""
+    return [settings.topic_path, settings.dead_letter_topic_path]
+
+
+def wanted_subscriptions(settings: Settings, wanted: Wanted) -> list[types.Subscription]:
+    """The subscriptions as they should be, in the order in which they are made."""
+    return [
+        _dead_letter_subscription(settings),
+        _returned_subscription(settings),
+        _work_subscription(settings, wanted),
+    ]
 
 
 def _work_subscription(settings: Settings, wanted: Wanted) -> types.Subscription:

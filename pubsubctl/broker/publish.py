@@ -104,12 +104,12 @@ class Publisher:
             on_error=unanswered.append,
         )
         try:
-            with translated(self._connection.address.place):
+            with translated(self._connection):
                 call = policy(TimeToDeadlineTimeout(self._timeout_s)(self._stub()))
                 answer = call(_request(self._topic, messages), metadata=self._metadata)
         except ResourceNotFound as error:
             raise ResourceNotFound(
-                f"there is no topic {self._topic} at {self._connection.address.place}; `pubsubctl setup` creates it"
+                f"there is no topic {self._topic} at {self._connection.place}; `pubsubctl setup` creates it"
             ) from error
         except BrokerError as error:
             if unanswered:  # the try before may have been heard

@@ -31,7 +31,7 @@ def about(connection: Connection, path: str, *mentions: str, new: bool = False) 
         BrokerError: the broker refused.
     """
     try:
-        with translated(connection.address.place, _described(path)):
+        with translated(connection, _described(path)):
             yield
     except ResourceNotFound as error:
         for mention in mentions if new else (path, *mentions):

@@ -25,6 +25,8 @@ def run(argv: Sequence[str]) -> int:
     Returns:
         The exit code; whatever went wrong has been said on stderr, in one line.
     """
+    if "--debug" not in argv:
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # gRPC's core writes to stderr, too, in a format of its own
     _open_closed()
     for stream in (sys.stdout, sys.stderr):
         _never_fail(stream)

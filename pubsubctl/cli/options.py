@@ -38,7 +38,7 @@ FormOption = Annotated[
     list[str] | None, typer.Option("--form", "-F", metavar="NAME=VALUE|NAME=@FILE", help="A field of a multipart form.")
 ]
 
-_EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account")
+_EVERYWHERE = ("project", "broker", "credentials_file", "impersonate_service_account", "endpoint")
 _OF_JOBS = ("topic", "subscription", "store", "payloads")
 
 _HELP = {
@@ -50,8 +50,9 @@ _HELP = {
     "payloads": ("DIR|URL", "Where bodies over the inline limit go, e.g. gs://bucket/prefix; the same for all."),
     "inline_limit": ("SIZE", "Longest body that stays with its job where --payloads is set; 256K unless given."),
     "payload_limit": ("SIZE", "Longest body that --payloads takes; 10G unless given."),
-    "credentials_file": ("FILE", "Service-account JSON for the cloud."),
+    "credentials_file": ("FILE", "JSON key of a service account, or other credentials, for the cloud."),
     "impersonate_service_account": ("EMAIL", "Act as this service account."),
+    "endpoint": ("HOST[:PORT]", "Where the cloud's Pub/Sub is, e.g. europe-west1-pubsub.googleapis.com."),
     "dead_letter_topic": ("TOPIC", "Topic that dead letters are mirrored to."),
     "dead_letter_subscription": ("SUBSCRIPTION", "Subscription that keeps dead letters."),
     "ack_deadline": ("SECONDS", "Ack deadline of the subscription, 10 to 600; a worker's stream sets its own."),
@@ -93,6 +94,7 @@ def with_settings(*more: str, of_jobs: bool = True) -> Callable[[Callable[..., N
             given.pop("debug")  # ``entry`` looks for it itself: an error knows no options
             settings = Settings.load(flags, profile=given.pop("profile"), of_jobs=of_jobs)
             _mend_record(settings)
+            _warn_of_key(settings)
             function(settings=settings, **given)
 
         own = [part for name, part in inspect.signature(function).parameters.items() if name != "settings"]
@@ -112,6 +114,15 @@ def _mend_record(settings: "Settings") -> None:
 
     with contextlib.suppress(StateError):  # what the command is about may not need it
         record.mend(settings.state)
+
+
+def _warn_of_key(settings: "Settings") -> None:
+    """Whoever has the key of a service account is that account."""
+    if settings.broker == "cloud" and (path := settings.credentials.open_file) is not None:
+        from pubsubctl.credentials.asked import open_file_remedy, open_file_text
+        from pubsubctl.render.output import note
+
+        note(f"{open_file_text(path)}; run `{open_file_remedy(path)}`")
 
 
 def _parameter(key: str) -> inspect.Parameter:

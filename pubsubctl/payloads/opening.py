@@ -2,9 +2,11 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pubsubctl.credentials.asked import Asked
 
 if TYPE_CHECKING:  # every command loads the settings, and with them this; few commands ever open a place
     from pubsubctl.payloads.base import Payloads
@@ -22,14 +24,14 @@ class Terms:
         store_id: the store whose jobs they are of.
         inline_limit: bytes up to which a body stays in its message, or in its row.
         limit: bytes beyond which none is taken.
-        credentials_file: for a place of Google's; None: application default credentials.
+        credentials: for a place of Google's.
     """
 
     place: str
     store_id: str
     inline_limit: int
     limit: int
-    credentials_file: str | None = None
+    credentials: Asked = field(default_factory=Asked)
 
     def dump(self) -> str:
         """As one argument of a command."""
@@ -38,19 +40,20 @@ class Terms:
     @classmethod
     def load(cls, text: str) -> "Terms":
         """The inverse of ``dump``."""
-        return cls(**json.loads(text))
+        values = json.loads(text)
+        return cls(**values | {"credentials": Asked(**values["credentials"])})
 
     def open(self, *, is_made: bool = False) -> "Payloads":
         """Open the place; see ``open_place``."""
-        return open_place(self.place, credentials_file=self.credentials_file, is_made=is_made)
+        return open_place(self.place, credentials=self.credentials, is_made=is_made)
 
 
-def open_place(place: str, *, credentials_file: str | None = None, is_made: bool = False) -> "Payloads":
+def open_place(place: str, *, credentials: Asked | None = None, is_made: bool = False) -> "Payloads":
     """The place that a setting names; fsspec is imported for a URL alone.
 
     Args:
         place: a path, or a URL; ``file://`` is a path too.
-        credentials_file: a service account's, for Google's.
+        credentials: for Google's; None: application default credentials.
         is_made: whether somebody has made it already: a directory that is not there then was unmounted.
 
     Raises:
@@ -61,7 +64,7 @@ def open_place(place: str, *, credentials_file: str | None = None, is_made: bool
     if _SCHEME.match(path):
         from pubsubctl.payloads.url import Url
 
-        return Url(place, credentials_file=credentials_file)
+        return Url(place, credentials=credentials or Asked())
     from pubsubctl.payloads.directory import Directory
 
     return Directory(Path(path).expanduser(), is_made=is_made)

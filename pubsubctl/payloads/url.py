@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
+from pubsubctl.credentials.asked import Asked
 from pubsubctl.errors import InvalidSetting, PayloadMissing, PayloadsUnreachable, PubsubctlError
 from pubsubctl.exchange import Payload
 from pubsubctl.names import check_payload_key
@@ -20,6 +21,9 @@ from pubsubctl.payloads.base import CHUNK, Payloads, Writing, check, pieces
 _BLOCK = 8 * CHUNK
 """Of a request to the store: few requests for a large body, and little of it in memory."""
 _EXTRAS = {"gs": "gcs", "gcs": "gcs"}
+_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
+_NOBODY = Asked()
+"""Nobody in particular: application default credentials."""
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 _ZONAL = "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT"
 
@@ -29,21 +33,23 @@ class Url(Payloads):
 
     Args:
         url: it.
-        credentials_file: a service account's, for Google's; else application default credentials are used.
+        credentials: for Google's.
 
     Raises:
         InvalidSetting: what its scheme needs is not installed, or it is no place.
     """
 
-    def __init__(self, url: str, *, credentials_file: str | None = None) -> None:
+    def __init__(self, url: str, *, credentials: Asked = _NOBODY) -> None:
         self._url = url
         scheme = urlsplit(url).scheme.lower()
         try:
+            from fsspec import get_filesystem_class
             from fsspec.core import url_to_fs
 
             with self._mapped("opened"), _plain_gcsfs():
+                get_filesystem_class(scheme)  # what is not installed is told before what is not configured
                 # A cached listing would show what is gone, and hide what another process has put there.
-                options = {"use_listings_cache": False, **_credentials(scheme, credentials_file)}
+                options = {"use_listings_cache": False, **_credentials(scheme, credentials)}
                 self._fs, root = url_to_fs(url, **options)
         except (ImportError, ValueError) as error:
             raise InvalidSetting(_not_installed(scheme, error)) from error
@@ -211,15 +217,15 @@ def _plain_gcsfs() -> Iterator[None]:
         os.environ.pop(_ZONAL, None)
 
 
-def _credentials(scheme: str, credentials_file: str | None) -> Mapping[str, Any]:
+def _credentials(scheme: str, asked: Asked) -> Mapping[str, Any]:
     """What gcsfs is to use: it would try others too, such as none at all, and end with an error about those."""
-    if _EXTRAS.get(scheme) != "gcs" or os.environ.get(_EMULATOR):
-        return {"token": "anon"} if _EXTRAS.get(scheme) == "gcs" else {}
-    if credentials_file is None:
-        return {"token": "google_default"}
-    if not os.access(credentials_file, os.R_OK):
-        raise InvalidSetting(f"credentials_file {credentials_file!r} cannot be read, which the payload place needs")
-    return {"token": credentials_file}
+    if _EXTRAS.get(scheme) != "gcs":
+        return {}
+    if os.environ.get(_EMULATOR):
+        return {"token": "anon"}
+    from pubsubctl.credentials.finding import find
+
+    return {"token": find(asked, _SCOPE)}
 
 
 def _not_installed(scheme: str, error: Exception) -> str:

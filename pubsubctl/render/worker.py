@@ -49,8 +49,10 @@ def log_to_stderr(*, verbose: bool, log_format: str = "text", project: str | Non
     if not verbose:
         for name in ("google", "grpc"):
             logging.getLogger(name).setLevel(logging.ERROR)
-        # A stream that is closed while its broker is away: a traceback, of what the worker gets over by itself.
-        logging.getLogger("grpc._channel").setLevel(logging.CRITICAL)
+        # Tracebacks of what the worker gets over by itself: a stream that is closed while its broker is away, and a
+        # token that cannot be had just now, of which the call tells in one line.
+        for name in ("grpc._channel", "grpc._plugin_wrapping"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _all_as_json(formatter: JsonFormatter) -> JsonFormatter:

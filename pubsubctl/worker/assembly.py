@@ -188,7 +188,7 @@ class Assembly:
             topic=settings.topic_path,
             subscription=settings.subscription_path,
             worker=self._plan.worker_id,
-            broker=self._connection.address.place,
+            broker=self._connection.place,
         )
         return Execution(
             self._plan.terms(self._store.store_id),

@@ -92,7 +92,7 @@ class Puller:
         self._drain_timeout_s = drain_timeout_s
         self._on_hopeless = on_hopeless
         self._meters = meters or Meters()
-        self._reach = Reach(connection.address.place, broker or Presence("the broker is back"))
+        self._reach = Reach(connection.place, broker or Presence("the broker is back"))
         self._jobs_wait = waiting
         self._patience = patience or Patience()
         self._silent_s = self._patience.silent_s

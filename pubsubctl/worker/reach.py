@@ -2,6 +2,7 @@
 
 from google.api_core import exceptions
 
+from pubsubctl.broker.refusals import plain
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.watchdog import StreamSilent
 
@@ -68,4 +69,4 @@ class Reach:
 def reason(error: BaseException | None) -> str:
     """The first line of what an error says."""
     lines = str(error or "").strip().splitlines()
-    return lines[0] if lines and lines[0] != "None" else f"{type(error).__name__}, which does not say why"
+    return plain(lines[0]) if lines and lines[0] != "None" else f"{type(error).__name__}, which does not say why"

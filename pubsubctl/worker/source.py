@@ -56,9 +56,9 @@ def look_up(settings: Settings, connection: Connection) -> Source:
         BrokerUnreachable: no answer.
         ResourceNotFound: there is no such subscription.
     """
-    path, place = settings.subscription_path, connection.address.place
+    path, place = settings.subscription_path, connection.place
     try:
-        with translated(place):
+        with translated(connection):
             found = connection.subscriber.get_subscription(subscription=path, timeout=_LOOK_UP_S)
     except ResourceNotFound as error:
         raise ResourceNotFound(f"there is no subscription {path} at {place}; `pubsubctl setup` creates it") from error

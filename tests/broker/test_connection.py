@@ -1,7 +1,6 @@
 """Which broker is meant, and the credentials of the cloud; nothing here leaves the machine."""
 
 import contextlib
-import json
 import os
 import socket
 import threading
@@ -11,34 +10,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
-from pubsubctl.broker.connection import CLOUD, Connection, locate
+from pubsubctl.broker.connection import Connection, locate
 from pubsubctl.emulator.embedded import EmbeddedBroker
 from pubsubctl.errors import BrokerUnreachable, InvalidSetting
 from pubsubctl.settings import Settings
-
-
-@pytest.fixture
-def key_file(tmp_path: Path) -> Path:
-    """A service account's key, as the cloud hands them out."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    content = {
-        "type": "service_account",
-        "project_id": "a-project",
-        "private_key_id": "1",
-        "private_key": private.decode(),
-        "client_email": "worker@a-project.iam.gserviceaccount.com",
-        "client_id": "1",
-        "token_uri": "https://oauth2.googleapis.com/token",
-    }
-    path = tmp_path / "key.json"
-    path.write_text(json.dumps(content))
-    return path
 
 
 def cloud(tmp_path: Path, **flags: str) -> Settings:
@@ -65,20 +41,11 @@ def test_an_emulator_named_by_the_environment_goes_first(tmp_path):
     assert not locate(settings).is_cloud
 
 
-def test_the_cloud_is_reached_with_the_key_of_a_service_account(tmp_path, key_file):
-    settings = cloud(tmp_path, credentials_file=str(key_file))
-    assert locate(settings).place == CLOUD
-    with Connection(settings) as connection:
-        assert connection.publisher.transport.host == f"{CLOUD}:443"
-        assert connection.subscriber.transport.host == f"{CLOUD}:443"
-
-
-def test_a_service_account_may_be_impersonated(tmp_path, key_file):
-    settings = cloud(
-        tmp_path, credentials_file=str(key_file), impersonate_service_account="x@a-project.iam.gserviceaccount.com"
-    )
-    with Connection(settings) as connection:
-        assert connection.publisher.transport.host == f"{CLOUD}:443"
+def test_where_the_cloud_is(tmp_path):
+    assert locate(cloud(tmp_path)).place == "pubsub.googleapis.com"
+    assert locate(cloud(tmp_path, universe_domain="other.example")).place == "pubsub.other.example"
+    there = "europe-west1-pubsub.googleapis.com"
+    assert locate(cloud(tmp_path, endpoint=f"https://{there}/")).place == there
 
 
 @pytest.mark.parametrize("content", [None, "no json", "{}"])

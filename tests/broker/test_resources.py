@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from google.api_core import exceptions as api
@@ -103,6 +104,11 @@ def test_once_the_broker_is_away_nothing_more_is_tried():
     assert asked == ["one"]
 
 
+class Broker(NamedTuple):
+    place: str
+    identity: None = None
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
@@ -115,7 +121,7 @@ def test_once_the_broker_is_away_nothing_more_is_tried():
 def test_an_error_with_a_subject_begins_with_it(error, says):
     with (
         pytest.raises(BrokerUnreachable if "available" in says else BrokerError) as caught,
-        translated("host:1", "topic t"),
+        translated(Broker("host:1"), "topic t"),
     ):
         raise error
     assert str(caught.value) == says

@@ -1,8 +1,10 @@
 """The places that the contract is held against: a directory, and two that fsspec reaches."""
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import gcs
@@ -17,6 +19,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture(autouse=True)
+def _no_rest_between_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let gcsfs try again at once: else it rests for half a minute in all, each time."""
+    monkeypatch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")  # as it has to be when gcsfs is imported
+    retry = pytest.importorskip("gcsfs.retry", reason="gcsfs is not installed")
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=lambda _: asyncio.sleep(0.01)))
 
 
 @pytest.fixture(scope="session")

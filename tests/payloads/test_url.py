@@ -8,6 +8,7 @@ import pytest
 from postgres_server import free_port
 from test_places import KEY, put, read
 
+from pubsubctl.credentials.asked import Asked
 from pubsubctl.errors import InvalidSetting, PayloadsUnreachable
 from pubsubctl.payloads.opening import open_place
 
@@ -33,8 +34,11 @@ def test_a_scheme_that_nobody_knows_is_refused():
 
 def test_credentials_that_cannot_be_read_are_named(monkeypatch, tmp_path):
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
-    with pytest.raises(InvalidSetting, match=r"credentials_file '.*/key\.json' cannot be read"):
-        open_place("gs://bucket/x", credentials_file=str(tmp_path / "key.json"))
+    with pytest.raises(
+        InvalidSetting,
+        match=r"credentials_file '.*/key\.json' \(from --credentials-file\) cannot be used: it cannot be read",
+    ):
+        open_place("gs://bucket/x", credentials=Asked(str(tmp_path / "key.json"), source="--credentials-file"))
 
 
 def test_the_place_is_shown_without_what_lets_one_in():

@@ -77,6 +77,7 @@ def test_every_key_can_be_set_in_every_way(key, load):
         "log_format": "json",
         "max_memory_per_child": 77 << 20,
         "prefetch": 77,
+        "universe_domain": "other.example",
     }
     default = getattr(Settings(), key)
     value = words.get(
@@ -384,3 +385,21 @@ def test_a_store_that_is_a_service_of_googles_is_told_whose_credentials_it_is_as
     assert settings.store_name == "firestore://demo/jobs"
     assert load(flags={"store": "firestore://demo"}).store_url == "firestore://demo"
     assert load(flags={**flags, "store": "/a/jobs.db"}).store_url == "/a/jobs.db"
+
+
+def test_googles_own_variables_count_in_the_cloud_alone(load):
+    theirs = {"GOOGLE_CLOUD_PROJECT": "theirs", "GOOGLE_CLOUD_UNIVERSE_DOMAIN": "other.example"}
+    assert load(environ=theirs).project == "pubsubctl-local"
+    settings = load({"broker": "cloud", "store": "jobs.db"}, environ=theirs)
+    assert (settings.project, settings.universe_domain) == ("theirs", "other.example")
+    assert settings.sources["project"] == "GOOGLE_CLOUD_PROJECT"
+    assert load({"broker": "cloud", "store": "jobs.db", "project": "ours"}, environ=theirs).project == "ours"
+
+
+@pytest.mark.parametrize("value", ["", "a b", "https://x/y", "host:99999", "[::1"])
+def test_an_endpoint_is_a_host_and_perhaps_a_port(load, value):
+    if not value:
+        assert load(environ={"PUBSUBCTL_ENDPOINT": value}).endpoint is None
+        return
+    with pytest.raises(InvalidSetting, match="must be HOST or HOST:PORT"):
+        load({"endpoint": value})

@@ -22,8 +22,7 @@ _AWAY = {
     Code.UNKNOWN: "failed ({said}); try again",
     Code.DATA_LOSS: "failed ({said}); try again",
     # A token may run out while nobody can be asked for another; and a role is granted where it happens.
-    Code.UNAUTHENTICATED: "does not know who asks ({said}); log in with `gcloud auth application-default login`, "
-    "or name --credentials-file",
+    Code.UNAUTHENTICATED: "does not know who asks: {said}",
     Code.PERMISSION_DENIED: "may not be used by these credentials ({said}); grant them roles/datastore.user",
 }
 _REFUSED = {

@@ -17,7 +17,6 @@ from pubsubctl.store.firestore.store import FirestoreStore
 EMULATOR = "FIRESTORE_EMULATOR_HOST"
 """As every client of Google's honours it."""
 DEFAULT_DATABASE = "(default)"
-_HOST = "firestore.googleapis.com"
 _SCOPE = "https://www.googleapis.com/auth/datastore"
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9.:-]{2,62}", re.IGNORECASE)
 _DATABASE = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
@@ -76,14 +75,13 @@ def _connected(place: Place, asked: dict[str, list[str]]) -> Service:
         return Service(place, channel, is_emulator=True)
     from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcTransport
 
-    from pubsubctl.credentials import credentials
+    from pubsubctl.credentials.asked import Asked
+    from pubsubctl.credentials.finding import find
 
     given: dict[str, Any] = {name: values[-1] for name, values in asked.items()}
+    found = find(Asked(given.get("credentials_file"), given.get("impersonate_service_account"), "--store"), _SCOPE)
+    found.check()
     channel = FirestoreGrpcTransport.create_channel(
-        f"{_HOST}:443",
-        credentials=credentials(
-            _SCOPE, given.get("credentials_file"), given.get("impersonate_service_account"), source="--store"
-        ),
-        options=_OPTIONS,
+        f"firestore.{found.universe_domain}:443", credentials=found, options=_OPTIONS
     )
     return Service(place, channel)
