@@ -1,21 +1,31 @@
 """``pubsubctl setup``: create what is missing, show what differs."""
 
-from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, parsed, with_settings
+from pubsubctl.cli.provisioning import asked_account, print_plan, provision, unasked
+from pubsubctl.cloud.parts import Part
 from pubsubctl.errors import BrokerError
 from pubsubctl.render import setup as render
 from pubsubctl.render.output import Format, commands, note
 
 if TYPE_CHECKING:
-    from pubsubctl.broker.provision import Step
     from pubsubctl.settings import Settings
 
 app = new()
+
+
+class Language(StrEnum):
+    """What a plan may be printed as."""
+
+    GCLOUD = "gcloud"
+    TERRAFORM = "terraform"
+
 
 _Attempts = Annotated[
     int | None,
@@ -47,6 +57,27 @@ _Once = Annotated[bool, typer.Option("--enable-exactly-once-delivery", help="Exa
 _Filter = Annotated[
     str | None, typer.Option(metavar="FILTER", show_default=False, help="Which messages the subscription takes.")
 ]
+_Account = Annotated[
+    str | None,
+    typer.Option(
+        "--service-account",
+        metavar="NAME|EMAIL",
+        show_default=False,
+        help="Create it in the cloud, with the roles that jobs need.",
+    ),
+]
+_For = Annotated[
+    list[Part] | None,
+    typer.Option("--for", metavar="submitter|worker", help="What that account does; both unless given; repeatable."),
+]
+_KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key-file", metavar="FILE", show_default=False, help="Make a key of that account, in a new file."),
+]
+_Print = Annotated[
+    Language | None,
+    typer.Option("--print", metavar="gcloud|terraform", help="Print the plan so, and ask nobody."),
+]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan and change nothing.")]
 _ApplyDrift = Annotated[bool, typer.Option("--apply-drift", help="Repair what differs from what is asked for.")]
 
@@ -65,11 +96,17 @@ def setup(
     enable_message_ordering: _Ordering = False,
     enable_exactly_once_delivery: _Once = False,
     message_filter: _Filter = None,
+    service_account: _Account = None,
+    roles_for: _For = None,
+    key_file: _KeyFile = None,
+    printed: _Print = None,
     dry_run: _DryRun = False,
     apply_drift: _ApplyDrift = False,
     format: FormatOption = Format.TEXT,  # noqa: A002 - the option's name
 ) -> None:
     """Create the topics, subscriptions and store that jobs need. It may be run as often as you like.
+
+    In the cloud Pub/Sub itself also gets the roles that it needs to move dead letters.
 
     Of a subscription that exists, what is asked for here is compared, and what jobs rely on; the rest is left as it is.
     """
@@ -83,8 +120,13 @@ def setup(
         "message_filter": message_filter,
     }
     options = {name: value for name, value in options.items() if value is not None}
+    account = asked_account(settings, service_account, roles_for, key_file)
+    if printed is not None:
+        print_plan(settings, options, account, printed)
+        return
     running = _broker_runs(settings, start=not dry_run)
-    result = _provision(settings, options, dry_run=dry_run, repair=apply_drift) if running else _unasked(settings)
+    made = provision(settings, options, account, dry_run=dry_run, repair=apply_drift) if running else unasked(settings)
+    result = made.result
     render.show(result, format)
     for step in result.steps:
         if step.action == "differs":
@@ -94,6 +136,14 @@ def setup(
                 f"{step.kind} {step.name} exists and can never become what is asked for; "
                 f"delete it, or name another with {option}"
             )
+    left = [grant for grant in result.grants if grant.action == "left"]
+    for reason in dict.fromkeys(grant.reason for grant in left):
+        note(f"not granted: {reason}")
+    if left:
+        note("somebody who may grant roles can run:")
+        commands(*(grant.command for grant in left))
+    if made.failure is not None:
+        raise made.failure
     if result.store_left:
         note("the store is there; for its indexes and its TTL policy, once for a database:")
         commands(*result.store_left)
@@ -123,51 +173,3 @@ def _broker_runs(settings: "Settings", *, start: bool) -> bool:
         if running.kind.caution:
             note(running.kind.caution)
     return start
-
-
-def _provision(settings: "Settings", options: Mapping[str, Any], *, dry_run: bool, repair: bool) -> render.SetupResult:
-    from pubsubctl.broker.connection import Connection
-    from pubsubctl.broker.provision import COMPARABLE, Provisioner, Wanted
-    from pubsubctl.store.opening import open_store
-
-    with Connection(settings) as connection:
-        connection.check()
-        wanted = Wanted(ack_deadline=settings.ack_deadline, **options)
-        # Only what somebody has said: a default does not make drift of what was chosen at another time.
-        provisioner = Provisioner(connection, settings, wanted, COMPARABLE & {*options, *settings.sources})
-        plan = provisioner.plan()
-        steps = plan.steps if dry_run else list(provisioner.apply(plan, repair_drift=repair))
-        left: list[str] = []
-        if not dry_run:
-            with open_store(settings.store_url) as store:
-                left = store.left_to_do()
-        address = connection.address
-    return render.SetupResult(
-        address.kind,
-        address.place,
-        settings.store_name,
-        list(map(_shown, steps)),
-        applied=not dry_run,
-        repaired=repair,
-        store_left=left,
-    )
-
-
-def _shown(step: "Step") -> render.SetupStep:
-    return render.SetupStep(step.kind, step.name, str(step.action), step.differences)
-
-
-def _unasked(settings: "Settings") -> render.SetupResult:
-    """The plan where the emulator does not run: without its message log nothing exists, else nobody can tell."""
-    from pubsubctl.broker.deadletter import returned_path
-
-    action = "check" if settings.broker == "embedded" and settings.state.broker_db.exists() else "create"
-    named = (
-        ("topic", settings.topic_path),
-        ("topic", settings.dead_letter_topic_path),
-        ("subscription", settings.dead_letter_subscription_path),
-        ("subscription", returned_path(settings)),
-        ("subscription", settings.subscription_path),
-    )
-    steps = [render.SetupStep(kind, name, action) for kind, name in named]
-    return render.SetupResult(settings.broker, None, settings.store_name, steps, applied=False, repaired=False)

@@ -28,6 +28,12 @@ def line(text: str = "") -> None:
     sys.stdout.write(f"{clean(text)}\n")
 
 
+def script(lines: Iterable[str]) -> None:
+    """Lines for another program, each as it is."""
+    for text in lines:
+        sys.stdout.write(f"{text}\n")
+
+
 def document(content: Any, form: Format = Format.JSON) -> None:
     """A piece of data as JSON: over several lines, or for ``jsonl`` on one."""
     sys.stdout.write(json.dumps(content, indent=2 if form is Format.JSON else None) + "\n")

@@ -1,7 +1,7 @@
 """What setup plans, or has done."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pubsubctl.render.output import Format, document, line
@@ -23,6 +23,40 @@ class SetupStep:
 
 
 @dataclass(frozen=True)
+class SetupGrant:
+    """A role for one member on one resource.
+
+    Attributes:
+        why: what it is needed for.
+        action: ``exists``, ``grant`` (it would be), ``granted``, or ``left``: whoever asked may not grant it.
+        reason: why it is left.
+        command: what grants it.
+    """
+
+    role: str
+    resource: str
+    member: str
+    why: str
+    action: str
+    reason: str
+    command: str
+
+
+@dataclass(frozen=True)
+class SetupAccount:
+    """A service account that was asked for.
+
+    Attributes:
+        made: whether it was not there before.
+        key_file: where a key of it went, if one was made.
+    """
+
+    email: str
+    made: bool
+    key_file: str | None
+
+
+@dataclass(frozen=True)
 class SetupResult:
     """What setup found, and what it did about it.
 
@@ -31,6 +65,8 @@ class SetupResult:
         applied: whether it was done, or only planned.
         repaired: whether drift was repaired too.
         store_left: commands that are still to be run for the store.
+        grants: roles, in the cloud.
+        account: the service account that was asked for.
     """
 
     broker: str
@@ -40,6 +76,8 @@ class SetupResult:
     applied: bool
     repaired: bool
     store_left: list[str] = field(default_factory=list)
+    grants: list[SetupGrant] = field(default_factory=list)
+    account: SetupAccount | None = None
 
     def document(self) -> dict[str, Any]:
         """As JSON shows it."""
@@ -60,6 +98,8 @@ class SetupResult:
                 }
                 for step in self.steps
             ],
+            "account": asdict(self.account) if self.account is not None else None,
+            "grants": [asdict(grant) for grant in self.grants],
         }
 
 
@@ -75,6 +115,13 @@ def show(result: SetupResult, form: Format) -> None:
         for name, (is_now, wanted) in step.differences.items():
             arrow = "was" if _repaired(step, result) else "is"
             line(f"{'':<13}  {name} {arrow} {is_now or 'empty'}, should be {wanted or 'empty'}")
+    if result.account is not None:
+        line(f"{'account':<13}{result.account.email}  {_account_word(result)}")
+        if result.account.key_file is not None:
+            line(f"{'key':<13}{result.account.key_file}  for its owner alone")
+    for grant in result.grants:
+        word = "would be granted" if grant.action == "grant" else grant.action
+        line(f"{'grant':<13}{grant.role} on {grant.resource} to {grant.member}  {word}")
     line(f"{'store':<13}{result.store}")
 
 
@@ -97,3 +144,10 @@ def _word(step: SetupStep, result: SetupResult) -> str:
     if step.action == "update":
         return "differs; --apply-drift repairs it"
     return "differs in what can never be changed: delete it, or name another" if step.action == "differs" else "exists"
+
+
+def _account_word(result: SetupResult) -> str:
+    assert result.account is not None
+    if not result.account.made:
+        return "exists"
+    return "created" if result.applied else "would be created"
