@@ -21,6 +21,7 @@ _COMMANDS = (
     "explain",
     "dlq",
     "purge",
+    "doctor",
     "topics",
     "subscriptions",
     "snapshots",
