@@ -79,8 +79,10 @@ class Collector:
     def _note(self, job: SubmittedJob, response: Response | None) -> None:
         key = self._keys[job.id]
         state = job.state  # asked anew, unless it was a success: it may wait for its second time already
-        if key in self._twice and state is not JobState.SUCCEEDED:
-            return
+        if key in self._twice:
+            if state is not JobState.SUCCEEDED:
+                return
+            response = job.result()  # what came with it may be of its first time, and gone since
         self._done.add(key)
         line = f"{job.id} {state} {digest(response)} {time.monotonic():.3f}\n"
         os.write(self._file, line.encode())
