@@ -36,6 +36,14 @@ def commands(text: str) -> list[tuple[str, str]]:
     return [each for each in found if not any(part in each[0] for part in LEFT_OUT)]
 
 
+def test_what_is_said_in_japanese_is_the_same():
+    japanese = (Path(__file__).parents[2] / "README.ja.md").read_text()
+    assert "README.ja.md" in README
+    said = section("Five minutes") + section("On Google Cloud")
+    for language in ("console", "python", "toml"):
+        assert blocks(japanese, language) == blocks(said, language)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app.py").write_text(blocks(section("Five minutes"), "python")[0])
