@@ -11,6 +11,7 @@ from typer.main import get_command
 from pubsubctl.errors import UsageError
 
 _COMMANDS = (
+    "init",
     "setup",
     "worker",
     "submit",
