@@ -1,6 +1,5 @@
 """The one place where Google's exceptions become ours."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -9,6 +8,7 @@ from google.api_core import exceptions as api
 from google.auth import exceptions as auth
 
 from pubsubctl.broker.access import explained, is_of_one_call
+from pubsubctl.credentials.troubles import plain
 from pubsubctl.errors import AccessDenied, BrokerError, BrokerUnreachable, ResourceNotFound
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _AWAY = (
     api.Unknown,
     api.ResourceExhausted,
 )
-_NO_TOKEN = re.compile(r".*Getting metadata from plugin failed with error: ")
 _UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 
 
@@ -87,11 +86,6 @@ def translated(broker: Asked, subject: str = "") -> Iterator[None]:
         raise BrokerUnreachable(_first_line(error)) from error
     except auth.GoogleAuthError as error:
         raise BrokerError(_first_line(error)) from error
-
-
-def plain(words: str) -> str:
-    """What is said, without what gRPC puts before our own words for a token that cannot be had."""
-    return _NO_TOKEN.sub("", words)
 
 
 def _away(broker: Asked, error: Exception) -> str:

@@ -11,6 +11,7 @@ from pubsubctl.credentials.identity import Identity
 
 _LOGIN = "gcloud auth application-default login"
 _LONGEST = 300
+_NO_TOKEN = re.compile(r".*Getting metadata from plugin failed with error: ")
 
 
 def told(error: Exception, asked: Asked, identity: Identity | None) -> str:
@@ -32,6 +33,11 @@ def told(error: Exception, asked: Asked, identity: Identity | None) -> str:
     if _is_transport(error):
         return f"no token for {_who(identity)}: {_unreachable(said)}"
     return f"no token for {_who(identity)}: {_short(said)}"
+
+
+def plain(words: str) -> str:
+    """What a call says, without what gRPC puts before these lines where a token cannot be had."""
+    return _NO_TOKEN.sub("", words)
 
 
 def _not_found(said: str, asked: Asked) -> str:

@@ -2,7 +2,7 @@
 
 from google.api_core import exceptions
 
-from pubsubctl.broker.refusals import plain
+from pubsubctl.credentials.troubles import plain
 from pubsubctl.worker.presence import Presence
 from pubsubctl.worker.watchdog import StreamSilent
 

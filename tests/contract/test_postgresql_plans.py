@@ -17,8 +17,9 @@ from pubsubctl.store.postgresql.batching import _batch
 from pubsubctl.store.postgresql.database import _DIALECT
 from pubsubctl.store.statements import Statement
 
-ALL_ROWS = {"READ", "_ALL", "_FORGET"}
-"""What sums up the tallies, which have some rows for each state; and what is about workers, of whom there are few."""
+ALL_ROWS = {"READ", "RECOUNT", "_ALL", "_FORGET"}
+"""What sums up the tallies, which have some rows for each state, or makes them anew; and what is about workers, of whom
+there are few."""
 
 VALUES = {"keys": ["x"], "before": 1.5, "earliest": 0.5, "most": 1}
 """Of parameters that have no type of their own."""

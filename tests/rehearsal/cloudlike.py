@@ -12,8 +12,8 @@ from typing import Any
 from accounts import Accounts
 from apis import served_apis
 from authority import Certified, certified
+from connect_proxy import proxied
 from front import Cloud, served_front
-from proxy import proxied
 
 from pubsubctl.emulator import daemon
 from pubsubctl.state import State

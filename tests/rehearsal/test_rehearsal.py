@@ -5,7 +5,7 @@ import time
 
 import pytest
 from cloudlike import Rehearsal
-from metadata import metadata_server
+from metadata_server import metadata_server
 
 pytestmark = pytest.mark.timeout(180)
 ADMIN = "roles/pubsub.admin"

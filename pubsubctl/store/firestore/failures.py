@@ -8,6 +8,7 @@ import grpc
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.exceptions import GoogleAuthError
 
+from pubsubctl.credentials.troubles import plain
 from pubsubctl.errors import PubsubctlError, StoreBusy, StoreError, StoreUnreachable
 
 Code = grpc.StatusCode
@@ -22,7 +23,8 @@ _AWAY = {
     Code.UNKNOWN: "failed ({said}); try again",
     Code.DATA_LOSS: "failed ({said}); try again",
     # A token may run out while nobody can be asked for another; and a role is granted where it happens.
-    Code.UNAUTHENTICATED: "does not know who asks: {said}",
+    Code.UNAUTHENTICATED: "does not know who asks ({said}); log in with `gcloud auth application-default login`, "
+    "or name --credentials-file",
     Code.PERMISSION_DENIED: "may not be used by these credentials ({said}); grant them roles/datastore.user",
 }
 _REFUSED = {
@@ -74,6 +76,8 @@ def failure(where: str, error: BaseException) -> PubsubctlError:
         code = Code.UNAUTHENTICATED
     if code is Code.ABORTED:
         return StoreBusy(f"the store {where} {_AWAY[code]}")
+    if code is Code.UNAUTHENTICATED and "`" in said:  # our own words for credentials, which say what mends them
+        return StoreUnreachable(f"the store {where} cannot be asked: {plain(said)}")
     if code in _AWAY:
         return StoreUnreachable(f"the store {where} {_AWAY[code].format(said=said)}")
     if code in _REFUSED:
