@@ -8,7 +8,6 @@ import typer
 
 from pubsubctl.cli.app import new
 from pubsubctl.cli.options import FormatOption, parsed, with_settings
-from pubsubctl.cli.provisioning import asked_account, print_plan, provision, unasked
 from pubsubctl.cloud.parts import Part
 from pubsubctl.errors import BrokerError
 from pubsubctl.render import setup as render
@@ -110,6 +109,8 @@ def setup(
 
     Of a subscription that exists, what is asked for here is compared, and what jobs rely on; the rest is left as it is.
     """
+    from pubsubctl.cli.provisioning import asked_account, print_plan, provision, unasked
+
     options: dict[str, Any] = {
         "max_delivery_attempts": max_delivery_attempts,
         "min_retry_delay": _seconds("min_retry_delay", min_retry_delay),

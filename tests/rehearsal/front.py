@@ -7,6 +7,7 @@ subscriptions are the emulator's own, which keeps them.
 import asyncio
 import sys
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,7 @@ class Cloud:
         enabled: whether the API is.
         refused: methods that are out of quota, by their short names.
         tells_permissions: whether a refusal names the permission that is missing.
+        calls: how many calls of each method came with a good token.
         cut: how many calls were ended since their token ran out.
     """
 
@@ -87,6 +89,7 @@ class Cloud:
     tells_permissions: bool = True
     port: int = 0
     cut: int = 0
+    calls: Counter[str] = field(default_factory=Counter)
 
 
 class _Front(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -100,6 +103,7 @@ class _Front(grpc.GenericRpcHandler):  # type: ignore[misc]
         async def behaviour(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
             first = await anext(requests, None)
             email = await self._authenticated(context)
+            self._cloud.calls[method.rpartition("/")[2]] += 1
             await self._check_service(method, context)
             if method == _TEST:
                 yield await self._tested(email, first or b"")
