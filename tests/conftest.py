@@ -20,6 +20,7 @@ from typing import NoReturn
 import grpc
 import pytest
 from hypothesis import settings
+from node_modules import NotInstalled, installed
 from postgres_server import PostgresServer, programs, running_server
 
 # Time limits of single examples say more about the machine than about the code.
@@ -46,6 +47,21 @@ def lacking(part: str, reason: str) -> NoReturn:
 def lack() -> Callable[[str, str], NoReturn]:
     """``lacking``, for tests in other folders."""
     return lacking
+
+
+@pytest.fixture(scope="session")
+def node_libraries() -> Callable[[Path], Path]:
+    """Makes the ``node_modules`` of a folder's lock file; in one process of tests, the group ``node``."""
+
+    def of(folder: Path) -> Path:
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            lacking("node", "node or npm is not installed")
+        try:
+            return installed(folder)
+        except NotInstalled as error:
+            lacking("node", str(error))
+
+    return of
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ _COMMANDS = (
     "dlq",
     "purge",
     "doctor",
+    "deploy",
     "topics",
     "subscriptions",
     "snapshots",

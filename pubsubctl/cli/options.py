@@ -65,7 +65,7 @@ _HELP = {
     "retry_on": ("LIST", "What is tried again, or none; 408,425,429,500,502-504,timeout,crash unless given."),
     "max_jobs_per_child": ("N", "Jobs after which a process is replaced; no limit unless given."),
     "max_memory_per_child": ("SIZE", "Memory, at least 16M, beyond which a process is replaced; 0 is no limit."),
-    "host_port": ("HOST:PORT", "Where to serve /healthz, /readyz, /metrics and /jobs/ID."),
+    "host_port": ("HOST:PORT", "Where to serve /healthz, /readyz, /metrics, /backlog and /jobs/ID."),
     "log_format": ("text|json", "How the log looks; text unless given; json has Cloud Logging's fields."),
     "drain_timeout": ("DURATION", "How long running jobs may take to end at a stop; 25s unless given."),
     "lease": ("DURATION", "How long a job stays with a worker that gives no sign of life."),

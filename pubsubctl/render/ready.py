@@ -62,7 +62,7 @@ def lines(ready: Ready) -> Iterator[tuple[str, str]]:
     if ready.ends:
         yield "ends", " or ".join(ready.ends)
     if ready.host_port:
-        yield "health", f"http://{ready.host_port}/healthz, /readyz, /metrics, /jobs/ID"
+        yield "health", f"http://{ready.host_port}/healthz, /readyz, /metrics, /backlog, /jobs/ID"
 
 
 def _slots(settings: Settings) -> str:

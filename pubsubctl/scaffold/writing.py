@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from pubsubctl.errors import UsageError
+from pubsubctl.scaffold.filling import filled
 
 _FILES = ("app.py", "pubsubctl.toml", "requirements.txt", "Dockerfile", "compose.yaml", ".dockerignore")
 APP = "app:app"
@@ -57,11 +57,9 @@ class Project:
         return plain or "jobs"
 
     def _texts(self) -> dict[Path, str]:
-        folder = resources.files("pubsubctl.scaffold") / "files"
-        texts = {}
+        texts, values = {}, {"app": self.app or APP, "name": self.name}
         for name in _FILES:
             if name == "app.py" and self.app is not None:
                 continue
-            text = (folder / f"{name.lstrip('.')}.template").read_text(encoding="utf-8")
-            texts[self.folder / name] = text.replace("{{app}}", self.app or APP).replace("{{name}}", self.name)
+            texts[self.folder / name] = filled(__package__, name.lstrip("."), values)
         return texts

@@ -165,7 +165,7 @@ class Assembly:
             writing_since=lambda: self._recorder.writing_since,
             keeper=self._pulse,
         )
-        view = lookout.view_of(self._plan.info(), self._store, self._meters, seen)
+        view = lookout.view_of(self._plan.info(), self._store, self._settings.topic_path, self._meters, seen)
         return health.Server(view, self._settings.host_port)
 
     def _make_sweeper(self) -> Sweeper:

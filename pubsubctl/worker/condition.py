@@ -38,6 +38,8 @@ class View:
         alive: what must hold while it is not draining; where something does not, only a new process helps.
         ready: what must hold beside for it to take jobs; where something does not, waiting may help.
         job: a job by its id, None where there is none of that id. It may block, for as long as the store does.
+        backlog: how many jobs of its topic wait or run, in whatever worker, but for those that are put off. It may
+            block, too.
     """
 
     worker: str
@@ -50,6 +52,7 @@ class View:
     alive: tuple[Condition, ...]
     ready: tuple[Condition, ...]
     job: Callable[[str], Job | None]
+    backlog: Callable[[], int]
 
 
 class Pulse:

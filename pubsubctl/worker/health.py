@@ -4,6 +4,7 @@
 ``/healthz``   200 while the worker's parts live and work, or drain; else 503: only a new process helps
 ``/readyz``    200 while it takes jobs; else 503: wait
 ``/metrics``   its numbers, for Prometheus
+``/backlog``   how many jobs of its topic wait or run, here or in other workers: what to scale workers by
 ``/jobs/ID``   a job of its store, as ``pubsubctl status ID --format json`` shows it
 ``/``          where all of this is
 =============  ============================================================================================
@@ -15,6 +16,7 @@ imported only by a worker that was asked for it.
 import json
 import logging
 import threading
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -30,7 +32,7 @@ from pubsubctl.worker.listener import Listener
 _log = logging.getLogger("pubsubctl.worker")
 
 _LOOKUPS = 2
-"""Jobs that may be looked up at the same time: fewer than there are threads, so that a slow store holds up no probe."""
+"""Questions to the store at the same time: fewer than there are threads, so that a slow store holds up no probe."""
 
 
 class Server:
@@ -73,6 +75,7 @@ def pages(view: View) -> Flask:
         ("/healthz", shown.healthz),
         ("/readyz", shown.readyz),
         ("/metrics", shown.metrics),
+        ("/backlog", shown.backlog),
         ("/jobs/<job_id>", shown.job),
     ):
         app.add_url_rule(path, view_func=page)
@@ -91,7 +94,7 @@ class _Pages:
 
     def index(self) -> Response:
         view = self._view
-        paths = ["/healthz", "/readyz", "/metrics", "/jobs/{id}"]
+        paths = ["/healthz", "/readyz", "/metrics", "/backlog", "/jobs/{id}"]
         return _json({"worker": view.worker, "app": view.app, "slots": view.slots, "busy": view.busy(), "paths": paths})
 
     def healthz(self) -> Response:
@@ -107,18 +110,29 @@ class _Pages:
         text, content_type = self._exposition.text(request.headers.get("Accept", ""))
         return Response(text, content_type=content_type)
 
+    def backlog(self) -> Response:
+        return self._asking_store(lambda: _json({"backlog": self._view.backlog()}))
+
     def job(self, job_id: str) -> Response:
+        def answer() -> Response:
+            found = self._view.job(check_job_id(job_id))
+            if found is None:
+                return _problem(404, f"no job {job_id!r} in the worker's store")
+            return _json(found.document())
+
+        return self._asking_store(answer)
+
+    def _asking_store(self, answer: Callable[[], Response]) -> Response:
         if not self._lookups.acquire(blocking=False):
             return _problem(503, "other lookups still wait for the store; ask again later")
         try:
-            found = self._view.job(check_job_id(job_id))
+            return answer()
         except InvalidName as error:
             return _problem(404, str(error))
         except PubsubctlError as error:
             return _problem(503, str(error))
         finally:
             self._lookups.release()
-        return _problem(404, f"no job {job_id!r} in the worker's store") if found is None else _json(found.document())
 
 
 def _judged(reasons: dict[str, str]) -> Response:

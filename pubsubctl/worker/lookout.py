@@ -16,6 +16,8 @@ _RECORDER_AT_ONE_S = 120.0
 """A store that is away is found out, and tried again, much sooner."""
 _SLOW_S = 10.0
 """With a store that lets a write wait for so long, no job can be begun in good time."""
+_SOON_S = 60.0
+"""About the time that another worker takes to be there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class Parts:
     keeper: Pulse
 
 
-def view_of(info: WorkerInfo, store: Store, meters: Meters, parts: Parts) -> View:
-    """A worker as it is seen from outside."""
+def view_of(info: WorkerInfo, store: Store, topic: str, meters: Meters, parts: Parts) -> View:
+    """A worker of a topic, as it is seen from outside."""
     return View(
         worker=info.id,
         app=info.app,
@@ -66,6 +68,7 @@ def view_of(info: WorkerInfo, store: Store, meters: Meters, parts: Parts) -> Vie
             unstuck("recorder", parts.writing_since, most_s=_SLOW_S),
         ),
         job=lambda job_id: _job(store, job_id),
+        backlog=lambda: store.pending(topic, within_s=_SOON_S),
     )
 
 

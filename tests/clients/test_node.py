@@ -1,14 +1,11 @@
 """Google's client for Node; what is tested is in node/*.test.js, each file a process."""
 
 import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
-from node_modules import NotInstalled, installed
 
 NODE = Path(__file__).parent / "node"
 SCRIPT_S = 90
@@ -17,21 +14,12 @@ SCRIPT_S = 90
 pytestmark = [pytest.mark.xdist_group("node"), pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="session")
-def node_path(lack: Callable[[str, str], NoReturn]) -> Path:
-    """Where Node finds the library."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        lack("node", "node or npm is not installed")
-    try:
-        return installed(NODE)
-    except NotInstalled as error:
-        lack("node", str(error))
-
-
 @pytest.mark.parametrize("script", sorted(NODE.glob("*.test.js")), ids=lambda script: script.name.partition(".")[0])
-def test_the_client_does_what_its_script_asks_for(script: Path, node_path: Path, emulator: str) -> None:
+def test_the_client_does_what_its_script_asks_for(
+    script: Path, node_libraries: Callable[[Path], Path], emulator: str
+) -> None:
     environment = {
-        "NODE_PATH": str(node_path),
+        "NODE_PATH": str(node_libraries(NODE)),
         "PUBSUB_EMULATOR_HOST": emulator,
         # Nothing is asked of the network: credentials are not looked for.
         "METADATA_SERVER_DETECTION": "none",

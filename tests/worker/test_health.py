@@ -34,6 +34,7 @@ WELL = View(
     alive=(),
     ready=(),
     job=lambda _: None,
+    backlog=lambda: 0,
 )
 
 
@@ -275,9 +276,29 @@ def test_a_store_that_lets_writes_wait_makes_a_worker_unready_and_not_dead(tmp_p
             writing_since=lambda: since,
             keeper=keeper,
         )
-        view = lookout.view_of(WorkerInfo("w", "host", 1, "app", "sub", 1), store, Meters(), seen)
+        view = lookout.view_of(WorkerInfo("w", "host", 1, "app", "sub", 1), store, "topic", Meters(), seen)
         assert troubles(view.alive) == {}
         assert troubles(view.ready).keys() == {"keeper", "recorder"}
+
+
+def test_the_backlog_is_what_waits_or_runs_of_its_topic_and_not_what_is_put_off(tmp_path):
+    request = Request.of("GET", "/noop")
+    with open_store(str(tmp_path / "jobs.db")) as store:
+        store.add([NewJob(f"job-{number}", request, "topic") for number in range(5)])
+        store.add([NewJob("later", request, "topic", delay_s=3600.0), NewJob("other", request, "another-topic")])
+        store.cancel(["job-4"])
+        with serving(backlog=lambda: store.pending("topic", within_s=60.0)) as address:
+            answer = ask(address, "/backlog")
+    assert (answer.status, answer.json()) == (200, {"backlog": 4})
+
+
+def test_with_the_store_away_there_is_no_backlog_rather_than_none():
+    def gone() -> int:
+        raise StoreUnreachable("the store is away")
+
+    with serving(backlog=gone) as address:
+        answer = ask(address, "/backlog")
+    assert (answer.status, answer.json()["detail"]) == (503, "the store is away")
 
 
 def test_an_address_in_use_is_one_clear_line():
