@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TLS_PORT = 443
 _SCOPE = "https://www.googleapis.com/auth/pubsub"
+_HOST = "pubsub.googleapis.com"
 
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
@@ -197,14 +198,17 @@ class Connection:
             import grpc  # not before there is somebody to talk to: `status` only asks where the broker is
 
             return grpc.insecure_channel(self.address.place, options=_OPTIONS + _LOCAL + options)
-        from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+        from google.api_core import grpc_helpers
 
         place = self.address.place
-        return PublisherGrpcTransport.create_channel(
+        channel: grpc.Channel = grpc_helpers.create_channel(
             place if ":" in place else f"{place}:{_TLS_PORT}",
             credentials=self._credentials(),
+            default_scopes=(_SCOPE,),
+            default_host=_HOST,
             options=_OPTIONS + options,
         )
+        return channel
 
     def _credentials(self) -> "Found":
         """Found once, and tried: what is wrong with them is told at the first call, not after many tries."""

@@ -34,10 +34,11 @@ def has_other_subscriptions(connection: Connection, settings: Settings) -> bool:
         BrokerUnreachable: no answer.
         BrokerError: the broker refused to tell, or there is no such topic.
     """
+    from pubsubctl.broker.lookups import subscriptions_of
     from pubsubctl.broker.refusals import translated
 
     with translated(connection):
-        found = connection.publisher.list_topic_subscriptions(topic=settings.dead_letter_topic_path)
+        found = subscriptions_of(connection, settings.dead_letter_topic_path)
         return any(name != returned_path(settings) for name in found)
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-from google.api_core import exceptions, gapic_v1
+from google.api_core import exceptions
+from google.protobuf.empty_pb2 import Empty
 from google.pubsub_v1 import types
 
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.refusals import translated
+from pubsubctl.broker.routing import routed
+from pubsubctl.broker.unary import Unary
 
 _BEFORE_DEADLINE_S = 1.2
 """Brokers answer a pull with nothing about a second before its deadline."""
@@ -63,7 +66,7 @@ class LongPoll:
             BrokerError: the broker refused.
         """
         with translated(self._connection):
-            self._connection.subscriber.acknowledge(subscription=self._subscription, ack_ids=list(ack_ids))
+            self._say("Acknowledge", types.AcknowledgeRequest.pb()(subscription=self._subscription, ack_ids=ack_ids))
 
     def postpone(self, ack_ids: Sequence[str], delay_s: int) -> None:
         """Have what was pulled come again in so many seconds, to whoever asks then.
@@ -72,10 +75,11 @@ class LongPoll:
             BrokerUnreachable: no answer: it comes when its ack deadline has passed.
             BrokerError: the broker refused.
         """
+        request = types.ModifyAckDeadlineRequest.pb()(
+            subscription=self._subscription, ack_ids=ack_ids, ack_deadline_seconds=delay_s
+        )
         with translated(self._connection):
-            self._connection.subscriber.modify_ack_deadline(
-                subscription=self._subscription, ack_ids=list(ack_ids), ack_deadline_seconds=delay_s
-            )
+            self._say("ModifyAckDeadline", request)
 
     def end(self) -> None:
         """Let whoever waits in ``pull`` return with nothing, now and ever after."""
@@ -84,19 +88,22 @@ class LongPoll:
             if self._call is not None:
                 self._call.cancel()
 
+    def _say(self, name: str, request: Any) -> None:
+        method = f"google.pubsub.v1.Subscriber/{name}"
+        Unary(self._connection.channel, method, Empty, field="subscription", name=self._subscription)(request)
+
     def _begin(self, limit: int, wait_s: float) -> "grpc.Future[Any] | None":
         request = types.PullRequest(subscription=self._subscription, max_messages=limit)
-        routed = gapic_v1.routing_header.to_grpc_metadata((("subscription", self._subscription),))
+        metadata = routed("subscription", self._subscription)
         with self._lock:
             if self._ended:
                 return None
-            self._call = self._stub().future(request, timeout=wait_s + _BEFORE_DEADLINE_S, metadata=[routed])
+            self._call = self._stub().future(request, timeout=wait_s + _BEFORE_DEADLINE_S, metadata=metadata)
             return self._call
 
     def _stub(self) -> Any:
-        """The call itself: the generated method cannot be cancelled, and its own stub waits where it logs."""
-        transport: Any = self._connection.subscriber.transport
-        return transport.grpc_channel.unary_unary(
+        """The call itself: the generated method cannot be cancelled."""
+        return self._connection.channel.unary_unary(
             "/google.pubsub.v1.Subscriber/Pull",
             request_serializer=types.PullRequest.serialize,
             response_deserializer=types.PullResponse.deserialize,

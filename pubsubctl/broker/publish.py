@@ -1,10 +1,11 @@
 """Publishing in as few calls as Pub/Sub's limits allow, one bad message taking no other with it."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pubsubctl.broker.connection import Connection
+from pubsubctl.broker.unary import Unary
 from pubsubctl.errors import BrokerError, BrokerUnreachable, ResourceNotFound
 
 MAX_MESSAGES = 1000
@@ -47,8 +48,7 @@ class Publisher:
         self._connection = connection
         self._topic = topic_path
         self._timeout_s = timeout_s
-        self._metadata: tuple[tuple[str, str], ...] = ()
-        self._call_broker: Callable[..., Any] | None = None
+        self._made: Unary | None = None
 
     def publish(self, messages: Sequence[Outgoing]) -> list[str]:
         """Publish and return the message ids, in order.
@@ -89,24 +89,18 @@ class Publisher:
         yield answers
 
     def _call(self, messages: Sequence[Outgoing]) -> list[str]:
-        from google.api_core import exceptions, retry
-        from google.api_core.timeout import TimeToDeadlineTimeout
-
         from pubsubctl.broker.refusals import translated
 
         unanswered: list[Exception] = []
-        # Nothing is retried longer than people would wait; a job that is in doubt is the sweeper's.
-        policy = retry.Retry(
-            predicate=retry.if_exception_type(exceptions.ServiceUnavailable, exceptions.Aborted),
-            initial=0.05,
-            maximum=1.0,
-            timeout=self._timeout_s / 3,
-            on_error=unanswered.append,
-        )
         try:
             with translated(self._connection):
-                call = policy(TimeToDeadlineTimeout(self._timeout_s)(self._stub()))
-                answer = call(_request(self._topic, messages), metadata=self._metadata)
+                answer = self._method()(
+                    _request(self._topic, messages),
+                    timeout_s=self._timeout_s,
+                    # Nothing is retried longer than people would wait; a job that is in doubt is the sweeper's.
+                    patience_s=self._timeout_s / 3,
+                    on_unanswered=unanswered.append,
+                )
         except ResourceNotFound as error:
             raise ResourceNotFound(
                 f"there is no topic {self._topic} at {self._connection.place}; `pubsubctl setup` creates it"
@@ -117,23 +111,13 @@ class Publisher:
             raise
         return list(answer.message_ids)
 
-    def _stub(self) -> Callable[..., Any]:
-        """The call itself, on bare protobuf: the generated client's costs twice as much, its own policies included."""
-        if self._call_broker is None:
-            from google.api_core.grpc_helpers import wrap_errors
-            from google.pubsub_v1.types import PublishRequest, PublishResponse
+    def _method(self) -> Unary:
+        if self._made is None:
+            from google.pubsub_v1.types import PublishResponse
 
-            from pubsubctl.broker.routing import routed
-
-            self._metadata = routed("topic", self._topic)
-            self._call_broker = wrap_errors(
-                self._connection.channel.unary_unary(
-                    "/google.pubsub.v1.Publisher/Publish",
-                    request_serializer=PublishRequest.pb().SerializeToString,
-                    response_deserializer=PublishResponse.pb().FromString,
-                )
-            )
-        return self._call_broker
+            channel, method = self._connection.channel, "google.pubsub.v1.Publisher/Publish"
+            self._made = Unary(channel, method, PublishResponse.pb(), field="topic", name=self._topic)
+        return self._made
 
 
 def _is_about_messages(error: BrokerError) -> bool:
