@@ -166,6 +166,7 @@ def _in_the_cloud(
             cloud.outcomes += _planned(wanted)
         else:
             cloud.outcomes += granted(connection, wanted, dry_run=dry_run, new=made)
+        cloud.outcomes += _left(settings, account.email)
         if account.key_file is not None and not dry_run:
             accounts.write_key(apis, settings.project, account.email, account.key_file)
             cloud.account = replace(cloud.account, key_file=str(account.key_file))
@@ -204,11 +205,23 @@ def _planned(grants: "Sequence[Grant]") -> "Iterator[Outcome]":
         yield Outcome(grant, Granted.MISSING)
 
 
+def _left(settings: "Settings", email: str) -> "Iterator[Outcome]":
+    """What the account needs beside, for others to grant."""
+    from pubsubctl.cloud.granting import Granted, Outcome
+    from pubsubctl.cloud.places import WHY_LEFT, of_places
+
+    for grant in of_places(settings, email):
+        yield Outcome(grant, Granted.LEFT, WHY_LEFT)
+
+
 def _grants(settings: "Settings", number: str, account: Account | None) -> "list[Grant]":
     from pubsubctl.cloud.grants import of_account, of_service_agent
+    from pubsubctl.cloud.places import of_places
 
     found = of_service_agent(settings, number)
-    return found + of_account(settings, account.email, account.parts) if account is not None else found
+    if account is None:
+        return found
+    return [*found, *of_account(settings, account.email, account.parts), *of_places(settings, account.email)]
 
 
 def _shown(step: "Step") -> render.SetupStep:
@@ -216,10 +229,12 @@ def _shown(step: "Step") -> render.SetupStep:
 
 
 def _shown_grant(outcome: "Outcome") -> render.SetupGrant:
-    from pubsubctl.broker.access import binding
+    from pubsubctl.broker import access
+    from pubsubctl.cloud import places
 
     grant = outcome.grant
-    command = binding(grant.resource, grant.member, grant.role)
+    on_place = places.is_place(grant)
+    command = places.binding(grant) if on_place else access.binding(grant.resource, grant.member, grant.role)
     return render.SetupGrant(
         grant.role, grant.resource, grant.member, grant.why, str(outcome.what), outcome.why, command
     )

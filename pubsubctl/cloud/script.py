@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from google.pubsub_v1 import types
 
+from pubsubctl.cloud import places
 from pubsubctl.cloud.grants import Grant
 from pubsubctl.cloud.plan import NUMBER, CloudPlan, project_of
 from pubsubctl.names import short
@@ -57,6 +58,8 @@ def _unless_there(kind: str, name: str, flags: str) -> str:
 
 
 def _binding(grant: Grant) -> str:
+    if places.is_place(grant):
+        return f"known {places.binding(grant)}"
     which = f"{shlex.quote(short(grant.resource))} --project={shlex.quote(project_of(grant.resource))}"
     kind = grant.resource.split("/")[2]
     # The number alone is for the shell to fill in.

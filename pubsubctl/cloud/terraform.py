@@ -8,6 +8,7 @@ from typing import Any
 
 from google.pubsub_v1 import types
 
+from pubsubctl.cloud import places
 from pubsubctl.cloud.grants import Grant
 from pubsubctl.cloud.plan import NUMBER, CloudPlan, project_of
 from pubsubctl.cloud.script import seconds
@@ -30,6 +31,10 @@ def terraform(plan: CloudPlan) -> Iterator[str]:
             f'resource "google_pubsub_subscription" "{subscriptions[each.name]}"', _subscription(each, topics)
         )
     for number, grant in enumerate(plan.grants, 1):
+        if places.is_place(grant):
+            yield f"# {grant.why}"
+            yield from _on_place(grant, f"grant_{number}", _member(grant, plan.account))
+            continue
         kind = grant.resource.split("/")[2].removesuffix("s")
         label = (topics if kind == "topic" else subscriptions)[grant.resource]
         yield f"# {grant.why}"
@@ -42,6 +47,17 @@ def terraform(plan: CloudPlan) -> Iterator[str]:
                 "member": _member(grant, plan.account),
             },
         )
+
+
+def _on_place(grant: Grant, label: str, member: str) -> Iterator[str]:
+    to = {"role": grant.role, "member": member}
+    if places.is_database(grant):
+        only = {"title": "pubsubctl", "expression": places.condition(grant)}
+        on = {"project": project_of(grant.resource), **to, "condition": only}
+        yield from _block(f'resource "google_project_iam_member" "{label}"', on)
+    else:
+        on = {"bucket": places.bucket_of(grant), **to}
+        yield from _block(f'resource "google_storage_bucket_iam_member" "{label}"', on)
 
 
 class _Raw(str):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from typing import Any
@@ -186,6 +187,69 @@ def test_terraform_is_told_the_same(cloud):
             ("google_pubsub_subscription.subscription_2.name", "subscriber", ours),
         ]
     )
+
+
+PLACES = ("--store", "firestore://acme-data/jobs", "--payloads", "gs://acme-bodies/jobs")
+WORKER = f"serviceAccount:jobs-worker@{PROJECT}.iam.gserviceaccount.com"
+
+
+def test_what_the_store_and_the_bucket_need_is_told_with_the_commands_that_grant_it(cloud, lack):
+    cloud.key_to_use("owner", *OWNER)
+    words = (*PLACES, "--service-account", "jobs-worker", "--dry-run")
+    done = cloud.run("setup", *words, "--format", "json")
+    assert done.code == 0, done.err
+    left = [each for each in json.loads(done.out)["grants"] if each["action"] == "left"]
+    assert [(each["role"], each["resource"], each["member"]) for each in left] == [
+        ("roles/datastore.user", "projects/acme-data/databases/jobs", WORKER),
+        ("roles/storage.objectUser", "projects/_/buckets/acme-bodies", WORKER),
+    ]
+    commands = [each["command"] for each in left]
+    assert all(command in cloud.run("setup", *words).err for command in commands)
+    assert all(f"known {command}" in cloud.run("setup", *words[:-1], "--print", "gcloud").out for command in commands)
+    if shutil.which("gcloud") is None:
+        lack("gcloud", "gcloud is not installed")
+    for command in commands:
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=cloud.folder,
+            env=os.environ | cloud.for_gcloud(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        # What it does not know it ends with a 2; this cloud has no such services, which is a 1.
+        assert done.returncode == 1, done.stderr
+
+
+def test_without_an_account_and_with_places_of_ones_own_nothing_of_the_kind_is_told(cloud):
+    cloud.key_to_use("owner", *OWNER)
+    asked = ((*PLACES, "--dry-run"), ("--service-account", "jobs-worker", "--dry-run"))
+    for words in asked:
+        grants = json.loads(cloud.run("setup", *words, "--format", "json").out)["grants"]
+        assert {each["action"] for each in grants} == {"grant"}
+
+
+def test_terraform_has_them_too(cloud):
+    words = (*PLACES, "--service-account", "jobs-worker", "--print", "terraform")
+    text = cloud.run("setup", *words).out
+    found = resources(text)
+    (database,), (bucket,) = (
+        found[kind].values() for kind in ("google_project_iam_member", "google_storage_bucket_iam_member")
+    )
+    assert database.pop("condition")["title"] == "pubsubctl"
+    assert 'expression = "resource.name==\\"projects/acme-data/databases/jobs\\""' in text
+    assert database == {
+        "project": "acme-data",
+        "role": "roles/datastore.user",
+        "member": "google_service_account.account.member",
+    }
+    assert bucket == {
+        "bucket": "acme-bodies",
+        "role": "roles/storage.objectUser",
+        "member": "google_service_account.account.member",
+    }
 
 
 def test_what_is_printed_keeps_to_the_projects_of_its_names(cloud):
