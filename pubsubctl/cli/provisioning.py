@@ -168,7 +168,7 @@ def _in_the_cloud(
             cloud.outcomes += granted(connection, wanted, dry_run=dry_run, new=made)
         cloud.outcomes += _left(settings, account.email)
         if account.key_file is not None and not dry_run:
-            accounts.write_key(apis, settings.project, account.email, account.key_file)
+            accounts.write_key(apis, settings.project, account.email, account.key_file, new=made)
             cloud.account = replace(cloud.account, key_file=str(account.key_file))
     except PubsubctlError as error:
         cloud.failure = error

@@ -6,6 +6,7 @@ https://cloud.google.com/iam/docs/reference/rest/v1/projects.serviceAccounts
 import base64
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from pubsubctl.cloud.rest import Apis, Conflict
 from pubsubctl.errors import ResourceNotFound, UsageError
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{4,28}[a-z0-9]")
+_KNOWN_S = 60.0
+"""So long after an account was made it may not be found."""
+_PAUSE_S = 1.0
 
 
 def email_of(name: str, project: str) -> str:
@@ -65,8 +69,15 @@ def check_key_file(path: Path) -> None:
         raise UsageError(f"{path} is there already, and a key is never written over; name another file")
 
 
-def write_key(apis: Apis, project: str, email: str, path: Path) -> None:
+def write_key(apis: Apis, project: str, email: str, path: Path, *, new: bool = False) -> None:
     """Make a key of an account, and write it to a new file that its owner alone can read.
+
+    Args:
+        apis: the services.
+        project: whose account it is.
+        email: the account.
+        path: of the file.
+        new: whether it has just been made, so that it may not be known everywhere.
 
     Raises:
         UsageError: there is a file already, or none can be made there; no key was made then.
@@ -80,7 +91,7 @@ def write_key(apis: Apis, project: str, email: str, path: Path) -> None:
     made: dict[str, Any] = {}
     try:
         with os.fdopen(descriptor, "wb") as file:
-            made = apis.call("iam", "POST", f"v1/projects/{project}/serviceAccounts/{email}/keys", {})
+            made = _key(apis, project, email, new=new)
             file.write(base64.b64decode(made["privateKeyData"]))
             file.flush()
             os.fsync(descriptor)
@@ -94,6 +105,17 @@ def write_key(apis: Apis, project: str, email: str, path: Path) -> None:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _key(apis: Apis, project: str, email: str, *, new: bool) -> dict[str, Any]:
+    deadline = time.monotonic() + (_KNOWN_S if new else 0.0)
+    while True:
+        try:
+            return apis.call("iam", "POST", f"v1/projects/{project}/serviceAccounts/{email}/keys", {})
+        except ResourceNotFound:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def project_number(apis: Apis, project: str) -> str:

@@ -105,10 +105,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(409, _error(409, text, "ALREADY_EXISTS"))
             return
         accounts.create(asked["accountId"])
+        self.server.unknown.add(email)
         self._answer(200, {"email": email, "projectId": accounts.project})
 
     def _create_key(self, email: str) -> None:
-        if self._allowed("iam.serviceAccountKeys.create"):
+        if not self._allowed("iam.serviceAccountKeys.create"):
+            return
+        if email in self.server.unknown:  # what was made a moment ago is not known everywhere
+            self.server.unknown.remove(email)
+            self._answer(404, _error(404, f"Service account {email} does not exist.", "NOT_FOUND"))
+        else:
             key = self.server.accounts.key(email)
             name = f"projects/{key['project_id']}/serviceAccounts/{email}/keys/{key['private_key_id']}"
             content = base64.b64encode(json.dumps(key).encode()).decode()
@@ -145,6 +151,7 @@ class _Apis(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.accounts = accounts
         self.creators: dict[str, set[str]] = {}
+        self.unknown: set[str] = set()
         self.broken = False
         self.impersonation_broken = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
