@@ -1,5 +1,6 @@
 """``pubsubctl deploy``: manifests for the engines that run workers, on stdout."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,8 +36,10 @@ _Account = Annotated[
     ),
 ]
 _Cpu = Annotated[str, typer.Option("--cpu", metavar="CPUS", help="CPUs of each worker, such as 2 or 500m.")]
+_PoolCpu = Annotated[str, typer.Option("--cpu", metavar="CPUS", help="CPUs of each worker: 1, 2, 4, 6 or 8.")]
 _Memory = Annotated[str, typer.Option("--memory", metavar="SIZE", help="Memory of each worker, such as 512Mi or 2Gi.")]
 _Workers = Annotated[int, typer.Option("--workers", min=1, max=1000, metavar="N", help="How many.")]
+_EMAIL = re.compile(r"[a-z0-9-]+@[a-z0-9.-]+\.gserviceaccount\.com")
 _OF_WORKERS = ("processes", "threads", "job_timeout", "drain_timeout")
 _Region = Annotated[str, typer.Option("--region", metavar="REGION", show_default=False, help="Such as europe-west1.")]
 _Namespace = Annotated[str, typer.Option("--namespace", metavar="NAMESPACE", help="Where in the cluster.")]
@@ -68,7 +71,7 @@ def cloud_run(
     region: _Region,
     name: _Name = "pubsubctl-worker",
     workers: _Workers = 2,
-    cpu: _Cpu = "1",
+    cpu: _PoolCpu = "1",
     memory: _Memory = "1Gi",
 ) -> None:
     """A Cloud Run worker pool. It stays as large as it is told to be."""
@@ -81,8 +84,8 @@ def cloud_run(
     script(pool.splitlines())
     if work.drain_s < settings.drain_timeout:
         note(
-            f"Cloud Run stops an instance within {STOP_S} s, so workers drain for {work.drain_s:g} s, not "
-            f"{settings.drain_timeout:g}; a job that runs for longer then is begun anew by another worker"
+            f"Cloud Run stops an instance within {STOP_S} s, so workers drain for {work.drain_s:.15g} s, not "
+            f"{settings.drain_timeout:.15g}; a job that runs for longer then is begun anew by another worker"
         )
     _tell_key(settings)
 
@@ -147,7 +150,7 @@ def compose(
 def _account(name: str, settings: "Settings") -> str:
     from pubsubctl.cloud.accounts import email_of
 
-    return name if "@" in name and name.endswith(".gserviceaccount.com") else email_of(name, settings.project)
+    return name if _EMAIL.fullmatch(name) else email_of(name, settings.project)
 
 
 def _tell_key(settings: "Settings") -> None:

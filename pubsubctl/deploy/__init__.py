@@ -1,1 +1,1 @@
-"""Manifests for engines that run workers: what they are told of, they do; scaling out is theirs, never ours."""
+"""Manifests for the engines that run workers; how many run is the engine's business."""

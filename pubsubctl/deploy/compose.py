@@ -29,7 +29,8 @@ def composed(work: Workload, *, workers: int, key_file: Path | None) -> str:
         lines += f"\n{STORE}: ${{{STORE}:?is the store's URL, which has a password and stands in no file}}"
         secret = f"# {STORE} must be in the environment, as the store's URL has a password in it.\n"
     if key_file is not None:
-        secret += f"# The image's user reads the key: sudo chown {_USER} {key_file}\n"
+        secret += f"# The image's user, {_USER}, must be able to read the key; it may have a copy of its own:\n"
+        secret += f"#   sudo install --owner={_USER} --mode=0400 KEY_FILE COPY\n"
     return filled(
         __package__,
         "compose",
@@ -38,12 +39,12 @@ def composed(work: Workload, *, workers: int, key_file: Path | None) -> str:
             "image": quoted(work.image),
             "secret_commands": secret,
             "grace": str(work.grace_s),
-            "drain": f"{work.drain_s:g} s",
+            "drain": f"{work.drain_s:.15g} s",
             "environment": lines,
             "mounts": _mounts(kept=kept, key=key_file is not None),
             "resources": _resources(kept=kept, key_file=key_file),
             "workers": str(workers),
-            "cpus": quoted(f"{cpus_of(work.cpu):g}"),
+            "cpus": quoted(f"{cpus_of(work.cpu):.15g}"),
             "memory": quoted(work.memory.replace("Mi", "m").replace("Gi", "g")),
             "port": str(PORT),
         },
@@ -69,4 +70,7 @@ def _mounts(*, kept: bool, key: bool) -> str:
 
 def _resources(*, kept: bool, key_file: Path | None) -> str:
     volumes = "\nvolumes:\n  data: {}\n" if kept else ""
-    return volumes + (f"\nsecrets:\n  {_KEY}:\n    file: {quoted(key_file)}\n" if key_file is not None else "")
+    if key_file is None:
+        return volumes
+    place = quoted(str(key_file).replace("$", "$$"))  # compose puts variables in here, too
+    return f"{volumes}\nsecrets:\n  {_KEY}:\n    file: {place}\n"

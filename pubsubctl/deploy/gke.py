@@ -1,6 +1,7 @@
 """Workers as a Deployment on GKE: a grace that is as long as the drain, a disruption budget, and autoscaling."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pubsubctl.deploy.environment import listed
@@ -51,10 +52,11 @@ def manifests(work: Workload, *, account: str, namespace: str, scale: Scale) -> 
         "account": account,
         "image": quoted(work.image),
         "replicas": f"replicas: {scale.fewest}" if fixed else "",
-        "drain": f"{work.drain_s:g} s",
+        "drain": f"{work.drain_s:.15g} s",
         "grace": str(work.grace_s),
-        "environment": listed(work.environment, {STORE: secret} if work.store_is_secret else {}),
+        "environment": listed(_escaped(work.environment_as(account)), {STORE: secret} if work.store_is_secret else {}),
         "secret_commands": _secret_commands(work, namespace) if work.store_is_secret else "",
+        "unscaling": _unscaling(work, namespace) if fixed else "",
         "cpu": quoted(work.cpu),
         "memory": quoted(work.memory),
         "port": str(PORT),
@@ -70,7 +72,19 @@ def _part(name: str, values: dict[str, str]) -> str:
     return filled(str(__package__), name, values)
 
 
-def _secret_commands(work: Workload, namespace: str) -> str:
+def _escaped(values: Mapping[str, str]) -> dict[str, str]:
+    """With each dollar sign written twice: Kubernetes puts variables in where a value has ``$(NAME)``."""
+    return {name: value.replace("$", "$$") for name, value in values.items()}
+
+
+def _unscaling(work: Workload, namespace: str) -> str:
     return f"""\
-# Once, with the store's URL on standard input; a password is in it, so it stands in no manifest:
-#   kubectl create secret generic {work.secret} --namespace={namespace} --from-file=url=/dev/stdin"""
+# Once, where their number was not fixed before, as KEDA would go on changing it:
+#   kubectl delete scaledobject,service {work.name} --namespace={namespace} --ignore-not-found"""
+
+
+def _secret_commands(work: Workload, namespace: str) -> str:
+    create = f"kubectl create secret generic {work.secret} --namespace={namespace} --from-file=url=/dev/stdin"
+    return f"""\
+# Once, with the store's URL in {STORE}; a password is in it, so it stands in no manifest:
+#   printf %s "${STORE}" | {create}"""

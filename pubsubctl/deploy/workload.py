@@ -3,10 +3,13 @@
 import json
 import math
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from typing import Any
 
+from pubsubctl import names
 from pubsubctl.errors import UsageError
 from pubsubctl.exchange import RetryOn
 from pubsubctl.settings import Settings
@@ -16,11 +19,13 @@ PORT = 8080
 END_S = 10
 """What a worker needs beside its drain: to give back what it holds, and to end its children."""
 STORE = "PUBSUBCTL_STORE"
+_IMPERSONATED = "PUBSUBCTL_IMPERSONATE_SERVICE_ACCOUNT"
 
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,47}[a-z0-9])?")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _REGION = re.compile(r"[a-z]+(-[a-z]+)+[0-9]+")
 _CPU = re.compile(r"(\d+(?:\.\d+)?)(m?)")
+_LAST_OF_BMP = 0xFFFF
 _MEMORY = re.compile(r"[1-9]\d*(Mi|Gi)")
 # Of this machine alone: a key never goes along, and in a container the worker listens for its engine.
 _LEFT = {
@@ -33,7 +38,10 @@ _LEFT = {
     "drain_timeout",
     "log_format",
 }
-_SHARED = ("postgresql", "firestore")
+_PATH_SCHEMES = {"", "sqlite"}
+"""Of stores that are a file of one machine."""
+_PASSWORDLESS = {*_PATH_SCHEMES, "firestore"}
+"""Of stores whose URL holds no password; of one that is not known here, it may."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,13 @@ class Workload:
         """What the secret with the store's URL is called."""
         return f"{self.name}-store"
 
+    def environment_as(self, account: str) -> dict[str, str]:
+        """``environment`` of workers that are a service account themselves, and so impersonate another at most."""
+        told = dict(self.environment)
+        if told.get(_IMPERSONATED) == account:
+            del told[_IMPERSONATED]
+        return told
+
 
 def workload(settings: Settings, *, name: str, image: str, cpu: str, memory: str, longest_s: float | None) -> Workload:
     """What is to run with these settings.
@@ -104,6 +119,11 @@ def workload(settings: Settings, *, name: str, image: str, cpu: str, memory: str
         raise UsageError(f"--image must be an image, such as europe-docker.pkg.dev/PROJECT/jobs/app:1, not {image!r}")
     if not _MEMORY.fullmatch(memory):
         raise UsageError(f"--memory must be such as 512Mi or 2Gi, not {memory!r}")
+    if settings.payloads is not None and (shown := names.shown_url(settings.payloads)) != settings.payloads:
+        raise UsageError(
+            f"the payload place {shown} has a password in its URL, and none goes into a manifest; leave it out, and "
+            "give it to the workers as the place's own client takes it"
+        )
     processes = settings.processes or max(1, math.floor(cpus_of(cpu)))
     drain_s = settings.drain_timeout if longest_s is None else min(settings.drain_timeout, max(longest_s - 2, 0))
     environment = {"PUBSUBCTL_BROKER": "cloud"}
@@ -113,12 +133,12 @@ def workload(settings: Settings, *, name: str, image: str, cpu: str, memory: str
     environment |= {
         # A container's share of the CPUs is not seen from within it.
         "PUBSUBCTL_PROCESSES": str(processes),
-        "PUBSUBCTL_DRAIN_TIMEOUT": f"{drain_s:g}s",
+        "PUBSUBCTL_DRAIN_TIMEOUT": f"{drain_s:.15g}s",
         "PUBSUBCTL_HOST_PORT": f"0.0.0.0:{PORT}",
         "PUBSUBCTL_LOG_FORMAT": settings.log_format if "log_format" in settings.sources else "json",
     }
     store = settings.store or ""
-    store_is_secret = store.startswith("postgresql")
+    store_is_secret = _scheme(store) not in _PASSWORDLESS
     if not store_is_secret:
         environment[STORE] = store
     return Workload(
@@ -137,7 +157,7 @@ def workload(settings: Settings, *, name: str, image: str, cpu: str, memory: str
 
 def check_many_machines(settings: Settings) -> None:
     """Raise UsageError where what is set is of one machine alone, as workers on several share it."""
-    if not (settings.store or "").startswith(_SHARED):
+    if _scheme(settings.store or "") in _PATH_SCHEMES:
         raise UsageError(
             f"the store {settings.store_name} is a file of one machine, and workers on several need one that all "
             "reach; add --store firestore://PROJECT/DATABASE, or postgresql://..."
@@ -146,6 +166,11 @@ def check_many_machines(settings: Settings) -> None:
         raise UsageError(
             f"the payload place {settings.payloads} is a folder of one machine, and workers on several need one that "
             "all reach; add --payloads gs://BUCKET/PREFIX"
+        )
+    if "credentials_file" in urllib.parse.parse_qs((settings.store or "").partition("?")[2]):
+        raise UsageError(
+            "the store's URL names a key file of this machine; use --credentials-file, or leave it out: workers act as "
+            "the service account, without a key"
         )
 
 
@@ -157,16 +182,29 @@ def check_region(region: str) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value as YAML takes it, whatever is in it."""
-    return json.dumps(str(value))
+    """A value as YAML takes it, whatever is in it; unlike JSON, YAML has no pairs of surrogates."""
+    inner = "".join(json.dumps(one)[1:-1] if ord(one) <= _LAST_OF_BMP else f"\\U{ord(one):08x}" for one in str(value))
+    return f'"{inner}"'
 
 
 def cpus_of(cpu: str) -> float:
-    """How many CPUs that is; raises UsageError where it is none."""
+    """How many CPUs that is; raises UsageError where it is none, or is not one of thousandths."""
     found = _CPU.fullmatch(cpu)
-    if found is None or not float(found[1]):
-        raise UsageError(f"--cpu must be such as 2, 0.5 or 500m, not {cpu!r}")
-    return float(found[1]) / (1000 if found[2] else 1)
+    thousandths = Decimal(found[1]) * (1 if found[2] else 1000) if found else Decimal(0)
+    if not thousandths or thousandths % 1:
+        raise UsageError(f"--cpu must be such as 2, 0.5 or 500m, no finer than 1m, not {cpu!r}")
+    return float(thousandths / 1000)
+
+
+def mebibytes_of(memory: str) -> int:
+    """How many MiB a size is that ``workload`` has taken."""
+    return int(memory[:-2]) * (1024 if memory.endswith("Gi") else 1)
+
+
+def _scheme(store: str) -> str:
+    """That of a store's URL, in lower case; empty for a path."""
+    scheme, separator, _ = store.partition("://")
+    return scheme.lower() if separator else ""
 
 
 def _text(value: Any) -> str:

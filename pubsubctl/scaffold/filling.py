@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 
-_ALONE = re.compile(r"^([ ]*)\{\{(\w+)\}\}\n", re.MULTILINE)
-_WITHIN = re.compile(r"\{\{(\w+)\}\}")
+_KEY = re.compile(r"^([ ]*)\{\{(\w+)\}\}\n|\{\{(\w+)\}\}", re.MULTILINE)
+"""First the one that has a line to itself, with its indent; both at once, as braces in a value are only text."""
 
 
 def filled(package: str, name: str, values: Mapping[str, str]) -> str:
@@ -21,8 +21,7 @@ def filled(package: str, name: str, values: Mapping[str, str]) -> str:
         KeyError: a key of the template has no value.
     """
     text = (resources.files(package) / "files" / f"{name}.template").read_text(encoding="utf-8")
-    text = _ALONE.sub(lambda found: _indented(values[found[2]], found[1]), text)
-    return _WITHIN.sub(lambda found: values[found[1]], text)
+    return _KEY.sub(lambda found: values[found[3]] if found[3] else _indented(values[found[2]], found[1]), text)
 
 
 def _indented(value: str, by: str) -> str:

@@ -9,6 +9,9 @@
 ``/``          where all of this is
 =============  ============================================================================================
 
+The backlog is of jobs, and of a topic: a message that something else has published is none before a worker has begun
+it, and of a topic with several subscriptions, workers of each tell the same number.
+
 A refusal is a problem document (RFC 9457). Nothing here changes anything, so only GET and HEAD are answered. This is
 imported only by a worker that was asked for it.
 """

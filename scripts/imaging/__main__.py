@@ -1,11 +1,19 @@
-"""``scripts/image``: builds what ``pubsubctl init`` writes, starts all of its compose.yaml, and stops it again."""
+"""``scripts/image``: builds what ``pubsubctl init`` writes, starts all of its compose.yaml, and stops it again.
+
+It is not in all what an engine would do: the roots are Debian bookworm's with its Python 3.11, whatever the
+Dockerfile's ARG says, and what a service runs is itself process 1 of its namespace, whether ``init`` is set or not.
+"""
 
 import argparse
+import contextlib
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn
 
 from imaging import debian
 from imaging.building import build
@@ -17,7 +25,7 @@ _CODE = Path(__file__).parents[2]
 
 
 def main() -> int:
-    """Do so; 0 if all was as it should be, 2 where it cannot be done."""
+    """Do so; 0 if all was as it should be, 2 where it cannot be done, 130 where it was told to end."""
     parser = argparse.ArgumentParser(prog="scripts/image", description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the roots and logs where they are")
     arguments = parser.parse_args()
@@ -25,26 +33,49 @@ def main() -> int:
     if missing is not None:
         print(f"scripts/image: {missing}", file=sys.stderr)
         return 2
-    folder = Path(tempfile.mkdtemp(prefix="pubsubctl-image-"))
-    folder.chmod(0o755)
+    signal.signal(signal.SIGTERM, _interrupted)
     try:
-        began = time.monotonic()
-        image = _image(folder)
-        print(f"built in {time.monotonic() - began:.0f} s", flush=True)
-        with alone() as network:
-            services = Services(folder / "project", image, network, folder)
-            try:
-                return _tried(services)
-            finally:
-                services.kill()
-    except RuntimeError as error:
+        with _folder(keep=arguments.keep) as folder:
+            return _ran(folder)
+    except KeyboardInterrupt:
+        print("scripts/image: interrupted", file=sys.stderr)
+        return 130
+    except (RuntimeError, ValueError, OSError, subprocess.SubprocessError) as error:
         print(f"scripts/image: {error}", file=sys.stderr)
         return 1
+
+
+def _interrupted(*_: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # timeout(1) tells it twice, and what is left has to be cleared away
+    raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="pubsubctl-image-"))
+    try:
+        folder.chmod(0o755)
+        yield folder
     finally:
-        if arguments.keep:
+        if keep:
             print(f"kept: {folder}")
         else:
             removed(folder)
+
+
+def _ran(folder: Path) -> int:
+    began = time.monotonic()
+    image = _image(folder)
+    print(f"built in {time.monotonic() - began:.0f} s", flush=True)
+    with alone() as network:
+        services = Services(folder / "project", image, network, folder)
+        try:
+            return _tried(services)
+        except (RuntimeError, ValueError, OSError, subprocess.SubprocessError):
+            print(services.logs(), file=sys.stderr)
+            raise
+        finally:
+            services.kill()
 
 
 def _image(folder: Path) -> Image:
@@ -62,9 +93,10 @@ def _python(*arguments: str) -> None:
 
 def _tried(services: Services) -> int:
     began = time.monotonic()
-    services.up("submitter")
+    services.up_all()
     (submitter,) = services.containers["submitter"]
-    submitter.process.wait(60)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        submitter.process.wait(60)
     workers = services.containers["worker"]
     told = services.environment("worker")
     found = {
@@ -73,13 +105,13 @@ def _tried(services: Services) -> int:
         "both workers are healthy": all(services.run(worker.healthy, {}).returncode == 0 for worker in workers),
         "doctor finds nothing": services.run(["pubsubctl", "doctor"], told).returncode == 0,
         "nobody is root": services.run(["id", "--user"], {}).stdout == f"{services.image.user}\n" != "0\n",
-        "the app cannot be written to": services.run(["touch", "/app/app.py"], {}).returncode != 0,
+        "the app cannot be written to": "Permission denied" in services.run(["touch", "/app/app.py"], {}).stderr,
         "there is no pip's cache": not (services.image.root / "root/.cache").exists(),
     }
-    signal = services.image.stop_signal
-    found |= {f"{worker.name} drains at {signal}": worker.stop(signal) == 0 for worker in workers}
+    stop = services.image.stop_signal
+    found |= {f"{worker.name} drains at {stop}": worker.stop(stop) == 0 for worker in workers}
     (emulator,) = services.containers["emulator"]
-    found[f"{emulator.name} ends at {signal}"] = emulator.stop(signal) == 0
+    found[f"{emulator.name} ends at {stop}"] = emulator.stop(stop) == 0
     print(
         f"ran in {time.monotonic() - began:.0f} s; the image has {_megabytes(services.image.root / 'venv')} MB in /venv"
     )
@@ -87,8 +119,7 @@ def _tried(services: Services) -> int:
         print(f"{'ok' if holds else 'FAILED':6}  {what}")
     if all(found.values()):
         return 0
-    for container in (one for several in services.containers.values() for one in several):
-        print(f"--- {container.name}\n{container.printed}", file=sys.stderr)
+    print(services.logs(), file=sys.stderr)
     return 1
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 _PYTHON = "python3,python3-venv,ca-certificates"
+_APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 def missing() -> str | None:
@@ -44,8 +45,9 @@ def root() -> Path:
 
 
 def _make(place: Path) -> None:
+    # What it mounts in the root and what it runs go with their namespaces, even where it is killed.
     command = ["debootstrap", "--variant=minbase", f"--include={_PYTHON}", SUITE, str(place), MIRROR]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([*_APART, *command], capture_output=True, text=True, check=False)
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise RuntimeError(f"debootstrap failed: {lines[-1] if lines else done.returncode}")

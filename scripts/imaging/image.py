@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# The kernel forgets what a process is to get at its parent's death once it becomes another user: it is told again.
+_AS_USER = ("setpriv", "--pdeathsig=KILL", "--clear-groups")
 
 
 @dataclass
@@ -35,22 +38,35 @@ class Image:
     stop_signal: str = "SIGTERM"
 
     def entered(
-        self, command: Sequence[str], environment: Mapping[str, str], *, mounts: Mapping[Path, str] | None = None
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        mounts: Mapping[Path, str] | None = None,
+        volumes: Mapping[Path, str] | None = None,
     ) -> list[str]:
         """A command line that runs a command in it, as the first process of a namespace of its own.
 
         Args:
             command: what is run.
             environment: what is set beside the image's own.
-            mounts: folders and files of this machine that are seen in it, and where.
+            mounts: folders and files of this machine that are seen in it, and where; nobody can write to them there.
+            volumes: folders that can be written to in it, and where.
         """
         told = [f"{name}={value}" for name, value in (self.environment | dict(environment)).items()]
-        user = [] if self.user == "0" else ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        user = [] if self.user == "0" else [*_AS_USER, f"--reuid={self.user}", f"--regid={self.user}"]
         within = ["chroot", str(self.root), "env", "-i", *told, "sh", "-c", 'cd "$0" && exec "$@"', self.folder]
-        binds = [f'mount --rbind "{here}" "{self.root}{there}"' for here, there in (mounts or {}).items()]
-        script = " && ".join([*binds, f'mount -t proc proc "{self.root}/proc"', 'exec "$@"'])
+        seen = [line for here, there in (mounts or {}).items() for line in self._seen(here, there, written=False)]
+        kept = [line for here, there in (volumes or {}).items() for line in self._seen(here, there, written=True)]
+        proc = ["mount", "-t", "proc", "proc", f"{self.root}/proc"]
+        script = " && ".join([*map(shlex.join, [*seen, *kept, proc]), 'exec "$@"'])
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh"]
         return [*apart, *within, *user, *command]
+
+    def _seen(self, here: Path, there: str, *, written: bool) -> list[list[str]]:
+        place = f"{self.root}{there}"
+        bound = ["mount", "--rbind", str(here), place]
+        return [bound] if written else [bound, ["mount", "-o", "remount,bind,ro", place]]
 
     def place_for(self, path: str, *, folder: bool) -> None:
         """Have something at a path that can be mounted over."""

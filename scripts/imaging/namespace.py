@@ -4,18 +4,20 @@ import contextlib
 import secrets
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[str]:
     """The name of one, for ``ip netns``; it goes in the end."""
     name = f"pubsubctl-image-{secrets.token_hex(3)}"
-    _ip("netns", "add", name)
     try:
+        _ip("netns", "add", name)
         _ip("-n", name, "link", "set", "lo", "up")
         yield name
     finally:
-        _ip("netns", "delete", name)
+        if Path("/run/netns", name).exists():
+            _ip("netns", "delete", name)
 
 
 def _ip(*arguments: str) -> None:

@@ -20,4 +20,4 @@ def settings() -> dict[str, str]:
 def paths(told: dict[str, str]) -> list[Path]:
     """The files and folders that the settings name, and that are there; of an index, also what lies beside it."""
     named = {Path(path).parent if url else Path(path) for value in told.values() for url, path in _PATH.findall(value)}
-    return sorted(path for path in named if path.exists())
+    return sorted(path for path in named if path.exists() and path != Path("/"))

@@ -3,6 +3,7 @@
 All share one network, where each is reached by its name; so a second replica is given another port for its health.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -47,12 +48,14 @@ class Container:
         """As an engine does: a signal to its first process, and its end is waited for.
 
         Returns:
-            The exit code; -9 where it had to be killed.
+            The exit code, also where it has ended already; -9 where it had to be killed.
         """
         pid = self.process.pid
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for child in children:
-            os.kill(int(child), signal.Signals[name])
+        if (ended := self.process.poll()) is not None:
+            return ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it may end by itself just now
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                os.kill(int(child), signal.Signals[name])
         try:
             return self.process.wait(self.grace_s)
         except subprocess.TimeoutExpired:
@@ -89,7 +92,7 @@ class Services:
         """Start a service, once those that it depends on are as it wants them.
 
         Raises:
-            RuntimeError: one of them is not, in time.
+            RuntimeError: one of them is not, in time, or what it wants is not known here.
         """
         service = self.services[name]
         for other, wanted in service.get("depends_on", {}).items():
@@ -97,7 +100,20 @@ class Services:
                 self.up(other)
             self._await(other, wanted["condition"])
         replicas = service.get("deploy", {}).get("replicas", 1)
-        self.containers[name] = [self._started(name, number) for number in range(replicas)]
+        started = self.containers[name] = []
+        # One by one, as each that was started has to be killed in the end.
+        started.extend(self._started(name, number) for number in range(replicas))
+
+    def up_all(self) -> None:
+        """Start every service; see ``up``."""
+        for name in self.services:
+            if name not in self.containers:
+                self.up(name)
+
+    def logs(self) -> str:
+        """What each container printed."""
+        every = (one for several in self.containers.values() for one in several)
+        return "\n".join(f"--- {container.name}\n{container.printed}" for container in every)
 
     def run(self, command: list[str], environment: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":
         """A command in a new container."""
@@ -143,7 +159,7 @@ class Services:
             volume.mkdir(mode=0o755)
             owner = (self.image.root / "data").stat()  # a new volume is as the image has that folder
             os.chown(volume, owner.st_uid, owner.st_gid)
-        inside = self.image.entered(command, environment, mounts={volume: "/data"})
+        inside = self.image.entered(command, environment, volumes={volume: "/data"})
         return ["ip", "netns", "exec", self.network, *inside]
 
     def _await(self, name: str, condition: str) -> None:
@@ -155,6 +171,10 @@ class Services:
                 time.sleep(0.2)
 
     def _holds(self, container: Container, condition: str) -> bool:
+        if condition == "service_started":
+            return True
         if condition == "service_completed_successfully":
             return container.process.poll() == 0
+        if condition != "service_healthy":
+            raise RuntimeError(f"{container.name}: the condition {condition} is not known here")
         return not container.healthy or self.run(container.healthy, {}).returncode == 0

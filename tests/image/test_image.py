@@ -19,7 +19,7 @@ def test_the_image_is_built_on_bare_debian_and_compose_runs_from_submit_to_resul
     if missing is not None:
         lack("debootstrap", missing)
     done = subprocess.run(
-        [sys.executable, "-m", "imaging"],
+        ["timeout", "--signal=TERM", "--kill-after=60", "800", sys.executable, "-m", "imaging"],
         env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
         capture_output=True,
         text=True,
