@@ -34,7 +34,7 @@ def has_other_subscriptions(connection: Connection, settings: Settings) -> bool:
         BrokerUnreachable: no answer.
         BrokerError: the broker refused to tell, or there is no such topic.
     """
-    from pubsubctl.broker.lookups import subscriptions_of
+    from pubsubctl.broker.admin import subscriptions_of
     from pubsubctl.broker.refusals import translated
 
     with translated(connection):

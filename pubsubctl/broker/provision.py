@@ -1,14 +1,14 @@
 """The topics and subscriptions that pubsubctl needs: what there is, what is missing, what differs."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from google.api_core import exceptions
-from google.protobuf import field_mask_pb2
 from google.pubsub_v1 import types
 
+from pubsubctl.broker import admin
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.deadletter import SOURCE_SUBSCRIPTION, returned_path
 from pubsubctl.broker.refusals import translated
@@ -130,12 +130,16 @@ class Provisioner:
             yield step
 
     def _topic_step(self, name: str) -> Step:
-        found = _or_none(lambda: self._connection.publisher.get_topic(topic=name))
-        return Step("topic", name, Action.EXISTS if found else Action.CREATE)
+        try:
+            admin.get_topic(self._connection, name)
+        except exceptions.NotFound:
+            return Step("topic", name, Action.CREATE)
+        return Step("topic", name, Action.EXISTS)
 
     def _subscription_step(self, wanted: types.Subscription) -> Step:
-        found = _or_none(lambda: self._connection.subscriber.get_subscription(subscription=wanted.name))
-        if found is None:
+        try:
+            found = admin.get_subscription(self._connection, wanted.name)
+        except exceptions.NotFound:
             return Step("subscription", wanted.name, Action.CREATE)
         target = self._target(found, wanted)
         differences = {name: shown for name in _COMPARED if (shown := _difference(name, found, target))}
@@ -147,7 +151,7 @@ class Provisioner:
     def _create(self, step: Step, wanted: dict[str, types.Subscription]) -> None:
         try:
             if step.kind == "topic":
-                self._connection.publisher.create_topic(name=step.name)
+                admin.create_topic(self._connection, step.name)
             else:
                 self._create_subscription(wanted[step.name])
         except exceptions.AlreadyExists:
@@ -155,18 +159,16 @@ class Provisioner:
 
     def _create_subscription(self, wanted: types.Subscription) -> None:
         try:
-            self._connection.subscriber.create_subscription(request=wanted)
+            admin.create_subscription(self._connection, wanted)
         except exceptions.InvalidArgument as error:
             usual = types.Subscription(wanted, message_retention_duration=_seconds(USUAL_RETENTION_S))
             if "retention" not in str(error) or usual == wanted:
                 raise
-            self._connection.subscriber.create_subscription(request=usual)
+            admin.create_subscription(self._connection, usual)
 
     def _update(self, wanted: types.Subscription, paths: list[str]) -> None:
-        found = self._connection.subscriber.get_subscription(subscription=wanted.name)
-        self._connection.subscriber.update_subscription(
-            subscription=self._target(found, wanted), update_mask=field_mask_pb2.FieldMask(paths=paths)
-        )
+        found = admin.get_subscription(self._connection, wanted.name)
+        admin.update_subscription(self._connection, self._target(found, wanted), paths)
 
     def _target(self, found: types.Subscription, wanted: types.Subscription) -> types.Subscription:
         """What an existing subscription should become: as it is in all that is not compared."""
@@ -304,10 +306,3 @@ def _period(seconds: float) -> str:
 
 def _seconds(seconds: float) -> dict[str, int]:
     return {"seconds": int(seconds), "nanos": round(seconds % 1 * 1e9)}
-
-
-def _or_none(call: Callable[[], Any]) -> Any:
-    try:
-        return call()
-    except exceptions.NotFound:
-        return None

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 
 def routed(field: str, name: str) -> tuple[tuple[str, str], ...]:
-    """The metadata of a call whose request has this full name in this field: ``topic`` or ``subscription``.
+    """The metadata of a call whose request has this full name in this field, such as ``topic``.
 
     As https://google.aip.dev/client-libraries/4222 has it.
     """

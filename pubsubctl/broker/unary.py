@@ -25,7 +25,7 @@ class Unary:
         channel: to the broker.
         method: its full name, such as ``google.pubsub.v1.Publisher/Publish``.
         response: the type that it answers with, in bare protobuf.
-        field: what the service routes the call by: ``topic`` or ``subscription``.
+        field: of the request, by which the service routes the call; such as ``topic``, or ``subscription.name``.
         name: the full name in that field.
     """
 

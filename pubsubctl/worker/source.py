@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from pubsubctl import names
-from pubsubctl.broker import lookups
+from pubsubctl.broker import admin
 from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.refusals import translated
 from pubsubctl.errors import InvalidSetting, ResourceNotFound
@@ -60,10 +60,10 @@ def look_up(settings: Settings, connection: Connection) -> Source:
     path, place = settings.subscription_path, connection.place
     try:
         with translated(connection):
-            found = lookups.subscription(connection, path, timeout_s=_LOOK_UP_S)
+            found = admin.get_subscription(connection, path, timeout_s=_LOOK_UP_S)
     except ResourceNotFound as error:
         raise ResourceNotFound(f"there is no subscription {path} at {place}; `pubsubctl setup` creates it") from error
     topic = None if names.short(found.topic) == _DELETED_TOPIC else found.topic
-    pause_s = 0.0 if found.HasField("retry_policy") else _NACK_PAUSE_S
+    pause_s = 0.0 if "retry_policy" in found else _NACK_PAUSE_S
     most = found.dead_letter_policy.max_delivery_attempts or None
     return Source(path, topic, pause_s, ordered=found.enable_message_ordering, most_deliveries=most)
