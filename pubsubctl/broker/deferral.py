@@ -4,6 +4,7 @@
 is asked of it is the shape of a message: half a second, in which `submit` could have published.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import sys
@@ -23,12 +24,18 @@ def defer(name: str, *, but: Collection[str]) -> None:
     """
     if name in sys.modules:
         return
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except ModuleNotFoundError:  # its parent is not installed either
+        return
     if spec is not None and spec.submodule_search_locations is not None:
         module = sys.modules[name] = _Deferred(spec, frozenset(but))
         parent, _, last = name.rpartition(".")
         if parent:
             setattr(sys.modules[parent], last, module)  # as an import does
+
+
+_OF_PACKAGES = frozenset({"__all__", "__version__"})
 
 
 class _Deferred(ModuleType):
@@ -40,6 +47,7 @@ class _Deferred(ModuleType):
         self.__loader__ = spec.loader
         self.__package__ = spec.name
         self.__file__ = spec.origin
+        self.__cached__ = spec.cached
         self.__path__ = list(spec.submodule_search_locations or ())
         self._but = but
         self._running = threading.RLock()
@@ -49,19 +57,30 @@ class _Deferred(ModuleType):
         """What it does not have yet."""
         if name in self._but:
             return importlib.import_module(f"{self.__name__}.{name}")
+        if name.startswith("__") and name not in _OF_PACKAGES:  # whoever looks through all modules asks each for such
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         with self._running:  # others wait until it is whole
             if not self._has_begun:
                 self._has_begun = True
                 self._run()
-            if name in self.__dict__:
-                return self.__dict__[name]
-        raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+            return super().__getattribute__(name)
+
+    def __dir__(self) -> list[str]:
+        with contextlib.suppress(AttributeError):
+            getattr(self, "__all__")  # noqa: B009 - it runs
+        return list(super().__dir__())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By its name, as those do it that can pickle modules."""
+        return importlib.import_module, (self.__name__,)
 
     def _run(self) -> None:
         loader = self.__spec__.loader if self.__spec__ is not None else None
         assert loader is not None
+        kept = {name: value for name, value in vars(self).items() if not name.startswith("_")}
         try:
             loader.exec_module(self)
         except BaseException:
             self._has_begun = False
             raise
+        vars(self).update(kept)  # what somebody, such as a test, has put in its place already

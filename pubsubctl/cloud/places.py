@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pubsubctl.cloud.grants import Grant
 from pubsubctl.cloud.plan import project_of
+from pubsubctl.errors import InvalidSetting
 from pubsubctl.settings import Settings
 
 DATABASE_USER = "roles/datastore.user"
@@ -24,10 +25,16 @@ _DATABASES, _BUCKETS = "databases", "buckets"
 
 
 def of_places(settings: Settings, email: str) -> list[Grant]:
-    """What a service account needs where the store is Firestore's, or large bodies go to a bucket."""
+    """What a service account needs where the store is Firestore's, or large bodies go to a bucket.
+
+    Raises:
+        InvalidSetting: the store names no project.
+    """
     member, found = f"serviceAccount:{email}", []
     store = urlsplit(settings.store or "")
     if store.scheme == "firestore":
+        if not store.netloc:
+            raise InvalidSetting(f"the store {settings.store!r} names no project; write firestore://PROJECT/DATABASE")
         database = unquote(store.path.strip("/")) or _DEFAULT_DATABASE
         resource = f"projects/{store.netloc}/{_DATABASES}/{database}"
         found.append(Grant(resource, DATABASE_USER, member, "reads and writes jobs"))

@@ -39,14 +39,22 @@ def script(plan: CloudPlan) -> Iterator[str]:
         project = shlex.quote(plan.project)
         yield f"PROJECT_NUMBER=$(gcloud projects describe {project} --format='value(projectNumber)')"
     for grant in plan.grants:
-        yield f"# {grant.why}"
-        yield _binding(grant)
+        if not places.is_place(grant):
+            yield from _granting(grant)
     if plan.account is not None and plan.key_file is not None:
         yield "umask 077"
         yield (
             f"known gcloud iam service-accounts keys create {shlex.quote(plan.key_file)} "
             f"--iam-account={shlex.quote(plan.account)}"
         )
+    for grant in plan.grants:  # last, as they may be for somebody else to grant
+        if places.is_place(grant):
+            yield from _granting(grant)
+
+
+def _granting(grant: Grant) -> Iterator[str]:
+    yield f"# {grant.why}"
+    yield _binding(grant)
 
 
 def _unless_there(kind: str, name: str, flags: str) -> str:

@@ -111,6 +111,11 @@ def workload(settings: Settings, *, name: str, image: str, cpu: str, memory: str
     """
     if settings.broker != "cloud":
         raise UsageError("workers that are deployed pull from the cloud; add --broker cloud")
+    if "credentials_file" in urllib.parse.parse_qs((settings.store or "").partition("?")[2]):
+        raise UsageError(
+            "the store's URL names a key file, which no container has; use --credentials-file, or leave it out: on "
+            "Cloud Run and GKE workers act as the service account"
+        )
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"--name must be lower-case letters, digits and dashes, at most 49, a letter first, not {name!r}"
@@ -166,11 +171,6 @@ def check_many_machines(settings: Settings) -> None:
         raise UsageError(
             f"the payload place {settings.payloads} is a folder of one machine, and workers on several need one that "
             "all reach; add --payloads gs://BUCKET/PREFIX"
-        )
-    if "credentials_file" in urllib.parse.parse_qs((settings.store or "").partition("?")[2]):
-        raise UsageError(
-            "the store's URL names a key file of this machine; use --credentials-file, or leave it out: workers act as "
-            "the service account, without a key"
         )
 
 

@@ -28,7 +28,8 @@ class SetupGrant:
 
     Attributes:
         why: what it is needed for.
-        action: ``exists``, ``grant`` (it would be), ``granted``, or ``left``: whoever asked may not grant it.
+        action: ``exists``, ``grant`` (it would be), ``granted``, or ``left``: whoever asked may not grant it,
+            or it is on a database or a bucket, and nobody looked.
         reason: why it is left.
         command: what grants it.
     """

@@ -65,7 +65,8 @@ class Image:
 
     def _seen(self, here: Path, there: str, *, written: bool) -> list[list[str]]:
         place = f"{self.root}{there}"
-        bound = ["mount", "--rbind", str(here), place]
+        # What is mounted below would stay writable, and so is left out.
+        bound = ["mount", "--rbind" if written else "--bind", str(here), place]
         return [bound] if written else [bound, ["mount", "-o", "remount,bind,ro", place]]
 
     def place_for(self, path: str, *, folder: bool) -> None:

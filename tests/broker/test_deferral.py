@@ -65,6 +65,32 @@ def test_threads_that_ask_at_the_same_time_find_it_whole():
     assert printed(*lines) == "16 4"
 
 
+def test_what_somebody_puts_in_its_place_stays_there():
+    lines = (
+        "import google.pubsub_v1",
+        "google.pubsub_v1.SubscriberClient = 'a double'",
+        "google.pubsub_v1.PublisherClient",
+    )
+    assert printed(*lines, "print(google.pubsub_v1.SubscriberClient)") == "a double"
+
+
+def test_whoever_looks_through_all_modules_imports_no_client():
+    lines = (
+        "import unittest, warnings",
+        "with unittest.TestCase().assertWarns(UserWarning):",
+        "    warnings.warn('a warning')",
+    )
+    assert printed(*lines, f"print({CLIENTS})") == "False"
+
+
+def test_it_is_pickled_by_its_name_and_tells_all_that_it_has():
+    lines = (
+        "import pickle, google.pubsub_v1 as found",
+        "print(pickle.loads(pickle.dumps(found)) is found, 'PublisherClient' in dir(found))",
+    )
+    assert printed(*lines) == "True True"
+
+
 def test_what_was_imported_before_stays_as_it_is():
     lines = ("import sys", "import google.pubsub_v1", "before = google.pubsub_v1", "import pubsubctl.broker")
     program = "\n".join((*lines, "print(sys.modules['google.pubsub_v1'] is before)"))
