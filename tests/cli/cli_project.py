@@ -147,7 +147,7 @@ class CliProject:
         daemon.stop(State(self.folder / ".pubsubctl"))
 
 
-def wait_for(condition: Callable[[], object], what: str, within_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], what: str, within_s: float = 40.0) -> None:
     give_up = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < give_up, f"waited {within_s} s for {what}"

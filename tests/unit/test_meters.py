@@ -51,6 +51,7 @@ def exposition(meters: Meters) -> Exposition:
             alive=(),
             ready=(),
             job=lambda _: None,
+            backlog=lambda: 0,
         )
     )
 

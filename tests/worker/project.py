@@ -20,7 +20,7 @@ from pubsubctl.submitted import SubmittedJob
 HERE = Path(__file__).parent
 
 
-def wait_for(condition: Callable[[], bool], *, what: str, timeout_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], bool], *, what: str, timeout_s: float = 40.0) -> None:
     """Wait until ``condition`` holds, and fail when it does not in time."""
     deadline = time.monotonic() + timeout_s
     while not condition():
