@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
+_ANSWERS_S = 20.0
 _PYTHON = "python3,python3-venv,ca-certificates"
 _APART = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -22,7 +24,21 @@ def missing() -> str | None:
     if any(shutil.which(name) is None for name in ("ip", "setpriv", "unshare")):
         return "ip, setpriv and unshare are not installed: apt-get install iproute2 util-linux"
     apart = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
-    return "namespaces cannot be made here" if apart.returncode else None
+    if apart.returncode:
+        return "namespaces cannot be made here"
+    return None if _place().exists() else _unreachable()
+
+
+def _place() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pubsubctl-tests" / f"debian-{SUITE}"
+
+
+def _unreachable() -> str | None:
+    try:
+        with urllib.request.urlopen(f"{MIRROR}/dists/{SUITE}/Release", timeout=_ANSWERS_S):
+            return None
+    except OSError as error:
+        return f"{MIRROR} cannot be reached: {error}"
 
 
 def root() -> Path:
@@ -31,9 +47,9 @@ def root() -> Path:
     Raises:
         RuntimeError: debootstrap has failed; the text has its last line.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "pubsubctl-tests"
+    place = _place()
+    cache = place.parent
     cache.mkdir(parents=True, exist_ok=True)
-    place = cache / f"debian-{SUITE}"
     with (cache / "debian.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
