@@ -1,7 +1,8 @@
-"""``scripts/image``: builds what ``pubsubctl init`` writes, starts all of its compose.yaml, and stops it again.
+"""Builds the image that `pubsubctl init` describes, starts all of its compose.yaml, and stops it again.
 
 It is not in all what an engine would do: the roots are Debian bookworm's with its Python 3.11, whatever the
-Dockerfile's ARG says, and what a service runs is itself process 1 of its namespace, whether ``init`` is set or not.
+Dockerfile's ARG says, and what a service runs is itself process 1 of its namespace, whether `init` is set or not.
+It needs root on Linux, and debootstrap.
 """
 
 import argparse
