@@ -118,14 +118,15 @@ class Execution:
         else:
             nack(messages)
 
-    def spare(self, stream: object | None) -> None:
+    def spare(self, stream: object | None, *, claimed: bool) -> None:
         """Give back what was not claimed, but for what came by that stream: others may have it.
 
         Args:
-            stream: None: jobs are long now. Then those that were claimed ahead, and wait for room, are others', too.
+            stream: what came by it is kept; None: nothing is.
+            claimed: jobs are long now: those that were claimed ahead, and wait for room, are others', too.
         """
         nack([delivery.message for delivery in self._hand.spare(stream)])
-        if stream is None and self._pool is not None:
+        if claimed and self._pool is not None:
             self._give_back(self._pool.take_waiting(), self._settling.spared)
 
     def thin_out(self, most_deliveries: float) -> int:

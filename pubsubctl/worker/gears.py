@@ -80,6 +80,13 @@ class Gears:
         self._hold, self._shifted_at = chosen, now
         return True
 
+    def is_overfull(self, tempo: Tempo, *, held: int) -> bool:
+        """Whether more is in hand than few, besides what runs, and waits for long jobs.
+
+        Streams of before may have left it, and so may a claim that was made while jobs were short.
+        """
+        return self.is_low and tempo.stalled_s > _STALLED_S and held > self._least + self._slots
+
     def _chosen(self, tempo: Tempo, held: int, now: float) -> int:
         if tempo.stalled_s > _STALLED_S:
             return self._least

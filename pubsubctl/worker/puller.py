@@ -229,7 +229,7 @@ class Puller:
         """
         feed.end()
         if not self._stop.is_set():
-            self._sink.spare(None if too_much else feed)
+            self._sink.spare(None if too_much else feed, claimed=too_much)
 
     # --- one stream -------------------------------------------------------------------------------------------------
 
@@ -270,6 +270,8 @@ class Puller:
 
     def _look(self, feed: Feed, watchdog: Watchdog) -> StreamSilent | None:
         feed.beat()
+        if self._gears.is_overfull(self._sink.tempo(), held=self._leases.count):
+            self._sink.spare(feed, claimed=True)
         self._thin_out(feed)
         answering = self._broker_answers()
         silent = watchdog.look(answers=answering)

@@ -13,8 +13,13 @@ class Sink(Protocol):
     def deliver(self, messages: Sequence[Arrival], stream: object) -> None:
         """Take messages, in the order in which they came."""
 
-    def spare(self, stream: object) -> None:
-        """Give back what has not begun, in no order that matters, but for what came by that stream."""
+    def spare(self, stream: object, *, claimed: bool) -> None:
+        """Give back what was not claimed, in no order that matters, but for what came by that stream.
+
+        Args:
+            stream: what came by it is kept; None: nothing is.
+            claimed: give back what was claimed and has not begun, too, by whichever stream it came.
+        """
 
     def drain(self, timeout_s: float) -> None:
         """Give back what has not begun, end what runs."""

@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from given import added, running
@@ -61,3 +62,23 @@ def test_a_waiter_in_another_process_wakes_soon_and_sees_the_change(store, backe
             took.append(time.monotonic() - wrote)
     assert watcher.returncode == 0
     assert sorted(took)[5] < SOON_S
+
+
+def test_those_who_leave_break_off_no_call_of_others(store):
+    written = threading.Event()
+
+    def look_in() -> None:
+        while not written.is_set():
+            with store.watch() as watch:
+                watch.wait(0.01)
+
+    with ThreadPoolExecutor() as pool:
+        watchers = [pool.submit(look_in) for _ in range(3)]
+        try:
+            for number in range(60):
+                added(store, f"job-{number}")
+        finally:
+            written.set()
+        for watcher in watchers:
+            watcher.result(40)
+    assert None not in store.get([f"job-{number}" for number in range(60)])

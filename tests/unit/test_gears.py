@@ -112,3 +112,11 @@ def reach(gears: Gears) -> tuple[int, int]:
 )
 def test_it_stays_within_what_was_asked_for_and_with_what_jobs_may_still_run(given, expected):
     assert reach(given.gears()) == expected
+
+
+def test_it_is_overfull_where_more_than_few_wait_behind_long_jobs(gears):
+    assert gears.is_overfull(STALLED, held=LEAST + 2)
+    assert not gears.is_overfull(STALLED, held=LEAST + 1), "few, and the job that runs"
+    assert not gears.is_overfull(SHORT, held=LEAST + 2)
+    gears.shift(SHORT, held=LEAST, now=0.0)
+    assert not gears.is_overfull(STALLED, held=LEAST + 2), "another stream is about to be had for fewer"

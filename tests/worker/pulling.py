@@ -67,7 +67,7 @@ class Sink:
         for message in messages:
             self.messages.put(message)
 
-    def spare(self, stream: object) -> None:
+    def spare(self, stream: object, *, claimed: bool) -> None:
         self.spared.append(stream)
         self.on_spare(stream)
 

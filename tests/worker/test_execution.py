@@ -332,12 +332,28 @@ def test_what_waits_is_given_back_but_for_what_a_stream_has_just_brought_and_wha
     rig.deliver(waiting := Arrival("waiting", "m2"), *(keyed := [Arrival(n, n, ordering_key="k") for n in ("1", "2")]))
     new = object()
     rig.execution.deliver([latest := Arrival("latest", "m4")], new)
-    rig.execution.spare(new)
+    rig.execution.spare(new, claimed=False)
     assert waiting.outcome() == ("nack",)
     (tmp_path / "end").touch()
     assert [each.outcome() for each in (running, latest, *keyed)] == [("ack",)] * 4
     assert waiting.settled.empty()
     assert rig.state("waiting") is None
+
+
+def test_what_was_claimed_ahead_is_given_back_with_its_attempt_uncounted_once_jobs_are_long(rig, tmp_path):
+    rig.deliver(*(short := [Arrival(f"short-{n}", f"s{n}") for n in range(100)]))
+    assert [each.outcome() for each in short] == [("ack",)] * 100
+    long = Arrival("long", path=f"/until{tmp_path}/end")
+    rig.deliver(long, *(ahead := [Arrival(f"ahead-{n}", f"a{n}") for n in range(5)]))
+    wait_for(lambda: rig.state("ahead-0") is JobState.RUNNING, what="it is claimed")
+    wait_for(lambda: rig.execution.tempo().stalled_s > 0.2, what="the child has given it back")
+    rig.execution.spare(ahead[0], claimed=False)
+    assert rig.state("ahead-0") is JobState.RUNNING
+    rig.execution.spare(None, claimed=True)
+    assert [each.outcome() for each in ahead] == [("nack",)] * 5
+    assert rig.state("ahead-0") is JobState.QUEUED
+    (tmp_path / "end").touch()
+    assert long.outcome() == ("ack",)
 
 
 def test_a_drain_gives_back_what_waits_behind_a_job_of_its_key_after_that_and_all_else_before(rig, tmp_path):

@@ -336,6 +336,21 @@ def test_what_is_held_beyond_few_is_given_back_though_no_other_stream_can_be_had
     assert rig.sink.next().data == b"after"
 
 
+def test_what_streams_of_before_have_left_behind_long_jobs_is_given_back_without_another_stream(rig, watched):
+    rig.pull(hold=10, most=10, patience=HASTY)
+    rig.publish(*numbers(10))
+    held = next_ones(rig, 10)
+    watched.disconnect(1)
+    held[0].ack()
+    rig.publish(*numbers(11, start=10))
+    more = next_ones(rig, 10)
+    spared = len(rig.sink.spared)
+    rig.sink.pace = STALLED
+    wait_for(lambda: len(rig.sink.spared) > spared, what="it is given back")
+    assert rig.sink.spared[spared] is more[-1].stream is rig.sink.streams[-1]
+    assert rig.meters.streams == len(rig.sink.streams) == 2
+
+
 def test_a_stream_is_read_only_when_the_one_before_it_was_read_to_its_end(rig):
     go_on, begun = threading.Event(), threading.Event()
 

@@ -10,7 +10,8 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import grpc
@@ -31,6 +32,11 @@ _IN_A_TARGET = 100
 _FIRST_S = 15.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 TRUSTED_S = 30.0
+_MOST_BROKEN_OFF = 2
+"""Streams that may end before one is of use: the emulator garbles one now and then, while many begin and end."""
+_FAREWELL_S = 1.0
+"""How long a listener that says that it leaves may take. Where it just breaks off, the emulator does what somebody else
+commits in that moment, and tells him that it was cancelled."""
 
 
 class FirestoreWatch(Watch):
@@ -48,7 +54,9 @@ class FirestoreWatch(Watch):
         self._closed = False
         self._running: set[str] = set()
         self._failure: PubsubctlError | None = None
+        self._broken_off = 0
         self._call: Any = None
+        self._leave: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="pubsubctl-listener", daemon=True)
         self._thread.start()
         try:
@@ -59,8 +67,8 @@ class FirestoreWatch(Watch):
 
     def _begin(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._current or self._failure is not None, _FIRST_S)
-            failure = self._failure
+            self._changed.wait_for(lambda: self._current or self._broken_off >= _MOST_BROKEN_OFF, _FIRST_S)
+            failure = None if self._current else self._failure
             self._news = False
         if failure is not None:
             raise failure
@@ -84,7 +92,9 @@ class FirestoreWatch(Watch):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            call = self._call
+            call, leave = self._call, self._leave
+        leave()
+        self._thread.join(_FAREWELL_S)
         if call is not None:
             call.cancel()
         self._thread.join(_FIRST_S)
@@ -107,6 +117,7 @@ class FirestoreWatch(Watch):
         """Nothing is known any more: whoever waits looks for itself, and finds out whether the store is there."""
         with self._changed:
             self._failure = error
+            self._broken_off += 1
             self._current = False
             self._running.clear()
             self._news = True
@@ -119,7 +130,7 @@ class FirestoreWatch(Watch):
             requests.put(target)
         call = self._service.listen(_sent(requests, ended))
         with self._changed:
-            self._call = call
+            self._call, self._leave = call, partial(self._remove, requests, len(targets))
             if self._closed:
                 call.cancel()
         try:
@@ -132,6 +143,11 @@ class FirestoreWatch(Watch):
             ended.set()
             call.cancel()
 
+    def _remove(self, requests: "queue.SimpleQueue[Any]", targets: int) -> None:
+        """Say that we leave."""
+        for number in range(1, targets + 1):
+            requests.put(ListenRequest(database=self._service.place.name, remove_target=number))
+
     def _hear(self, call: Any, targets: int) -> None:
         current: set[int] = set()
         for answer in call:
@@ -141,7 +157,11 @@ class FirestoreWatch(Watch):
                 if change.target_change_type == change.CURRENT:
                     current |= set(change.target_ids) or set(range(1, targets + 1))
                 if change.target_change_type == change.REMOVE:
-                    raise_status(change.cause)
+                    targets -= 1
+                    if not self._closed:
+                        raise_status(change.cause)
+                    if not targets:
+                        return
                 if len(current) >= targets and not self._current:
                     self._now_current()
             elif kind != "filter":
