@@ -1,0 +1,1 @@
+"""The HTTP front door: any request becomes a job, and people see their jobs."""
