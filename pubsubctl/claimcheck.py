@@ -14,7 +14,7 @@ from typing import BinaryIO, Self
 
 from pubsubctl import wire
 from pubsubctl.content import Content, InMemory, Stream
-from pubsubctl.errors import InvalidRequest, InvalidSetting, PayloadError, PubsubctlError
+from pubsubctl.errors import InvalidSetting, PayloadError, PubsubctlError, RequestTooLarge
 from pubsubctl.exchange import Payload, Request, Response
 from pubsubctl.payloads.base import Payloads
 from pubsubctl.payloads.keys import folder_of, request_key
@@ -174,7 +174,7 @@ class Uploads:
 
 def _check_limit(size: int, limit: int) -> None:
     if size > limit:
-        raise InvalidRequest(
+        raise RequestTooLarge(
             f"the body has more than the {limit:,} bytes that go into the payload place; raise --payload-limit, for "
             "workers too if they answer as much"
         )

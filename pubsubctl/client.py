@@ -28,8 +28,8 @@ from pubsubctl.claimcheck import ClaimCheck, Uploads
 from pubsubctl.errors import (
     BrokerError,
     BrokerUnreachable,
-    InvalidRequest,
     JobNotFound,
+    KeyReused,
     NoResult,
     PayloadError,
     ResultNotReady,
@@ -378,7 +378,8 @@ class Client:
             one = len(left) == 1
             raise BrokerUnreachable(
                 f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "
-                f"and a worker publishes {'it' if one else 'them'} once the broker is back"
+                f"and a worker publishes {'it' if one else 'them'} once the broker is back",
+                in_store=tuple(job.job_id for job in left),
             ) from error
         if refusal is not None:
             self._notes.flush()
@@ -408,7 +409,7 @@ class Client:
         known = self.store.request(job_id)
         differs = difference(known, job.request) if known else None  # it may be purged by now
         if differs:
-            raise InvalidRequest(
+            raise KeyReused(
                 f"the idempotency key {job.idempotency_key!r} belongs to job {job_id}, "
                 f"which has another request: the {differs} is not the same"
             )

@@ -1,0 +1,1 @@
+"""The HTTP front door: any request becomes a job, any HTTP client can ask for it."""
