@@ -8,10 +8,9 @@ send theirs a byte at a time, or nothing at all.
 from typing import Any
 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
 from waitress.task import WSGITask  # type: ignore[import-untyped]
 
-from pubsubctl.listening import WSGI, Listening
+from pubsubctl.listening import WSGI, EndingServer, Listening
 
 _THREADS = 4
 _MOST_CONNECTIONS = 64
@@ -57,8 +56,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     task_class = _OneRequest
 
 
-class _Server(TcpWSGIServer):  # type: ignore[misc]
-    """Waitress' server, with bounds that it has not. All of this is called by the thread that runs its loop."""
+class _Server(EndingServer):
+    """A server with bounds. All of this is called by the thread that runs its loop."""
 
     channel_class = _Channel
 
