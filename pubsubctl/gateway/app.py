@@ -46,7 +46,7 @@ class Gateway:
         self._waiters = Waiters(client.store, most=self._terms.max_waits)
         results, expectation = Results(client, sandboxed=self._terms.dashboard), Expectation(client.store)
         self._posting = Posting(client)
-        self._submitting = Submitting(client, self._posting, self._terms, self._waiters, results, expectation)
+        self._submitting = Submitting(self._posting, self._terms, self._waiters, results, expectation)
         self.wsgi = self._app(Jobs(client, self._waiters, results, expectation))
 
     def close(self) -> None:

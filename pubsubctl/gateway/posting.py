@@ -4,7 +4,7 @@ import threading
 from collections import deque
 
 from pubsubctl.client import Client
-from pubsubctl.errors import PubsubctlError
+from pubsubctl.errors import PubsubctlError, Unreachable
 from pubsubctl.gateway.pausing import Pause
 from pubsubctl.submission import Submission
 from pubsubctl.submitted import SubmittedJob
@@ -25,7 +25,7 @@ class Post:
     def __init__(self, submission: Submission) -> None:
         self.submission = submission
         self.pause = Pause()
-        self.answer: SubmittedJob | PubsubctlError = PubsubctlError("the gateway has ended; ask again")
+        self.answer: SubmittedJob | PubsubctlError = Unreachable("the gateway has ended")
 
 
 class Posting:
@@ -55,6 +55,13 @@ class Posting:
             self._posts.append(post)
             self._changed.notify()
         return post
+
+    def alone(self, submission: Submission) -> SubmittedJob | PubsubctlError:
+        """Submit a request in this thread: with as large a body as nobody else should have to wait for."""
+        try:
+            return self._client.submit_each([submission])[0]
+        except PubsubctlError as error:
+            return error
 
     def close(self) -> None:
         """Submit what has come, and take no more."""

@@ -52,6 +52,7 @@ _TOLD: tuple[tuple[type[PubsubctlError], str], ...] = (
     (StoreUnreachable, "the store of jobs is away; ask again later"),
     (BrokerUnreachable, "the broker is away; ask again later"),
     (PayloadsUnreachable, "the place of large bodies is away; ask again later"),
+    (Unreachable, "the gateway cannot take this now; ask again later"),
     (BrokerError, "the broker has refused the job; the gateway's log says why"),
 )
 """What a client is told, where our own words name what is behind the gateway."""

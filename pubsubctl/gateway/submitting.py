@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Request, Response
 
-from pubsubctl.client import Client
 from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
@@ -47,8 +46,7 @@ class Submitting:
     """Takes requests in.
 
     Args:
-        client: submits them.
-        posting: does so for many at once.
+        posting: submits them.
         terms: what may be asked.
         waiters: those who wait for jobs.
         results: makes responses.
@@ -57,14 +55,12 @@ class Submitting:
 
     def __init__(
         self,
-        client: Client,
         posting: Posting,
         terms: Terms,
         waiters: Waiters,
         results: Results,
         expectation: Expectation,
     ) -> None:
-        self._client = client
         self._posting = posting
         self._terms = terms
         self._waiters = waiters
@@ -94,7 +90,7 @@ class Submitting:
 
     def _steps(self, submission: Submission, asked: _Asked, *, pausing: bool) -> Steps:
         if isinstance(submission.content, Stream):  # it takes as long as its body, and nobody is to wait for that
-            answer = self._client.submit_each([submission])[0]
+            answer = self._posting.alone(submission)
         else:
             post = self._posting.put(submission)
             yield post.pause
