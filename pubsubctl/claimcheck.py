@@ -14,7 +14,7 @@ from typing import BinaryIO, Self
 
 from pubsubctl import wire
 from pubsubctl.content import Content, InMemory, Stream
-from pubsubctl.errors import InvalidRequest, InvalidSetting, PayloadError, PubsubctlError
+from pubsubctl.errors import InvalidSetting, PayloadError, PubsubctlError, RequestTooLarge
 from pubsubctl.exchange import Payload, Request, Response
 from pubsubctl.payloads.base import Payloads
 from pubsubctl.payloads.keys import folder_of, request_key
@@ -160,6 +160,12 @@ class Uploads:
             self._made.append(made)
         return made
 
+    def drop(self, request: Request) -> None:
+        """One of them comes to nothing."""
+        if request in self._made:
+            self._made.remove(request)
+            self._check.drop(request)
+
     def keep(self) -> None:
         """They may have rows from now on: whatever happens, nothing is deleted."""
         self._made.clear()
@@ -174,7 +180,7 @@ class Uploads:
 
 def _check_limit(size: int, limit: int) -> None:
     if size > limit:
-        raise InvalidRequest(
+        raise RequestTooLarge(
             f"the body has more than the {limit:,} bytes that go into the payload place; raise --payload-limit, for "
             "workers too if they answer as much"
         )

@@ -7,6 +7,9 @@
     │   ├── InvalidSetting        a flag, environment variable or key in pubsubctl.toml
     │   ├── InvalidName           a project, topic, subscription or job name
     │   └── InvalidRequest        an HTTP request that no message can carry
+    │       ├── RequestTooLarge   its body is larger than anything may be
+    │       ├── TooManyHeaders    its headers are
+    │       └── KeyReused         its idempotency key belongs to another request
     ├── ApplicationError          the WSGI application cannot be imported, or its process cannot start
     ├── MalformedMessage          a Pub/Sub message that is no job
     ├── EmulatorError             a local emulator cannot be started, found or stopped
@@ -50,6 +53,18 @@ class InvalidName(UsageError):
 
 class InvalidRequest(UsageError):
     """An HTTP request that cannot be carried by a Pub/Sub message; the text names the limit."""
+
+
+class RequestTooLarge(InvalidRequest):
+    """The body of a request is larger than a message, or than what may be kept apart from one."""
+
+
+class TooManyHeaders(InvalidRequest):
+    """A request has more headers, or longer ones, than a message may have."""
+
+
+class KeyReused(InvalidRequest):
+    """An idempotency key is known with another request."""
 
 
 class ApplicationError(PubsubctlError):
@@ -101,7 +116,15 @@ class Unreachable(PubsubctlError):
 
 
 class BrokerUnreachable(Unreachable):
-    """No broker answers at the address in use."""
+    """No broker answers at the address in use.
+
+    Attributes:
+        in_store: the jobs of a submit that are in the store all the same, and are published once the broker is back.
+    """
+
+    def __init__(self, text: str, *, in_store: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.in_store = in_store
 
 
 class PayloadsUnreachable(Unreachable):

@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
-from pubsubctl.errors import InvalidName, InvalidRequest, MalformedMessage
+from pubsubctl.errors import InvalidName, InvalidRequest, MalformedMessage, RequestTooLarge, TooManyHeaders
 from pubsubctl.exchange import Header, Payload, Request
 from pubsubctl.names import check_job_id
 
@@ -200,10 +200,11 @@ def check_limits(attributes: Mapping[str, str], body_bytes: int) -> None:
     """Refuse what does not fit into one message.
 
     Raises:
-        InvalidRequest: there are too many attributes, a key is too long, or all of it is too large.
+        TooManyHeaders: there are too many attributes, or a key is too long.
+        RequestTooLarge: all of it is too large.
     """
     if len(attributes) > MAX_ATTRIBUTES:
-        raise InvalidRequest(
+        raise TooManyHeaders(
             f"the headers need {len(attributes)} attributes, and a Pub/Sub message has at most {MAX_ATTRIBUTES}; "
             "send fewer or shorter headers"
         )
@@ -211,13 +212,13 @@ def check_limits(attributes: Mapping[str, str], body_bytes: int) -> None:
     for key, value in attributes.items():
         key_bytes = len(key.encode())
         if key_bytes > MAX_KEY_BYTES:
-            raise InvalidRequest(
+            raise TooManyHeaders(
                 f"the header name {key[:40]!r}... makes an attribute key of {key_bytes} bytes, "
                 f"and Pub/Sub allows {MAX_KEY_BYTES}"
             )
         size += key_bytes + len(value.encode()) + 10  # at most 10 bytes of protobuf's own an attribute
     if size > MAX_MESSAGE_BYTES:
-        raise InvalidRequest(
+        raise RequestTooLarge(
             f"the request needs {size:,} bytes, and a Pub/Sub message carries at most {MAX_MESSAGE_BYTES:,} (10 MB "
             "with its envelope); set a place for larger bodies, the same for workers: --payloads DIR|gs://bucket/prefix"
         )

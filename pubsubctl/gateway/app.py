@@ -1,0 +1,106 @@
+"""The gateway as a Flask application, on any WSGI server; on ``server.Server`` those who wait hold no thread."""
+
+import time
+from typing import Any
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+
+from pubsubctl.client import Client
+from pubsubctl.gateway import cors, guard
+from pubsubctl.gateway.documents import PREFIX, json_of
+from pubsubctl.gateway.expectation import Expectation
+from pubsubctl.gateway.jobs import Jobs
+from pubsubctl.gateway.openapi import described
+from pubsubctl.gateway.posting import Posting
+from pubsubctl.gateway.problems import later, of_http, problem
+from pubsubctl.gateway.rate import Rate
+from pubsubctl.gateway.results import Results
+from pubsubctl.gateway.submitting import Submitting
+from pubsubctl.gateway.terms import Terms
+from pubsubctl.gateway.waiters import Waiters
+
+DASHBOARD = "/_dashboard"
+
+
+class Gateway:
+    """A gateway to the jobs of a client. Close it before the client.
+
+    ::
+
+        from pubsubctl import Client
+        from pubsubctl.gateway import Gateway, Terms
+
+        gateway = Gateway(Client(), Terms(token=...))
+        app = gateway.wsgi  # for any WSGI server
+
+    Args:
+        client: submits jobs, and knows them.
+        terms: what is allowed.
+    """
+
+    def __init__(self, client: Client, terms: Terms | None = None) -> None:
+        self._terms = terms or Terms()
+        self._rate = Rate(self._terms.rate_per_s)
+        self._waiters = Waiters(client.store, most=self._terms.max_waits)
+        results, expectation = Results(client, sandboxed=self._terms.dashboard), Expectation(client.store)
+        self._posting = Posting(client)
+        self._submitting = Submitting(self._posting, self._terms, self._waiters, results, expectation)
+        self.wsgi = self._app(Jobs(client, self._waiters, results, expectation))
+
+    def close(self) -> None:
+        """Let those who wait go with what is known."""
+        self._posting.close()
+        self._waiters.close()
+
+    def _app(self, jobs: Jobs) -> Flask:
+        app = Flask(__name__, static_folder=None)
+        app.url_map.strict_slashes = False
+        app.url_map.merge_slashes = False
+        app.url_map.redirect_defaults = False
+        app.before_request(self._first)
+        app.after_request(self._last)
+        app.register_error_handler(HTTPException, of_http)
+        app.register_error_handler(Exception, _failed)
+        jobs.add_to(app)
+        app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", self._described, provide_automatic_options=False)
+        app.add_url_rule(f"{PREFIX}/<path:_>", "unknown", _unknown, provide_automatic_options=False)
+        for path in ("/", "/<path:_>"):  # with any method
+            app.url_map.add(Rule(path, endpoint="submit"))
+        app.view_functions["submit"] = self._submit
+        return app
+
+    def _first(self) -> Response | None:
+        wait_s = self._rate.wait_s(request.remote_addr or "", time.monotonic())
+        if wait_s:
+            return problem(429, "too many requests come from this address", headers=later(wait_s))
+        if (answer := cors.preflight(request, self._terms.cors_origins)) is not None:
+            return answer
+        return None if _is_below(DASHBOARD) and self._terms.dashboard else guard.refusal(request, self._terms.token)
+
+    def _last(self, response: Response) -> Response:
+        cors.allow(request, response, self._terms.cors_origins)
+        return response
+
+    def _submit(self, _: str = "") -> Response:
+        return self._submitting.take(request)
+
+    def _described(self) -> Response:
+        return json_of(described(self._terms, request.script_root))
+
+
+def _unknown(_: str) -> Response:
+    return problem(404, f"there is nothing at {request.path}; {PREFIX}/openapi.json says what there is")
+
+
+def _is_below(prefix: str) -> bool:
+    return request.path == prefix or request.path.startswith(f"{prefix}/")
+
+
+def _failed(error: Exception) -> Any:
+    """A fault of ours: the log has it, the client learns no more than that."""
+    import logging
+
+    logging.getLogger("pubsubctl.gateway").error("a request failed", exc_info=error)
+    return problem(500, "the gateway has failed to answer this; its log says why")

@@ -1,0 +1,34 @@
+"""Jobs as the gateway's JSON shows them."""
+
+import json
+from typing import Any
+
+from flask import Response
+
+from pubsubctl.job import Job
+
+PREFIX = "/_jobs"
+"""Where the gateway's own resources are."""
+
+
+def json_of(content: Any, status: int = 200) -> Response:
+    """A response with a JSON body, which nobody keeps."""
+    answer = Response(json.dumps(content) + "\n", status, content_type="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def links_of(job_id: str, root: str) -> dict[str, str]:
+    """Where a job is asked for.
+
+    Args:
+        job_id: it.
+        root: where the gateway is mounted.
+    """
+    here = f"{root}{PREFIX}/{job_id}"
+    return {"self": here, "result": f"{here}/result", "events": f"{here}/events"}
+
+
+def document(job: Job, root: str) -> dict[str, Any]:
+    """A job with its links: what ``pubsubctl status ID --format json`` shows, and ``links``."""
+    return {**job.document(), "links": links_of(job.id, root)}

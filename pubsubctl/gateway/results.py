@@ -1,0 +1,101 @@
+"""What the application answered, as the response of the gateway."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from flask import Response
+
+from pubsubctl import exchange
+from pubsubctl.client import Client
+from pubsubctl.content import PIECE
+from pubsubctl.errors import NoResult
+from pubsubctl.gateway.problems import problem
+from pubsubctl.job import Job, Reason
+
+# Of a connection (RFC 9110 section 7.6.1), or made anew for this one.
+_NOT_PASSED_ON = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_NO_BODY = frozenset({204, 205, 304})
+_FIRST_FINAL = 200
+
+JOB_FIELD = "Pubsubctl-Job"
+
+
+class Results:
+    """Makes responses of results.
+
+    Args:
+        client: whose jobs they are of.
+        sandboxed: whether pages for people are on the same origin: what an application has answered runs in none of
+            them, nor beside them.
+    """
+
+    def __init__(self, client: Client, *, sandboxed: bool) -> None:
+        self._client = client
+        self._sandboxed = sandboxed
+
+    def of(self, job_id: str) -> Response:
+        """The application's own status, headers and body.
+
+        Raises:
+            JobNotFound, ResultNotReady, NoResult, InvalidSetting, PayloadError, PayloadsUnreachable: see
+                ``Client.result``.
+        """
+        with ExitStack() as stack:
+            answered, body = stack.enter_context(self._client.open_result(job_id))
+            if answered.status < _FIRST_FINAL:
+                raise NoResult(f"job {job_id} was answered with the status {answered.status}, which ends nothing")
+            if answered.status in _NO_BODY:
+                made = Response(status=_status(answered))
+            else:
+                made = Response(iter(lambda: body.read(PIECE), b""), _status(answered), direct_passthrough=True)
+                made.content_length = answered.size
+            made.call_on_close(stack.pop_all().close)
+        made.headers.remove("Content-Type")
+        for name, value in passed_on(answered.headers):
+            made.headers.add(name, value)
+        made.headers[JOB_FIELD] = job_id
+        if self._sandboxed:
+            made.headers.add("Content-Security-Policy", "sandbox; frame-ancestors 'none'")
+            made.headers["X-Content-Type-Options"] = "nosniff"
+        return made
+
+    def of_ended(self, job: Job) -> Response:
+        """The same for whoever has waited: one without a response is the gateway's failure, or the application's.
+
+        Raises:
+            InvalidSetting, PayloadError, PayloadsUnreachable: see ``Client.result``.
+        """
+        try:
+            return self.of(job.id)
+        except NoResult as error:
+            status = 504 if job.reason == Reason.TIMEOUT else 502
+            return problem(status, str(error), headers={JOB_FIELD: job.id}, job=job.document())
+
+
+def passed_on(headers: tuple[exchange.Header, ...]) -> Iterator[exchange.Header]:
+    """The fields that go on: none of a connection, none that would begin another line."""
+    named = {name.strip().lower() for key, value in headers if key.lower() == "connection" for name in value.split(",")}
+    for name, value in headers:
+        key = name.lower()
+        if key not in _NOT_PASSED_ON and key not in named and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
+            yield name, value
+
+
+def _status(answered: exchange.Response) -> str:
+    phrase = answered.phrase if _VALUE.fullmatch(answered.phrase) else ""
+    return f"{answered.status} {phrase}" if phrase else str(answered.status)

@@ -1,0 +1,147 @@
+"""Any request to any path becomes a job: 202 and a place to ask, or the answer itself if it comes soon enough."""
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from flask import Request, Response
+
+from pubsubctl.content import Stream
+from pubsubctl.errors import BrokerUnreachable, PubsubctlError
+from pubsubctl.exchange import METHODS
+from pubsubctl.gateway import inbound, prefer
+from pubsubctl.gateway.documents import json_of, links_of
+from pubsubctl.gateway.expectation import Expectation
+from pubsubctl.gateway.later import Later, Steps
+from pubsubctl.gateway.pausing import Pause
+from pubsubctl.gateway.posting import Posting
+from pubsubctl.gateway.problems import later, of_error, problem
+from pubsubctl.gateway.results import JOB_FIELD, Results
+from pubsubctl.gateway.terms import Terms
+from pubsubctl.gateway.waiters import Waiters
+from pubsubctl.job import Job
+from pubsubctl.submission import Submission, build
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request asks for, beside its job.
+
+    Attributes:
+        preferences: what the client would like.
+        wait_s: for how long it is kept waiting.
+        method: of the request.
+        path: of the request, without its query.
+        root: where the gateway is mounted.
+    """
+
+    preferences: prefer.Preferences
+    wait_s: float
+    method: str
+    path: str
+    root: str
+
+
+class Submitting:
+    """Takes requests in.
+
+    Args:
+        posting: submits them.
+        terms: what may be asked.
+        waiters: those who wait for jobs.
+        results: makes responses.
+        expectation: knows how long jobs take.
+    """
+
+    def __init__(
+        self,
+        posting: Posting,
+        terms: Terms,
+        waiters: Waiters,
+        results: Results,
+        expectation: Expectation,
+    ) -> None:
+        self._posting = posting
+        self._terms = terms
+        self._waiters = waiters
+        self._results = results
+        self._expectation = expectation
+
+    def take(self, request: Request) -> Response:
+        """Make a job of a request, and answer as soon as that is due."""
+        if request.method not in METHODS:
+            return problem(501, f"the method is none of {', '.join(METHODS)}")
+        if not self._terms.allows(request.path):
+            return problem(404, f"no request to {request.path} is taken here")
+        preferences = prefer.read(request.headers.getlist("Prefer"))
+        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
+        try:
+            submission = self._submission(request, preferences)
+        except PubsubctlError as error:
+            return of_error(error)
+        return Later(lambda pausing: self._steps(submission, asked, pausing=pausing))
+
+    def _submission(self, request: Request, preferences: prefer.Preferences) -> Submission:
+        fields = inbound.headers(request, preferences, token=self._terms.token)
+        content = inbound.body(request, self._terms.max_body)
+        target = inbound.target(request.environ)
+        made = build(request.method, target, data=content, headers=fields)
+        return Submission(made.request, content=made.content)
+
+    def _steps(self, submission: Submission, asked: _Asked, *, pausing: bool) -> Steps:
+        if isinstance(submission.content, Stream):  # it takes as long as its body, and nobody is to wait for that
+            answer = self._posting.alone(submission)
+        else:
+            post = self._posting.put(submission)
+            yield post.pause
+            answer = post.answer
+        if isinstance(answer, BrokerUnreachable) and answer.in_store:  # a worker publishes it: nothing is lost
+            job_id = answer.in_store[0]
+        elif isinstance(answer, PubsubctlError):
+            return of_error(answer)
+        else:
+            job_id = answer.id
+        job = (yield from self._waited(job_id, asked.wait_s, pausing=pausing)) if asked.wait_s else None
+        return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
+
+    def _waited(self, job_id: str, wait_s: float, *, pausing: bool) -> Generator[Pause, None, Job | None]:
+        """The job once it has ended; None where that takes longer, or where as many wait as may."""
+        until = time.monotonic() + wait_s
+        wait = self._waiters.enter(job_id, blocking=not pausing)
+        if wait is None:
+            return None
+        with wait:
+            wait.look()
+            while not (wait.job or self._waiters.closed or time.monotonic() >= until):
+                yield wait.until(until)
+            return wait.job
+
+    def _wait_s(self, preferences: prefer.Preferences) -> float:
+        if preferences.wait_s is not None:
+            return min(preferences.wait_s, self._terms.max_wait_s)
+        return 0.0 if preferences.respond_async else self._terms.default_wait_s
+
+    def _answered(self, job: Job, asked: _Asked) -> Response:
+        """What the application has answered."""
+        self._expectation.learn([job])
+        try:
+            answer = self._results.of_ended(job)
+        except PubsubctlError as error:
+            answer = of_error(error)
+        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=False))
+
+    def _accepted(self, job_id: str, asked: _Asked) -> Response:
+        """202, and where to ask."""
+        links = links_of(job_id, asked.root)
+        answer = json_of({"id": job_id, "links": links}, 202)
+        answer.headers["Location"] = links["self"]
+        answer.headers[JOB_FIELD] = job_id
+        answer.headers.extend(later(self._expectation.first_s(asked.method, asked.path)))
+        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=True))
+
+
+def _applied(answer: Response, preferences: str | None) -> Response:
+    answer.headers.add("Vary", "Prefer")
+    if preferences:
+        answer.headers["Preference-Applied"] = preferences
+    return answer
