@@ -131,7 +131,7 @@ def test_a_client_that_leaves_with_requests_unanswered_is_noticed(server: Server
     until(lambda: not server.server.active_channels, 5)
 
 
-def test_clients_leave_while_their_pauses_are_woken(app: Waiting) -> None:
+def test_clients_leave_while_their_pauses_are_woken(app: Waiting, caplog: pytest.LogCaptureFixture) -> None:
     with serving(app, threads=4) as server:
         for _ in range(10):
             clients = [connected(server) for _ in range(20)]
@@ -147,6 +147,7 @@ def test_clients_leave_while_their_pauses_are_woken(app: Waiting) -> None:
         until(lambda: len(app.closed) == 200)
         until(lambda: not server.server.active_channels)
     assert len(app.closed) == 200
+    assert caplog.records == []
 
 
 def test_requests_sent_at_once_are_answered_in_turn(server: Server, app: Waiting) -> None:
