@@ -1,6 +1,7 @@
 import selectors
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -268,6 +269,20 @@ def test_a_list_of_one_has_its_length_told() -> None:
     with serving(plain) as server, connected(server) as client:
         client.sendall(get("/"))
         assert read_response(client)[1]["content-length"] == "3"
+
+
+def test_a_file_is_sent_by_the_servers_own_wrapper(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 300_000)
+
+    def sending(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "300000")])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    with serving(sending) as server, connected(server) as client:
+        for _ in range(2):
+            client.sendall(get("/"))
+            assert read_response(client)[2] == b"x" * 300_000
 
 
 def test_closing_the_server_ends_those_that_wait(app: Waiting) -> None:
