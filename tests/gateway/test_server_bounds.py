@@ -15,6 +15,7 @@ from pausing_server import (
     problem,
     read_all,
     read_response,
+    read_until,
     serving,
     until,
 )
@@ -107,6 +108,29 @@ def test_when_connections_are_short_the_idle_make_room() -> None:
             assert read_response(waiting)[2] == b"/wait"
         for client in (waiting, idle, half, new):
             client.close()
+
+
+def test_who_is_still_reading_an_answer_makes_room_last() -> None:
+    body = b"x" * 30_000_000
+
+    def large(environ: Any, start_response: Any) -> Any:
+        answer = body if environ["PATH_INFO"] == "/large" else b"ok"
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer]
+
+    with serving(large, most_connections=2) as server, connected(server) as reader:
+        reader.sendall(get("/large"))
+        read_until(reader, b"\r\n\r\n")
+        until(lambda: [c.requests for c in server.server.active_channels.values()] == [[]])
+        silent = [connected(server) for _ in range(2)]
+        with connected(server) as client:
+            client.sendall(get("/"))
+            assert read_response(client)[2] == b"ok"
+        assert server.server.active_channels
+        reader.shutdown(socket.SHUT_WR)
+        assert len(read_all(reader)) > len(body) - 100_000
+        for other in silent:
+            other.close()
 
 
 def test_a_flood_of_silent_connections_keeps_nobody_out() -> None:
