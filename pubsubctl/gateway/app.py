@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from pubsubctl.client import Client
-from pubsubctl.gateway import cors, guard
+from pubsubctl.gateway import cors, guard, resource
 from pubsubctl.gateway.documents import PREFIX, json_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.jobs import Jobs
@@ -64,8 +64,9 @@ class Gateway:
         app.register_error_handler(HTTPException, of_http)
         app.register_error_handler(Exception, _failed)
         jobs.add_to(app)
-        app.add_url_rule(f"{PREFIX}/openapi.json", "openapi", self._described, provide_automatic_options=False)
-        app.add_url_rule(f"{PREFIX}/<path:_>", "unknown", _unknown, provide_automatic_options=False)
+        resource.add(app, f"{PREFIX}/openapi.json", {"GET": self._described})
+        app.url_map.add(Rule(f"{PREFIX}/<path:_>", endpoint="unknown"))
+        app.view_functions["unknown"] = _unknown
         for path in ("/", "/<path:_>"):  # with any method
             app.url_map.add(Rule(path, endpoint="submit"))
         app.view_functions["submit"] = self._submit

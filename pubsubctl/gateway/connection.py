@@ -139,6 +139,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def handle_write(self) -> None:
         """Send what is there, be it little."""
         self._flush_exception(self._flush_some_if_lockable)
+        if not self.connected:
+            return
         if self.lingers and self.close_when_flushed and not self.total_outbufs_len and not self.will_close:
             self._linger()
         else:

@@ -3,6 +3,7 @@
 from flask import Request, Response
 
 from pubsubctl.exchange import METHODS
+from pubsubctl.gateway.documents import nothing
 
 ANY = "*"
 _EXPOSED = "Idempotency-Key, Link, Location, Preference-Applied, Pubsubctl-Job, Retry-After"
@@ -15,11 +16,9 @@ def preflight(request: Request, origins: tuple[str, ...]) -> Response | None:
         return None
     if not _allowed(request, origins):
         return None
-    answer = Response(status=204)
-    answer.headers["Access-Control-Allow-Methods"] = ", ".join(METHODS)
+    answer = nothing(Access_Control_Allow_Methods=", ".join(METHODS), Access_Control_Max_Age=str(_FRESH_S))
     if asked := request.headers.get("Access-Control-Request-Headers"):
         answer.headers["Access-Control-Allow-Headers"] = asked
-    answer.headers["Access-Control-Max-Age"] = str(_FRESH_S)
     return answer
 
 

@@ -18,6 +18,17 @@ def json_of(content: Any, status: int = 200) -> Response:
     return answer
 
 
+def nothing(**headers: str) -> Response:
+    """A response without content, 204.
+
+    Args:
+        headers: its header fields, ``_`` for ``-``.
+    """
+    answer = Response(status=204, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer.headers.remove("Content-Type")
+    return answer
+
+
 def links_of(job_id: str, root: str) -> dict[str, str]:
     """Where a job is asked for.
 

@@ -1,6 +1,5 @@
 """The gateway's own resources: jobs, their results, what happens to them."""
 
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -8,7 +7,8 @@ from flask import Flask, Response, request
 
 from pubsubctl.client import Client
 from pubsubctl.errors import PubsubctlError, StoreError
-from pubsubctl.gateway.documents import PREFIX, document, json_of
+from pubsubctl.gateway import resource
+from pubsubctl.gateway.documents import PREFIX, document, json_of, nothing
 from pubsubctl.gateway.events import Events, mark
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.pausing import PAUSING
@@ -19,7 +19,7 @@ from pubsubctl.job import Job, JobState, Reason
 from pubsubctl.names import check_job_id
 from pubsubctl.quantities import duration
 
-_MOST_JOBS = 1000
+MOST_JOBS = 1000
 _FILTERS = ("state", "reason", "batch", "path", "older_than", "newer_than", "limit", "cursor")
 
 
@@ -41,17 +41,10 @@ class Jobs:
 
     def add_to(self, app: Flask) -> None:
         """Have an application answer for them."""
-        for path, view, methods in (
-            ("", self.some, ["GET"]),
-            ("/<job_id>", self.one, ["GET"]),
-            ("/<job_id>", self.cancel, ["DELETE"]),
-            ("/<job_id>/result", self.result, ["GET"]),
-            ("/<job_id>/events", self.events, ["GET"]),
-        ):
-            endpoint = f"jobs.{view.__name__}"
-            app.add_url_rule(
-                f"{PREFIX}{path}", endpoint, _answering(view), methods=methods, provide_automatic_options=False
-            )
+        resource.add(app, PREFIX, {"GET": self.some})
+        resource.add(app, f"{PREFIX}/<job_id>", {"GET": self.one, "DELETE": self.cancel})
+        resource.add(app, f"{PREFIX}/<job_id>/result", {"GET": self.result})
+        resource.add(app, f"{PREFIX}/<job_id>/events", {"GET": self.events})
 
     def some(self) -> Response:
         """``GET /_jobs``: a page of jobs, the newest first."""
@@ -115,23 +108,13 @@ class Jobs:
             raise
         if job.finished and request.headers.get("Last-Event-ID") == mark(job):
             wait.close()
-            return Response(status=204)
+            return nothing()
         return Events(job, wait, self._waiters, request.script_root)
 
     def _known(self, job_id: str) -> Job:
         job = self._client.get(check_job_id(job_id))
         self._expectation.learn([job])
         return job
-
-
-def _answering(view: Callable[..., Response]) -> Callable[..., Response]:
-    def answer(**given: Any) -> Response:
-        try:
-            return view(**given)
-        except PubsubctlError as error:
-            return of_error(error)
-
-    return answer
 
 
 def _filters() -> dict[str, Any]:
@@ -172,6 +155,6 @@ def _seconds(name: str) -> float | None:
 
 
 def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_JOBS):
-        raise ValueError(f"limit must be 1 to {_MOST_JOBS}, not {text[:40]!r}")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MOST_JOBS):
+        raise ValueError(f"limit must be 1 to {MOST_JOBS}, not {text[:40]!r}")
     return int(text)

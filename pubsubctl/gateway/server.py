@@ -163,9 +163,12 @@ class _Server(EndingServer):
         return list(self.active_channels.values())
 
 
-def _precedence(connection: Connection) -> tuple[bool, float]:
-    """Who makes room first: those that have had an answer and ask for nothing, and the oldest of each kind."""
-    return connection.request is not None or not connection.begun, connection.pace.since
+def _precedence(connection: Connection) -> tuple[int, float]:
+    """Who makes room first: who has had an answer and asks for nothing, and the oldest of each kind."""
+    if connection.total_outbufs_len:
+        return 2, connection.pace.since
+    is_idle = connection.request is None and connection.begun
+    return 0 if is_idle else 1, connection.pace.since
 
 
 def _affordable(connections: int) -> int:

@@ -62,3 +62,8 @@ def headers() -> Response:
 @app.get("/none")
 def none() -> tuple[str, int]:
     return "", 204
+
+
+@app.post("/mirror")
+def mirror() -> Response:
+    return Response(request.get_data(), content_type=request.content_type)

@@ -1,6 +1,7 @@
 import selectors
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_client_that_leaves_with_requests_unanswered_is_noticed(server: Server
     until(lambda: not server.server.active_channels, 5)
 
 
-def test_clients_leave_while_their_pauses_are_woken(app: Waiting) -> None:
+def test_clients_leave_while_their_pauses_are_woken(app: Waiting, caplog: pytest.LogCaptureFixture) -> None:
     with serving(app, threads=4) as server:
         for _ in range(10):
             clients = [connected(server) for _ in range(20)]
@@ -147,6 +148,7 @@ def test_clients_leave_while_their_pauses_are_woken(app: Waiting) -> None:
         until(lambda: len(app.closed) == 200)
         until(lambda: not server.server.active_channels)
     assert len(app.closed) == 200
+    assert caplog.records == []
 
 
 def test_requests_sent_at_once_are_answered_in_turn(server: Server, app: Waiting) -> None:
@@ -267,6 +269,20 @@ def test_a_list_of_one_has_its_length_told() -> None:
     with serving(plain) as server, connected(server) as client:
         client.sendall(get("/"))
         assert read_response(client)[1]["content-length"] == "3"
+
+
+def test_a_file_is_sent_by_the_servers_own_wrapper(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 300_000)
+
+    def sending(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Length", "300000")])
+        return environ["wsgi.file_wrapper"](path.open("rb"))
+
+    with serving(sending) as server, connected(server) as client:
+        for _ in range(2):
+            client.sendall(get("/"))
+            assert read_response(client)[2] == b"x" * 300_000
 
 
 def test_closing_the_server_ends_those_that_wait(app: Waiting) -> None:

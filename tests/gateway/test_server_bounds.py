@@ -1,8 +1,13 @@
 import io
+import resource
+import socket
+import threading
+import time
 from typing import Any
 
 import pytest
 from pausing_server import (
+    WAIT_S,
     Waiting,
     connected,
     get,
@@ -10,9 +15,12 @@ from pausing_server import (
     problem,
     read_all,
     read_response,
+    read_until,
     serving,
     until,
 )
+
+from pubsubctl.gateway.pausing import Pause
 
 
 def endless(environ: Any, start_response: Any) -> Any:
@@ -38,9 +46,7 @@ def test_a_client_that_does_not_read_does_not_hold_a_thread() -> None:
         assert read_response(other)[2] == b"ok"
 
 
-def test_a_client_that_reads_slowly_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
+def test_a_client_that_reads_slowly_is_served() -> None:
     body = b"x" * 30_000_000
 
     def large(environ: Any, start_response: Any) -> Any:
@@ -102,6 +108,29 @@ def test_when_connections_are_short_the_idle_make_room() -> None:
             assert read_response(waiting)[2] == b"/wait"
         for client in (waiting, idle, half, new):
             client.close()
+
+
+def test_who_is_still_reading_an_answer_makes_room_last() -> None:
+    body = b"x" * 30_000_000
+
+    def large(environ: Any, start_response: Any) -> Any:
+        answer = body if environ["PATH_INFO"] == "/large" else b"ok"
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer]
+
+    with serving(large, most_connections=2) as server, connected(server) as reader:
+        reader.sendall(get("/large"))
+        read_until(reader, b"\r\n\r\n")
+        until(lambda: [c.requests for c in server.server.active_channels.values()] == [[]])
+        silent = [connected(server) for _ in range(2)]
+        with connected(server) as client:
+            client.sendall(get("/"))
+            assert read_response(client)[2] == b"ok"
+        assert server.server.active_channels
+        reader.shutdown(socket.SHUT_WR)
+        assert len(read_all(reader)) > len(body) - 100_000
+        for other in silent:
+            other.close()
 
 
 def test_a_flood_of_silent_connections_keeps_nobody_out() -> None:
@@ -211,9 +240,40 @@ def test_the_environ_has_what_it_is_to_have() -> None:
 
 
 def test_a_client_that_closes_its_half_is_answered() -> None:
-    import socket
-
     with serving(echo) as server, connected(server) as client:
         client.sendall(get("/", "Content-Length: 2", "Connection: close", method="POST") + b"hi")
         client.shutdown(socket.SHUT_WR)
         assert read_all(client).endswith(b"\r\n\r\nhi")
+
+
+def test_an_event_stream_that_nobody_reads_is_closed() -> None:
+    closed = threading.Event()
+
+    class Stream:
+        def __iter__(self) -> Any:
+            while True:
+                yield b"x" * 1_000_000
+                pause = Pause()
+                pause.wake()
+                yield pause
+
+        def close(self) -> None:
+            closed.set()
+
+    def events(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return Stream()
+
+    with serving(events, threads=1, stall_s=0.5) as server, connected(server) as client:
+        client.sendall(get("/"))
+        assert closed.wait(WAIT_S)
+
+
+def test_a_server_asks_for_as_many_files_as_its_connections_need() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, before[1]))
+    try:
+        with serving(echo, most_connections=500):
+            assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 500
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

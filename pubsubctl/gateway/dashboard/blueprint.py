@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, abort, g, render_template
 from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
-from pubsubctl.errors import JobNotFound, PubsubctlError, Unreachable
+from pubsubctl.errors import JobNotFound, NoResult, PayloadMissing, PubsubctlError, ResultNotReady, Unreachable
 from pubsubctl.gateway.dashboard import batches, broker, job, jobs, letters, login, now, results, words
 from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.security import FORM_TOKEN, admit, sealed
@@ -31,9 +32,7 @@ def blueprint(client: Client, *, token: str | None, hosts: Iterable[str] = ()) -
         hosts: other names, without ports, by which it may be called where there is no token.
     """
     board = Board(client, Sessions(token), frozenset(host.lower().strip("[]") for host in hosts))
-    made = Blueprint(
-        "dashboard", __name__, url_prefix=PREFIX, template_folder="templates", static_folder="static"
-    )
+    made = Blueprint("dashboard", __name__, url_prefix=PREFIX, template_folder="templates", static_folder="static")
     made.before_request(lambda: admit(board))
     made.after_request(sealed)
     made.context_processor(lambda: _words(board))
@@ -75,14 +74,14 @@ def error_page(status: int, title: str, text: str) -> Response:
 
 
 def _refused(error: HTTPException) -> Any:
-    if error.code is None or error.code < 400:  # noqa: PLR2004 - a redirect
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:  # a redirect
         return error
-    text = "There is no such page." if error.code == 404 and error.description == type(error).description else None  # noqa: PLR2004
-    return error_page(error.code, error.name, text or error.description or "")
+    usual = error.code == HTTPStatus.NOT_FOUND and error.description == type(error).description
+    return error_page(error.code, error.name, "There is no such page." if usual else error.description or "")
 
 
 def _failed(error: Exception) -> Response:
-    if isinstance(error, JobNotFound):
+    if isinstance(error, (JobNotFound, NoResult, PayloadMissing, ResultNotReady)):
         return error_page(404, "Not found", str(error))
     if isinstance(error, Unreachable):
         return error_page(503, "Not reachable", str(error))

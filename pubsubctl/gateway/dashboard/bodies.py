@@ -1,7 +1,8 @@
 """Bodies of requests and responses: what of them is shown in a page, and how the whole is handed out.
 
-They are somebody else's content. In a page only text is shown, escaped; the whole is handed out as a file, in a sandbox of
-its own, by a name and a type of ours. Some kinds of images may be shown, if their first bytes are what their type says.
+They are somebody else's content. In a page only text is shown, escaped; the whole is handed out as a file, in a sandbox
+of its own, by a name and a type of ours. Some kinds of images may be shown, if their first bytes are what their type
+says.
 """
 
 import codecs

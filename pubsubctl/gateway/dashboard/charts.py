@@ -1,7 +1,7 @@
 """Charts as SVG: made here, so that they need no script. Pure.
 
-Colours come from the style sheet, by class, for light and dark. Nothing is told by colour alone: what lies in a stack has
-a pattern of its own, points have shapes, and every chart's page has the same numbers as a table.
+Colours come from the style sheet, by class, for light and dark. Nothing is told by colour alone: what lies in a stack
+has a pattern of its own, points have shapes, and every chart's page has the same numbers as a table.
 """
 
 import math
@@ -15,6 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 42, 10, 12, 34
 _PLOT_WIDTH, _PLOT_HEIGHT = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
 _ROW = 34
 _SHORTEST_S = 0.001
+_K, _M = 1_000, 1_000_000
 
 _PATTERNS = {
     "plain": "",
@@ -67,7 +68,10 @@ def stacked(key: str, title: str, steps: Sequence[str], series: Sequence[Series]
         for one in series
     ]
     width = _PLOT_WIDTH / max(1, len(steps))
-    bars = [_bar(key, number, width, steps[number], series, top) for number in range(len(steps))]
+    bars = [
+        _bar(key, step, _column(number, width), [(one, one.values[number]) for one in series], top)
+        for number, step in enumerate(steps)
+    ]
     parts = [Markup("<defs>"), *patterns, Markup("</defs>"), _grid(top, unit), *bars, _times(steps, width)]
     return _svg(title, _HEIGHT, parts)
 
@@ -149,7 +153,7 @@ def nice(value: float) -> float:
     """The next number up that is 1, 2 or 5 with noughts; at least 1."""
     if value <= 1:
         return 1
-    power = 10 ** math.floor(math.log10(value))
+    power: float = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
 
 
@@ -182,9 +186,14 @@ def _grid(top: float, unit: str) -> Markup:
     return Markup("").join(parts)
 
 
-def _bar(key: str, number: int, width: float, step: str, series: Sequence[Series], top: float) -> Markup:
-    left = _LEFT + number * width
-    said = ", ".join(f"{one.values[number]:,} {one.name}" for one in series)
+def _column(number: int, width: float) -> tuple[float, float]:
+    """Where a bar is, and how wide."""
+    return _LEFT + number * width, width
+
+
+def _bar(key: str, step: str, at: tuple[float, float], values: Sequence[tuple[Series, int]], top: float) -> Markup:
+    left, width = at
+    said = ", ".join(f"{value:,} {one.name}" for one, value in values)
     parts = [
         Markup('<g class="step"><title>{}: {}</title>').format(step, said),
         Markup('<rect class="hit" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>').format(
@@ -192,8 +201,8 @@ def _bar(key: str, number: int, width: float, step: str, series: Sequence[Series
         ),
     ]
     below = 0
-    for one in series:
-        if value := one.values[number]:
+    for one, value in values:
+        if value:
             low, high = _y(below, top), _y(below + value, top)
             parts.append(
                 Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="url(#{}-{})"/>').format(
@@ -228,7 +237,9 @@ def _axis_name(name: str, height: float) -> Markup:
 
 
 def _range_row(row: Row, y: float, x: Callable[[float], float]) -> Markup:
-    parts = [Markup('<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(_LEFT - 5, y + 4, row.name)]
+    parts = [
+        Markup('<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(_LEFT - 5, y + 4, row.name)
+    ]
     if row.points:
         first, last = x(row.points[0][1]), x(row.points[-1][1])
         parts.append(Markup('<path class="span" d="M{:.1f},{:.1f} H{:.1f}"/>').format(first, y, last))
@@ -246,14 +257,16 @@ def _shape(number: int, x: float, y: float) -> Markup:
     """A circle, a square, a diamond."""
     if number == 0:
         return Markup('<circle class="point" cx="{:.1f}" cy="{:.1f}" r="4.5"/>').format(x, y)
-    turned = 'transform="rotate(45 {:.1f} {:.1f})"'.format(x, y) if number > 1 else ""
+    turned = f'transform="rotate(45 {x:.1f} {y:.1f})"' if number > 1 else ""
     square = Markup('<rect class="point" x="{:.1f}" y="{:.1f}" width="8" height="8" {}/>')
     return square.format(x - 4, y - 4, Markup(turned))  # noqa: S704 - numbers alone
 
 
 def exact(value_s: float) -> str:
     """A measured time, with three digits that say something."""
-    return f"{value_s * 1000:.3g} ms" if value_s < 1 else f"{value_s:,.3g} s" if value_s < 1000 else f"{value_s:,.0f} s"
+    if value_s < 1:
+        return f"{value_s * _K:.3g} ms"
+    return f"{value_s:.3g} s" if value_s < _K else f"{value_s:,.0f} s"
 
 
 def _power(power: int) -> str:
@@ -261,6 +274,6 @@ def _power(power: int) -> str:
 
 
 def _short(value: float) -> str:
-    if value >= 1_000_000:
-        return f"{value / 1_000_000:g}M"
-    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+    if value >= _M:
+        return f"{value / _M:g}M"
+    return f"{value / _K:g}k" if value >= _K else f"{value:g}"

@@ -16,6 +16,7 @@ from pubsubctl.gateway.dashboard.board import Board, Kept
 from pubsubctl.gateway.dashboard.percentiles import Spread, shares, spread
 from pubsubctl.job import Job, JobState
 from pubsubctl.liveness import alive
+from pubsubctl.render.figures import seconds
 from pubsubctl.render.plain import first_at_work
 from pubsubctl.store.answers import Activity
 from pubsubctl.store.claims import WorkerInfo
@@ -26,8 +27,9 @@ _DEAD_LETTERS = 1000
 """Where counting them ends: it must not take long."""
 _STORE_FOR_S, _ACTIVITY_FOR_S, _BROKER_FOR_S = 1.0, 5.0, 3.0
 _ANSWER_S = 0.5
-_TOGETHER = 5
-"""Steps of an hour's that one share of failures is about: in a minute there may be too few jobs."""
+_SHARE_OF_S = 300.0
+"""What one share of failures is about: in a minute there may be too few jobs."""
+_MINUTE_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Hour:
     """The last hour: of each step its time, and what ended in it; and how long the latest jobs took."""
 
     steps: Sequence[str]
+    step_s: float
     series: Sequence[charts.Series]
     ended: int
     failed: int
@@ -85,7 +88,17 @@ class Hour:
     @property
     def per_minute(self) -> float:
         """Jobs that ended in a minute."""
-        return self.ended / max(1, len(self.steps))
+        return self.ended / max(1.0, len(self.steps) * self.step_s / _MINUTE_S)
+
+    @property
+    def rows(self) -> list[tuple[str, list[int]]]:
+        """What ended in each step, by its time."""
+        return [(step, [one.values[number] for one in self.series]) for number, step in enumerate(self.steps)]
+
+    @property
+    def share_rows(self) -> list[tuple[str, float | None]]:
+        """The share that failed, by its time."""
+        return list(zip(self.ends, self.shares, strict=True))
 
 
 def add_to(blueprint: Blueprint, board: Board) -> None:
@@ -99,7 +112,7 @@ def add_to(blueprint: Blueprint, board: Board) -> None:
 def _now(board: Board, of_store: Kept[Seen], of_hour: Kept[Hour], of_broker: Kept[Place]) -> str:
     seen = of_store.get()
     away = isinstance(seen, PubsubctlError)
-    hour = seen if away else of_hour.get()
+    hour = seen if isinstance(seen, PubsubctlError) else of_hour.get()
     return render_template(
         "dashboard/now.html",
         seen=None if away else seen,
@@ -108,7 +121,7 @@ def _now(board: Board, of_store: Kept[Seen], of_hour: Kept[Hour], of_broker: Kep
         store_name=board.settings.store_name,
         topic=board.settings.topic_path,
         **_broker_shown(of_broker.get()),
-        **(_drawn(hour) if not isinstance(hour, PubsubctlError) else {}),
+        **(_drawn(hour) if isinstance(hour, Hour) else {}),
     )
 
 
@@ -122,7 +135,11 @@ def _look(board: Board) -> Seen:
     dead = store.find(states=[JobState.FAILED], reasons=dead_letters(), limit=_DEAD_LETTERS)
     return Seen(
         now=now,
-        counts={**counts, JobState.QUEUED: counts[JobState.QUEUED] + held, JobState.RUNNING: counts[JobState.RUNNING] - held},
+        counts={
+            **counts,
+            JobState.QUEUED: counts[JobState.QUEUED] + held,
+            JobState.RUNNING: counts[JobState.RUNNING] - held,
+        },
         backlog=counts[JobState.QUEUED] + counts[JobState.RETRYING] + held,
         pending=store.pending(settings.topic_path, within_s=0.0),
         workers=workers,
@@ -145,9 +162,11 @@ def hour_of(activity: Activity) -> Hour:
     """What the store knows of an hour, as it is drawn."""
     succeeded, failed, cancelled = activity.succeeded, activity.failed, activity.cancelled
     ended = [sum(values) for values in zip(succeeded, failed, cancelled, strict=True)]
+    together = max(1, round(_SHARE_OF_S / activity.step_s))
     steps = [_clock(activity.begins_at + number * activity.step_s) for number in range(len(ended))]
     return Hour(
         steps=steps,
+        step_s=activity.step_s,
         series=[
             charts.Series("succeeded", "succeeded", "plain", succeeded),
             charts.Series("failed", "failed", "hatched", failed),
@@ -155,8 +174,8 @@ def hour_of(activity: Activity) -> Hour:
         ],
         ended=sum(ended),
         failed=sum(failed),
-        ends=steps[::_TOGETHER],
-        shares=shares(failed, ended, _TOGETHER),
+        ends=steps[::together],
+        shares=shares(failed, ended, together),
         queue=spread(activity.queue_times_s),
         run=spread(activity.run_times_s),
     )
@@ -164,16 +183,14 @@ def hour_of(activity: Activity) -> Hour:
 
 def _drawn(hour: Hour) -> dict[str, Any]:
     rows = [charts.Row("queue", hour.queue.values), charts.Row("run", hour.run.values)]
+    unit = "jobs a minute" if hour.step_s == _MINUTE_S else f"jobs in {seconds(hour.step_s)}"
+    share = "Share of the jobs ended that failed, over the last hour"
     return {
         "hour": hour,
-        "throughput": charts.stacked(
-            "ended", "Jobs that ended in each minute of the last hour", hour.steps, hour.series, "jobs a minute"
-        ),
+        "throughput": charts.stacked("ended", "Jobs that ended over the last hour", hour.steps, hour.series, unit),
         "throughput_legend": charts.legend(hour.series, "ended"),
-        "failures": charts.line(
-            "Share of the jobs ended that failed, in each five minutes of the last hour", hour.ends, hour.shares, "failed"
-        ),
-        "times": charts.ranges("Queue time and run time of the latest jobs", rows) if hour.ended or hour.run.count else "",
+        "failures": charts.line(share, hour.ends, hour.shares, "failed"),
+        "times": charts.ranges("Queue time and run time of the latest jobs", rows) if hour.run.count else "",
         "times_legend": charts.point_legend(["p50", "p90", "p99"]),
         "exact": charts.exact,
     }
@@ -192,5 +209,3 @@ def _broker_shown(found: Place | PubsubctlError) -> dict[str, Any]:
 
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
-
-

@@ -1,7 +1,7 @@
 """Who may see a page, and what may be done from it.
 
-Every request is looked at before its page is: by which name it was asked for, whether somebody is signed in, and of what
-changes something, whether it came from a page of ours. Every answer says what a browser may do with it.
+Every request is looked at before its page is: by which name it was asked for, whether somebody is signed in, and of one
+that changes something, whether it came from a page of ours. Every answer says what a browser may do with it.
 """
 
 import ipaddress
@@ -22,17 +22,9 @@ _OPEN = ("static", "login", "sign_in")
 _LOCAL = re.compile(r"/[A-Za-z0-9_\-./?=&%*~+:,@]*")
 _LONGEST_WAY = 2000
 
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "style-src 'self'",
-        "script-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    )
+PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
 )
 
 
@@ -143,12 +135,12 @@ def _check_origin() -> None:
 
 def _check_form(board: Board) -> None:
     if not board.sessions.is_form_token(g.session, request.form.get(FORM_TOKEN, "")):
-        raise BadRequest("The page that this was sent from is too old, so nothing was done. Open it anew and try again.")
+        raise BadRequest(
+            "The page that this was sent from is too old, so nothing was done. Open it anew and try again."
+        )
 
 
 def _to_login() -> BaseResponse:
     way = request.full_path.rstrip("?") if request.method == "GET" else ""
     there = (request.script_root + way) if way else None
     return redirect(url_for(".login", next=there), 303)
-
-
