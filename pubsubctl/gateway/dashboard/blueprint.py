@@ -9,7 +9,15 @@ from flask import Blueprint, Response, abort, g, render_template
 from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
-from pubsubctl.errors import JobNotFound, NoResult, PayloadMissing, PubsubctlError, ResultNotReady, Unreachable
+from pubsubctl.errors import (
+    InvalidName,
+    JobNotFound,
+    NoResult,
+    PayloadMissing,
+    PubsubctlError,
+    ResultNotReady,
+    Unreachable,
+)
 from pubsubctl.gateway.dashboard import batches, broker, job, jobs, letters, login, now, results, words
 from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.security import FORM_TOKEN, admit, sealed
@@ -83,6 +91,8 @@ def _refused(error: HTTPException) -> Any:
 def _failed(error: Exception) -> Response:
     if isinstance(error, (JobNotFound, NoResult, PayloadMissing, ResultNotReady)):
         return error_page(404, "Not found", str(error))
+    if isinstance(error, InvalidName):
+        return error_page(400, "Not possible", str(error))
     if isinstance(error, Unreachable):
         return error_page(503, "Not reachable", str(error))
     return error_page(502, "Not done", str(error))

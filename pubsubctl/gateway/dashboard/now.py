@@ -47,13 +47,15 @@ class Seen:
     """What the store tells.
 
     Attributes:
-        backlog: jobs that wait to be run.
+        held: jobs that a worker has, and has no slot for yet.
+        backlog: jobs that wait to be run, those among them.
         pending: jobs of the topic that have not ended and may run now.
         dead_letters: how many there are, counted no further than ``_DEAD_LETTERS``.
     """
 
     now: float
     counts: Mapping[JobState, int]
+    held: int
     backlog: int
     pending: int
     workers: Sequence[Worker]
@@ -130,16 +132,13 @@ def _look(board: Board) -> Seen:
     now, counts = store.now(), store.counts()
     running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
     workers = [_worker(worker, running, now, settings.lease) for worker in store.workers()]
-    slots = sum(worker.info.slots for worker in workers if worker.alive)
-    held = max(0, counts[JobState.RUNNING] - slots)  # a worker has them, and no slot for them yet
+    slots = sum(worker.info.slots for worker in workers)
+    held = max(0, counts[JobState.RUNNING] - slots) if workers else 0  # a worker has them, and no slot for them yet
     dead = store.find(states=[JobState.FAILED], reasons=dead_letters(), limit=_DEAD_LETTERS)
     return Seen(
         now=now,
-        counts={
-            **counts,
-            JobState.QUEUED: counts[JobState.QUEUED] + held,
-            JobState.RUNNING: counts[JobState.RUNNING] - held,
-        },
+        counts=counts,
+        held=held,
         backlog=counts[JobState.QUEUED] + counts[JobState.RETRYING] + held,
         pending=store.pending(settings.topic_path, within_s=0.0),
         workers=workers,
