@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, render_template
+from flask import Blueprint, Response, abort, g, redirect, render_template, url_for
 from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
@@ -27,6 +27,7 @@ from pubsubctl.render.figures import plural, seconds, size, took
 
 PREFIX = "/_dashboard"
 _PAGES = (login, now, jobs, job, results, batches, letters, broker)
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 _log = logging.getLogger(__name__)
 
 
@@ -49,8 +50,14 @@ def blueprint(client: Client, *, token: str | None, hosts: Iterable[str] = ()) -
     made.register_error_handler(Exception, _broken)
     for page in _PAGES:
         page.add_to(made, board)
-    made.add_url_rule("/<path:unknown>", "unknown", lambda unknown: abort(404))  # noqa: ARG005 - Flask names it
+    made.add_url_rule("", "root", lambda: redirect(url_for(".now"), 303))
+    for rule in ("", "/", "/<path:unknown>"):  # with any method: whatever is below the prefix is the dashboard's
+        made.add_url_rule(rule, "unknown", _unknown, methods=_METHODS)
     return made
+
+
+def _unknown(unknown: str = "") -> Any:  # noqa: ARG001 - Flask names it
+    abort(HTTPStatus.NOT_FOUND)
 
 
 def _words(board: Board) -> dict[str, Any]:
