@@ -218,6 +218,18 @@ def test_it_answers_to_those_of_this_machine_and_to_those_that_were_given(dashbo
     assert site.get("/_dashboard/", {"Host": f"{host}:{site.port}"}).status == 200
 
 
+def test_whatever_is_below_its_prefix_is_its_own(site):
+    assert site.get("/_dashboard").headers["Location"] == "/_dashboard/"
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        for path in ("", "/", "/jobs", "/no-such"):
+            assert site.ask(method, f"/_dashboard{path}").status == 400, "and it is no form of a page of ours"
+
+
+def test_a_form_that_is_too_large_is_not_read(site):
+    answer = site.post("/_dashboard/letters/act", id="x" * 300_000)
+    assert answer.status == 413
+
+
 def test_where_people_sign_in_it_may_be_called_as_they_like(dashboard):
     assert dashboard(token=TOKEN).get("/_dashboard/login", {"Host": "jobs.example"}).status == 200
 

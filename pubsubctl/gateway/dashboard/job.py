@@ -70,7 +70,7 @@ def _job(board: Board, job_id: str) -> str:
         "dashboard/job.html",
         job=job,
         now=board.store.now(),
-        terms=[cut(one) for one in terms(job)],
+        terms=[cut(one) for one in terms(job) if one != job.batch_id],
         story=list(_story(job, history)),
         waits_for=waits_for(job, board.store, board.settings),
         request_shown=_shown(asked) if asked else None,
