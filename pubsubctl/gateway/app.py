@@ -67,7 +67,8 @@ class Gateway:
         resource.add(app, f"{PREFIX}/openapi.json", {"GET": self._described})
         if self._terms.dashboard:
             app.register_blueprint(blueprint(client, token=self._terms.token))
-        for path in (f"{PREFIX}/<path:_>", DASHBOARD, f"{DASHBOARD}/<path:_>"):
+        reserved = () if self._terms.dashboard else (DASHBOARD, f"{DASHBOARD}/<path:_>")
+        for path in (f"{PREFIX}/<path:_>", *reserved):
             app.url_map.add(Rule(path, endpoint="unknown"))
         app.view_functions["unknown"] = _unknown
         for path in ("/", "/<path:_>"):  # with any method
@@ -97,7 +98,7 @@ class Gateway:
         return json_of(described(self._terms, request.script_root))
 
 
-def _unknown(_: str) -> Response:
+def _unknown(_: str = "") -> Response:
     return problem(404, f"there is nothing at {request.path}; {PREFIX}/openapi.json says what there is")
 
 
