@@ -29,9 +29,21 @@ _Token = Annotated[
 ]
 
 
+_Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host",
+        metavar="NAME",
+        help="Name by which it may be asked for where it has no token, beside localhost; repeatable.",
+    ),
+]
+
+
 @app.command(epilog="Example: pubsubctl dashboard --host-port 127.0.0.1:8081")
 @with_settings()
-def dashboard(settings: "Settings", *, host_port: _HostPort = "127.0.0.1:8081", token: _Token = None) -> None:
+def dashboard(
+    settings: "Settings", *, host_port: _HostPort = "127.0.0.1:8081", token: _Token = None, host: _Hosts = None
+) -> None:
     """Show jobs, workers, dead letters and the broker in a browser, until Ctrl-C.
 
     `pubsubctl gateway start` has the same pages.
@@ -42,7 +54,7 @@ def dashboard(settings: "Settings", *, host_port: _HostPort = "127.0.0.1:8081", 
     from pubsubctl.render.output import note
     from pubsubctl.render.worker import log_to_stderr
 
-    terms = Terms(token=token or None, dashboard=True)
+    terms = Terms(token=token or None, hosts=tuple(host or ()), dashboard=True)
     listen_at = parsed("host_port", host_port, reading.host_port)
     log_to_stderr(verbose=False)
     serve_dashboard(settings, terms, listen_at, ready=lambda at: note(f"dashboard at http://{at}/; Ctrl-C ends it"))

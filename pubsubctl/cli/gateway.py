@@ -76,6 +76,16 @@ def gateway() -> None:
     """Jobs for any HTTP client: 202, and a place to ask."""
 
 
+_Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host",
+        metavar="NAME",
+        help="Name by which it may be asked for where it has no token, beside localhost; repeatable.",
+    ),
+]
+
+
 @app.command(epilog="Example: pubsubctl gateway start --host-port 127.0.0.1:8080 --default-wait 5s")
 @with_settings("inline_limit", "payload_limit")
 def start(
@@ -91,6 +101,7 @@ def start(
     rate: _Rate = 0,
     cors_origin: _Cors = None,
     threads: _Threads = 8,
+    host: _Hosts = None,
     dashboard: _Dashboard = True,
     verbose: _Verbose = False,
 ) -> None:
@@ -118,6 +129,7 @@ def start(
         max_waits=max_waits,
         rate_per_s=rate,
         cors_origins=tuple(cors_origin or ()),
+        hosts=tuple(host or ()),
         dashboard=dashboard,
     )
     listen_at = read("host_port", host_port, reading.host_port)

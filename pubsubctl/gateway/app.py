@@ -66,7 +66,7 @@ class Gateway:
         jobs.add_to(app)
         resource.add(app, f"{PREFIX}/openapi.json", {"GET": self._described})
         if self._terms.dashboard:
-            app.register_blueprint(blueprint(client, token=self._terms.token))
+            app.register_blueprint(blueprint(client, token=self._terms.token, hosts=self._terms.hosts or ()))
         reserved = () if self._terms.dashboard else (DASHBOARD, f"{DASHBOARD}/<path:_>")
         for path in (f"{PREFIX}/<path:_>", *reserved):
             app.url_map.add(Rule(path, endpoint="unknown"))
@@ -84,7 +84,7 @@ class Gateway:
             return None
         if (answer := cors.preflight(request, self._terms.cors_origins)) is not None:
             return answer
-        return guard.refusal(request, self._terms.token)
+        return guard.refusal(request, self._terms)
 
     def _last(self, response: Response) -> Response:
         if not _is_of_dashboard():
@@ -114,14 +114,14 @@ def _failed(error: Exception) -> Any:
     return problem(500, "the gateway has failed to answer this; its log says why")
 
 
-def viewer(client: Client, token: str | None) -> Flask:
+def viewer(client: Client, terms: Terms) -> Flask:
     """The dashboard alone, as an application: nothing that is asked becomes a job.
 
     Args:
         client: whose jobs it shows.
-        token: what people sign in with, or None.
+        terms: who may look.
     """
     app = Flask(__name__, static_folder=None)
-    app.register_blueprint(blueprint(client, token=token))
+    app.register_blueprint(blueprint(client, token=terms.token, hosts=terms.hosts or ()))
     app.add_url_rule("/", "start", lambda: redirect(f"{DASHBOARD}/"))
     return app

@@ -49,7 +49,7 @@ def serve_dashboard(
 ) -> None:
     """Serve the dashboard alone; see ``serve``. A broker that is away is told on its pages."""
     with Client(settings, create_store=False) as client:
-        server = Server(viewer(client, terms.token), host_port, max_body=_OF_A_FORM)
+        server = Server(viewer(client, terms), host_port, max_body=_OF_A_FORM)
         _until_signalled(server, terms, ready, lambda: None)
 
 

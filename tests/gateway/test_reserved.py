@@ -26,6 +26,26 @@ def test_the_dashboard_is_there_for_whoever_has_the_token(surroundings):
         assert ask("GET", "/_jobs", headers={"Authorization": f"Bearer {TOKEN}"}).status == 200
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://other.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "rebound.example"},
+    ],
+)
+def test_a_page_of_another_site_cannot_make_jobs_where_no_token_is_asked_for(surroundings, headers):
+    with surroundings.gateway(Terms(hosts=("gateway.example",))) as ask:
+        before = sum(surroundings.client.store.counts().values())
+        answer = ask("POST", "/echo/x", b"x", headers)
+        assert (answer.status, answer.header("content-type")) == (403, "application/problem+json")
+        assert sum(surroundings.client.store.counts().values()) == before
+        for allowed in ({"Host": "gateway.example:8080"}, {"Host": "localhost"}, {"Sec-Fetch-Site": "none"}):
+            assert ask("POST", "/echo/x", b"x", allowed).status == 202
+
+
 def test_what_an_application_has_answered_runs_in_no_page_beside_the_dashboard(surroundings):
     with surroundings.gateway(Terms(dashboard=True)) as ask:
         answer = ask("GET", "/headers", headers={"Prefer": "wait=30"})
