@@ -62,3 +62,9 @@ def headers() -> Response:
 @app.get("/none")
 def none() -> tuple[str, int]:
     return "", 204
+
+
+@app.route("/predict", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def predict() -> dict[str, int]:
+    """What the examples of the gateway's description ask for."""
+    return {"answer": 42}
