@@ -160,6 +160,12 @@ class Uploads:
             self._made.append(made)
         return made
 
+    def drop(self, request: Request) -> None:
+        """One of them comes to nothing."""
+        if request in self._made:
+            self._made.remove(request)
+            self._check.drop(request)
+
     def keep(self) -> None:
         """They may have rows from now on: whatever happens, nothing is deleted."""
         self._made.clear()

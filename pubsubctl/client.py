@@ -16,38 +16,32 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, BinaryIO, Self
 
-from pubsubctl import names, wire
+from pubsubctl import names
 from pubsubctl.broker.connection import Connection
-from pubsubctl.broker.publish import Outgoing, Publisher, Rejected, Taken
 from pubsubctl.bulks import BYTES_AT_ONCE, bulks
-from pubsubctl.claimcheck import ClaimCheck, Uploads
+from pubsubctl.claimcheck import ClaimCheck
 from pubsubctl.errors import (
-    BrokerError,
-    BrokerUnreachable,
     JobNotFound,
-    KeyReused,
     NoResult,
     PayloadError,
+    PubsubctlError,
     ResultNotReady,
 )
-from pubsubctl.exchange import Request, Response
-from pubsubctl.faults import point
-from pubsubctl.job import Job, JobState, NewJob, difference
+from pubsubctl.exchange import Response
+from pubsubctl.job import Job, JobState
 from pubsubctl.multipart import Upload
 from pubsubctl.notes import Notes
+from pubsubctl.sending import Sender
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Added
 from pubsubctl.store.base import Store
-from pubsubctl.store.messages import Published, Unpublished
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.timeline import Event
 from pubsubctl.submission import Data, Headers, Submission, build, of_mapping
 from pubsubctl.submitted import SubmittedJob
-from pubsubctl.tracing.sending import annotate, sending, sent
 from pubsubctl.waiting import LOOK_S, in_turn, rest_s, ride_out, time_left
 
 
@@ -70,9 +64,9 @@ class Client:
         self.bodies = ClaimCheck(self.settings.payload_terms(self.store.store_id))
         """What keeps large bodies apart."""
         self._connection: Connection | None = None
-        self._publisher: Publisher | None = None
         self._connecting = threading.Lock()
         self._notes = Notes(self.store)
+        self._sender = Sender(self.store, self.settings.topic_path, self.bodies, self._notes, lambda: self.connection)
 
     def submit(
         self,
@@ -137,6 +131,19 @@ class Client:
         submissions = (item if isinstance(item, Submission) else of_mapping(item) for item in requests)
         for bulk in bulks(submissions):
             yield from self._submit(bulk, batch)
+
+    def submit_each(self, submissions: Sequence[Submission]) -> list[SubmittedJob | PubsubctlError]:
+        """Submit requests that have nothing to do with each other, in one go.
+
+        Returns:
+            In order: the job of each, or the error that ``submit`` would have raised for it alone.
+
+        Raises:
+            BrokerUnreachable: there is no broker; nothing was submitted.
+            StoreUnreachable: the store is away.
+        """
+        answers = self._sender.send(submissions, None, whole=False)
+        return [answer if isinstance(answer, PubsubctlError) else self._job_of(answer) for answer in answers]
 
     def job(self, job_id: str) -> SubmittedJob:
         """A job submitted earlier, by its id; it is not looked for before it is asked."""
@@ -322,97 +329,12 @@ class Client:
             return self._connection
 
     def _submit(self, submissions: Sequence[Submission], batch_id: str | None) -> list[SubmittedJob]:
-        asked, keys = [each.request for each in submissions], {each.ordering_key for each in submissions}
-        with sending(self.settings.topic_path, asked, keys.pop() if len(keys) == 1 else "") as requests:
-            return self._send(submissions, requests, batch_id)
+        return [self._job_of(answer) for answer in self._sender.send(submissions, batch_id, whole=True)]
 
-    def _send(
-        self, submissions: Sequence[Submission], requests: Sequence[Request], batch_id: str | None
-    ) -> list[SubmittedJob]:
-        topic, store_id = self.settings.topic_path, self.store.store_id
-        publisher = self._publisher_of(self.connection)
-        with Uploads(self.bodies) as uploads:
-            asked = zip(submissions, requests, strict=True)
-            jobs = [_new_job(submission, request, topic, batch_id, uploads) for submission, request in asked]
-            messages = [_message(job, store_id) for job in jobs]
-            with self._notes.together():
-                uploads.keep()
-                added = self.store.add(jobs)
-        point("inserted")
-        fresh: list[tuple[Added, Outgoing]] = []
-        for job, answer, message in zip(jobs, added, messages, strict=True):
-            again = answer.job_id != job.id  # a job of an earlier submit, which no message ever carried
-            known = self._instead(job, answer.job_id) if again else job
-            if answer.existed or job.delay_s:  # what is delayed is published by the sweeper
-                continue
-            fresh.append((answer, _message(known, store_id) if again else message))
-        fresh.sort(key=lambda each: each[1].ordering_key)  # a call has one key, and the order matters within it only
-        self._publish(publisher, fresh)
-        for job, answer in zip(jobs, added, strict=True):
-            if answer.existed and not answer.same_request:
-                self._check_key(job, answer.job_id)
-        return [SubmittedJob(self, answer.job_id, existed=answer.existed) for answer in added]
-
-    def _publisher_of(self, connection: Connection) -> Publisher:
-        if self._publisher is None:
-            self._publisher = Publisher(connection, self.settings.topic_path)
-        return self._publisher
-
-    def _publish(self, publisher: Publisher, fresh: Sequence[tuple[Added, Outgoing]]) -> None:
-        """Publish call by call, so that what was taken, what was not and what is in doubt are told apart."""
-        left = [job for job, _ in fresh]
-        refusal: BrokerError | None = None
-        try:
-            for answers in publisher.publish_each([message for _, message in fresh]):
-                message_ids = [answer.message_id for answer in answers if isinstance(answer, Taken)]
-                sent(self.connection.place, message_ids[0] if message_ids and len(fresh) == 1 else None)
-                point("published")
-                asked, left = left[: len(answers)], left[len(answers) :]
-                refusal = self._note(asked, answers) or refusal
-        except BrokerError as error:
-            self._notes.flush()
-            self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job in left)
-            raise
-        except BrokerUnreachable as error:
-            self._notes.flush()
-            one = len(left) == 1
-            raise BrokerUnreachable(
-                f"{error}; {'the job is' if one else f'{len(left)} jobs are'} in the store, "
-                f"and a worker publishes {'it' if one else 'them'} once the broker is back",
-                in_store=tuple(job.job_id for job in left),
-            ) from error
-        if refusal is not None:
-            self._notes.flush()
-            raise refusal
-
-    def _note(self, asked: Sequence[Added], answers: Sequence[Taken | Rejected]) -> BrokerError | None:
-        """Note what the broker has and what it refused; returns why, if it refused any."""
-        pairs = list(zip(asked, answers, strict=True))
-        self._notes.put(
-            Published(job.job_id, answer.message_id, job.attempt) for job, answer in pairs if isinstance(answer, Taken)
-        )
-        rejected = [(job, answer.error) for job, answer in pairs if isinstance(answer, Rejected)]
-        if not rejected:
-            return None
-        self.store.unpublished(Unpublished(job.job_id, str(error), job.attempt) for job, error in rejected)
-        return rejected[-1][1]
-
-    def _instead(self, job: NewJob, job_id: str) -> NewJob:
-        """The job that has its idempotency key already; that one has a body of its own, if it is kept apart."""
-        if job.request.payload is None:
-            return replace(job, id=job_id)
-        self.bodies.drop(job.request)
-        return replace(job, id=job_id, request=self.store.request(job_id) or job.request)
-
-    def _check_key(self, job: NewJob, job_id: str) -> None:
-        """Refuse a key that is known with another request."""
-        known = self.store.request(job_id)
-        differs = difference(known, job.request) if known else None  # it may be purged by now
-        if differs:
-            raise KeyReused(
-                f"the idempotency key {job.idempotency_key!r} belongs to job {job_id}, "
-                f"which has another request: the {differs} is not the same"
-            )
+    def _job_of(self, answer: Added | PubsubctlError) -> SubmittedJob:
+        if isinstance(answer, PubsubctlError):
+            raise answer
+        return SubmittedJob(self, answer.job_id, existed=answer.existed)
 
     def _miss_none(self, job_ids: Sequence[str]) -> None:
         for job_id, job in zip(job_ids, self.store.get(job_ids), strict=True):
@@ -433,24 +355,3 @@ def _portions(ended: Iterable[SubmittedJob]) -> Iterator[list[SubmittedJob]]:
         size += more
     if part:
         yield part
-
-
-def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None, uploads: Uploads) -> NewJob:
-    job_id = names.new_job_id()
-    return NewJob(
-        id=job_id,
-        request=uploads.request_of(request, submission.content, job_id),
-        topic=topic,
-        batch_id=batch_id,
-        delay_s=submission.delay_s,
-        max_attempts=submission.max_attempts,
-        timeout_s=submission.timeout_s,
-        idempotency_key=submission.idempotency_key,
-        ordering_key=submission.ordering_key,
-    )
-
-
-def _message(job: NewJob, store_id: str) -> Outgoing:
-    data, attributes = wire.encode(wire.Envelope(job.id, job.request, job.batch_id, store_id))
-    annotate(attributes, job.request)
-    return Outgoing(data, attributes, job.ordering_key)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from waitress import wasyncore  # type: ignore[import-untyped]
+from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
 
 from pubsubctl.errors import PubsubctlError
 
@@ -19,11 +20,35 @@ _QUEUE = 1_024
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[Any]]
 
 
+class EndingServer(TcpWSGIServer):  # type: ignore[misc]
+    """Waitress' server, which can be woken by any thread even while it ends.
+
+    Waitress wakes its loop by a byte into a pipe. Once that is closed, its number may be another file's.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self._trigger_lock = threading.Lock()
+        self._has_ended = False
+        super().__init__(*args, **settings)
+
+    def pull_trigger(self) -> None:
+        """Wake its loop, if it has one still."""
+        with self._trigger_lock:
+            if not self._has_ended:
+                super().pull_trigger()
+
+    def end(self) -> None:
+        """Close all that it has open. Its threads are to have ended."""
+        with self._trigger_lock:
+            self._has_ended = True
+            wasyncore.close_all(self._map, ignore_all=True)
+
+
 class Listening:
     """Serves an application from ``start``, or ``run``, to ``close``.
 
     Args:
-        server: the class of Waitress' server.
+        server: the class of the server.
         application: what answers.
         host_port: ``HOST:PORT``, an IPv6 address in brackets; port 0 takes a free one.
         name: its thread's.
@@ -34,15 +59,15 @@ class Listening:
     """
 
     def __init__(
-        self, server: Callable[..., Any], application: WSGI, host_port: str, *, name: str, **adjustments: Any
+        self, server: type[EndingServer], application: WSGI, host_port: str, *, name: str, **adjustments: Any
     ) -> None:
         listening = _listen(host_port)
         # What it has to say is about its clients; what fails in the application is answered, and logged, by that.
         logging.getLogger("waitress").setLevel(logging.ERROR)
-        self.sockets: dict[int, Any] = {}
+        self._sockets: dict[int, Any] = {}
         self.server = server(
             application,
-            map=self.sockets,
+            map=self._sockets,
             _sock=listening,
             sockinfo=(listening.family, listening.type, None, listening.getsockname()),
             bind_socket=False,
@@ -100,7 +125,7 @@ class Listening:
 
     def turn(self, timeout_s: float) -> None:
         """See to what the connections ask for; wait for that no longer than ``timeout_s``."""
-        wasyncore.loop(timeout=timeout_s, use_poll=True, map=self.sockets, count=1)
+        wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._sockets, count=1)
 
     def drain(self, deadline: float) -> None:
         """What a server does between its last turn and the end of its threads; here nothing.
@@ -113,7 +138,7 @@ class Listening:
         try:
             self.drain(self._close_by)
             self.server.task_dispatcher.shutdown(timeout=LOOK_S)
-            wasyncore.close_all(self.sockets, ignore_all=True)
+            self.server.end()
         finally:
             self._ended.set()
 

@@ -14,6 +14,7 @@ _COMMANDS = (
     "init",
     "setup",
     "worker",
+    "gateway",
     "submit",
     "status",
     "result",

@@ -74,9 +74,9 @@ def _show(found: "Sequence[Cancelled]", batches: "Mapping[str, tuple[int, int]]"
 
 def _cancel_batch(store: "Store", batch_id: str) -> tuple[int, int]:
     """How many jobs of a batch were cancelled, and how many had ended already."""
-    from pubsubctl.cli.selecting import Selection
     from pubsubctl.cli.stepping import Steps
     from pubsubctl.job import FINISHED, JobState
+    from pubsubctl.selecting import Selection
 
     def cancelled(jobs: "Sequence[Job]") -> "list[Cancelled]":
         return [one for one in store.cancel([job.id for job in jobs]) if _is_cancelled(one)]

@@ -11,7 +11,7 @@ from pubsubctl.errors import UsageError
 from pubsubctl.render.output import Format
 
 if TYPE_CHECKING:
-    from pubsubctl.cli.selecting import Selection
+    from pubsubctl.selecting import Selection
     from pubsubctl.settings import Settings
 
 app = new()

@@ -11,7 +11,7 @@ import typer
 from pubsubctl.cli.options import parsed
 
 if TYPE_CHECKING:
-    from pubsubctl.cli.selecting import Selection
+    from pubsubctl.selecting import Selection
 
 _OPTIONS: dict[str, Any] = {
     "reason": Annotated[
@@ -77,8 +77,9 @@ def chosen(
     Raises:
         UsageError: a value cannot be used.
     """
-    from pubsubctl.cli.selecting import dead_letters, of_reasons
+    from pubsubctl.cli.reasons import of_reasons
     from pubsubctl.job import DEAD
+    from pubsubctl.selecting import dead_letters
 
     return replace(
         of_reasons(dead_letters(), reason or (), DEAD),

@@ -1,7 +1,5 @@
 """Looking at jobs again and again: what is shown while one waits, or watches."""
 
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -9,35 +7,16 @@ from datetime import UTC, datetime
 
 from pubsubctl.broker.connection import Address, answers
 from pubsubctl.job import FINISHED, Job, JobState
+from pubsubctl.liveness import ALIVE_S, alive
 from pubsubctl.render.batch import BatchView
-from pubsubctl.render.job import first_at_work
+from pubsubctl.render.plain import first_at_work
 from pubsubctl.store.base import LEASE_GRACE_S, Store
 from pubsubctl.store.claims import WorkerInfo
-
-ALIVE_S = 60.0
-"""How long after its last heartbeat a worker is taken to live."""
 
 _CHECK_S = 2.0
 _WINDOW_S = 10.0
 _RUNNING, _SHOWN, _FAILURES = 100, 8, 5
 _AT_ONCE = 1000
-
-
-def alive(worker: WorkerInfo, now: float, within_s: float = ALIVE_S) -> bool:
-    """Whether a worker has given a sign of life lately, and on this machine has its process still."""
-    if worker.seen_at is None or now - worker.seen_at > within_s:
-        return False
-    return worker.host != socket.gethostname() or _is_there(worker.pid)
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # somebody else's
-        return True
-    return True
 
 
 class Surroundings:

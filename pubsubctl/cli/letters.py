@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from pubsubctl.cli.retrying import refusal
-from pubsubctl.cli.selecting import Selection
+from pubsubctl.deadletters import refusal
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import DEAD, Job, JobState
 from pubsubctl.render import deadletters as render
 from pubsubctl.render.output import Format
+from pubsubctl.selecting import Selection
 from pubsubctl.store.base import Store
 
 

@@ -6,16 +6,18 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from pubsubctl.broker.connection import Address, answers, locate
-from pubsubctl.cli.following import Batch, Surroundings, alive
-from pubsubctl.cli.selecting import dead_letters
+from pubsubctl.cli.following import Batch, Surroundings
 from pubsubctl.cli.waiting import await_change, look_at_job, patiently, pause
 from pubsubctl.errors import BrokerUnreachable, JobNotFound
 from pubsubctl.job import Job, JobState
+from pubsubctl.liveness import alive
 from pubsubctl.render import batch as batches
 from pubsubctl.render import job as jobs
 from pubsubctl.render import overview as overviews
 from pubsubctl.render.display import Display, View
 from pubsubctl.render.output import Format, document, streamed
+from pubsubctl.render.plain import first_at_work
+from pubsubctl.selecting import dead_letters
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Page
 from pubsubctl.store.base import Store, Watch
@@ -155,7 +157,7 @@ def _dead_letters(store: Store) -> Page:
 
 
 def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> overviews.WorkerRow:
-    mine = sorted((job for job in running if job.worker == worker.id), key=jobs.first_at_work)
+    mine = sorted((job for job in running if job.worker == worker.id), key=first_at_work)
     return overviews.WorkerRow(
         id=worker.id,
         host=worker.host,

@@ -5,13 +5,14 @@ from functools import partial
 
 from pubsubctl.claimcheck import ClaimCheck
 from pubsubctl.cli.confirming import confirm
-from pubsubctl.cli.selecting import Selection, of_ids, portions
 from pubsubctl.cli.stepping import Steps
+from pubsubctl.deadletters import deleted
 from pubsubctl.errors import JobNotFound, PubsubctlError
 from pubsubctl.job import Job
 from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, each, note
 from pubsubctl.render.purged import Purged
+from pubsubctl.selecting import Selection, of_ids, portions
 from pubsubctl.store.base import Store
 
 
@@ -67,16 +68,13 @@ def _ask(count: int, *, yes: bool) -> None:
 
 
 def _purge(store: Store, bodies: ClaimCheck, jobs: Sequence[Job], *, dry_run: bool) -> list[Purged]:
-    """Those that are deleted, or would be. One transaction: what was asked for again meanwhile is no dead letter."""
+    """Those that are deleted, or would be."""
     if dry_run:
         return [_purged(job, gone=False) for job in jobs]
-    with store.group():
-        dead = [job for job in store.get([job.id for job in jobs]) if job is not None and job.dead_letter]
-        gone = store.delete([job.id for job in dead])
-    there = {job.id for job in store.get([job.id for job in dead]) if job is not None}  # asked for again meanwhile
-    if left := bodies.delete(gone.with_payloads):
+    gone, left = deleted(store, bodies, jobs)
+    if left:
         note(left)
-    return [_purged(job, gone=True) for job in dead if job.id not in there]
+    return [_purged(job, gone=True) for job in gone]
 
 
 def _purged(job: Job, *, gone: bool) -> Purged:

@@ -10,7 +10,7 @@ from pubsubctl.errors import UsageError
 from pubsubctl.render.output import Format
 
 if TYPE_CHECKING:
-    from pubsubctl.cli.selecting import Selection
+    from pubsubctl.selecting import Selection
     from pubsubctl.settings import Settings
 
 app = new()
@@ -61,9 +61,10 @@ def retry(
 
 
 def _selection(batch: str | None, reasons: list[str], *, failed: bool) -> "Selection":
-    from pubsubctl.cli.retrying import RETRIABLE
-    from pubsubctl.cli.selecting import Selection, of_reasons
+    from pubsubctl.cli.reasons import of_reasons
+    from pubsubctl.deadletters import RETRIABLE
     from pubsubctl.job import JobState, Reason
+    from pubsubctl.selecting import Selection
 
     states = (JobState.FAILED,) if failed or reasons else RETRIABLE
     return of_reasons(Selection(states, batch_id=batch), reasons, frozenset(Reason))

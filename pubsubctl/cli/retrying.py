@@ -4,17 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
-from pubsubctl.cli.following import alive
-from pubsubctl.cli.selecting import Selection, of_ids, portions
 from pubsubctl.cli.stepping import Steps
+from pubsubctl.deadletters import RETRIABLE, queued_again, refusal
 from pubsubctl.errors import JobNotFound, PubsubctlError
-from pubsubctl.job import Job, JobState
+from pubsubctl.job import Job
+from pubsubctl.liveness import alive
 from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, commands, each, note
 from pubsubctl.render.retried import Retried
+from pubsubctl.selecting import Selection, of_ids, portions
 from pubsubctl.store.base import Store
-
-RETRIABLE = (JobState.FAILED, JobState.CANCELLED)
 
 
 def by_id(
@@ -84,17 +83,8 @@ def _retry(store: Store, jobs: Sequence[Job], *, dry_run: bool) -> Iterator[Retr
     if dry_run:
         yield from (Retried(job.id, job.state, queued=False) for job in fit)
         return
-    for found in store.retry([job.id for job in fit]):
-        if found.state in RETRIABLE:
-            yield Retried(found.job_id, str(found.state), queued=True)
-
-
-def refusal(job: Job) -> str | None:
-    """Why a job is not to be retried, in a line."""
-    if job.state in RETRIABLE:
-        return None
-    what = "has succeeded" if job.finished else f"has not ended ({job.state})"
-    return f"job {job.id} {what}; only a failed or cancelled job can be retried"
+    for found in queued_again(store, fit):
+        yield Retried(found.job_id, str(found.state), queued=True)
 
 
 def refusal_of_dead_letter(job: Job) -> str | None:

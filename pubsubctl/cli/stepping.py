@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 import typer
 
 from pubsubctl.cli.codes import Code
-from pubsubctl.cli.selecting import Selection
 from pubsubctl.job import Job
 from pubsubctl.render.display import Display
 from pubsubctl.render.drawing import is_terminal
 from pubsubctl.render.figures import plural
 from pubsubctl.render.going import Going
 from pubsubctl.render.output import Format, Shown, each, flush, line, note
+from pubsubctl.selecting import Selection
 from pubsubctl.store.base import Store
 
 Found = TypeVar("Found")

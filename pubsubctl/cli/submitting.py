@@ -16,13 +16,13 @@ from pubsubctl.client import Client
 from pubsubctl.errors import BrokerError, InvalidRequest, PubsubctlError, StoreError, Unreachable, UsageError
 from pubsubctl.job import Job, JobState
 from pubsubctl.render import batch as batches
-from pubsubctl.render import job as jobs
 from pubsubctl.render import result as results
 from pubsubctl.render.batch import BatchView
 from pubsubctl.render.display import Display
 from pubsubctl.render.drawing import is_terminal
 from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, commands, document, flush, line, note, streamed
+from pubsubctl.render.plain import ended, why
 from pubsubctl.settings import Settings
 
 
@@ -72,7 +72,7 @@ def _one(client: Client, coming: Source, patience: Patience, form: Format, outpu
         job = wait_for_job(client.store, job_id, surroundings, patience)
     _show_ended(client, job, form, output)
     if job.state is not JobState.SUCCEEDED:
-        note(f"pubsubctl: job {job.id} {job.state}: {jobs.why(job)}")
+        note(f"pubsubctl: job {job.id} {job.state}: {why(job)}")
         raise typer.Exit(Code.JOB_FAILED)
 
 
@@ -83,7 +83,7 @@ def _show_ended(client: Client, job: Job, form: Format, output: Path | None) -> 
     elif form is Format.JSON and response is None:
         document(job.document() | {"headers": None, "body_base64": None})
     elif form is Format.TEXT and job.state is JobState.SUCCEEDED:
-        note(jobs.ended(job))
+        note(ended(job))
     if response is None:
         return
     if form is Format.JSON:

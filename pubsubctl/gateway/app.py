@@ -13,6 +13,7 @@ from pubsubctl.gateway.documents import PREFIX, json_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.jobs import Jobs
 from pubsubctl.gateway.openapi import described
+from pubsubctl.gateway.posting import Posting
 from pubsubctl.gateway.problems import later, of_http, problem
 from pubsubctl.gateway.rate import Rate
 from pubsubctl.gateway.results import Results
@@ -44,11 +45,13 @@ class Gateway:
         self._rate = Rate(self._terms.rate_per_s)
         self._waiters = Waiters(client.store, most=self._terms.max_waits)
         results, expectation = Results(client, sandboxed=self._terms.dashboard), Expectation(client.store)
-        self._submitting = Submitting(client, self._terms, self._waiters, results, expectation)
+        self._posting = Posting(client)
+        self._submitting = Submitting(self._posting, self._terms, self._waiters, results, expectation)
         self.wsgi = self._app(Jobs(client, self._waiters, results, expectation))
 
     def close(self) -> None:
         """Let those who wait go with what is known."""
+        self._posting.close()
         self._waiters.close()
 
     def _app(self, jobs: Jobs) -> Flask:

@@ -61,6 +61,21 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Whether its answer pauses."""
         return self._pause is not None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether no other thread changes what it waits for; see :class:`~pubsubctl.gateway.loop.Loop`."""
+        return self.is_parked or not self.requests
+
+    def add_channel(self, map: Any = None) -> None:  # noqa: A002 - as Waitress calls it
+        """Become one of the server's connections."""
+        super().add_channel(map)
+        self.server.loop.watch(self)
+
+    def del_channel(self, map: Any = None) -> None:  # noqa: A002 - as Waitress calls it
+        """Be none any more."""
+        self.server.loop.forget(self._fileno)
+        super().del_channel(map)
+
     def service(self) -> None:
         """Answer its next request, or go on with the answer that paused."""
         self.begun += 1
@@ -124,6 +139,8 @@ class Connection(HTTPChannel):  # type: ignore[misc]
     def handle_write(self) -> None:
         """Send what is there, be it little."""
         self._flush_exception(self._flush_some_if_lockable)
+        if not self.connected:
+            return
         if self.lingers and self.close_when_flushed and not self.total_outbufs_len and not self.will_close:
             self._linger()
         else:
@@ -158,6 +175,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
             if self._pause is not pause:
                 return
             self._pause = None
+        self.server.loop.watch(self)
         self.server.add_task(self)
 
     def _linger(self) -> None:

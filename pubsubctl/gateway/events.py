@@ -1,6 +1,7 @@
 """What happens to a job, as server-sent events (the HTML standard, section 9.2)."""
 
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -49,38 +50,36 @@ class Events(Response):
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[Any]:
         """The WSGI application that a response is."""
         pausing = bool(environ.get(PAUSING))
-        may_block = not pausing and self._waiters.may_block()
         headers = [(name, value) for name, value in self.headers.items() if name.lower() != "content-length"]
         start_response("200 OK", headers)
         if environ["REQUEST_METHOD"] == "HEAD":
             self._wait.close()
             return []
-        return self._stream(pausing=pausing, may_block=may_block)
+        return self._stream(pausing=pausing)
 
-    def _stream(self, *, pausing: bool, may_block: bool) -> Iterator[Any]:
-        ends_at = time.monotonic() + _BLOCKED_S
+    def _stream(self, *, pausing: bool) -> Iterator[Any]:
+        ends_at = math.inf if pausing else time.monotonic() + _BLOCKED_S
         try:
             yield f"retry: {_AGAIN_MS}\n\n".encode()
-            job: Job | None = self._job
-            self._wait.job = job
-            while job is not None:
-                yield told(job, self._root)
-                if job.finished or self._waiters.closed or not (pausing or (may_block and time.monotonic() < ends_at)):
+            last = self._job
+            yield told(last, self._root)
+            while not last.finished and not self._waiters.closed and time.monotonic() < ends_at:
+                pause = self._wait.until(time.monotonic() + _HEARTBEAT_S)
+                if pausing:
+                    yield pause
+                else:
+                    pause.wait()
+                if not self._wait.news:
+                    yield _BEAT
+                    continue
+                self._wait.news = False  # before it is looked at: what comes meanwhile is news again
+                if (job := self._wait.job) is None:  # it was purged
                     return
-                self._wait.news = False
-                while not self._wait.news and not self._waiters.closed:
-                    pause = self._wait.until(time.monotonic() + _HEARTBEAT_S)
-                    if pausing:
-                        yield pause
-                    else:
-                        pause.wait()
-                    if not self._wait.news:
-                        yield _BEAT
-                job = self._wait.job
+                if job != last:
+                    last = job
+                    yield told(job, self._root)
         finally:
             self._wait.close()
-            if may_block:
-                self._waiters.unblock()
 
 
 def told(job: Job, root: str) -> bytes:

@@ -11,6 +11,7 @@ from pubsubctl.gateway import resource
 from pubsubctl.gateway.documents import PREFIX, document, json_of, nothing
 from pubsubctl.gateway.events import Events, mark
 from pubsubctl.gateway.expectation import Expectation
+from pubsubctl.gateway.pausing import PAUSING
 from pubsubctl.gateway.problems import later, of_error, problem
 from pubsubctl.gateway.results import Results
 from pubsubctl.gateway.waiters import Waiters
@@ -97,7 +98,7 @@ class Jobs:
 
     def events(self, job_id: str) -> Response:
         """``GET /_jobs/ID/events``: what happens to it, as it happens."""
-        wait = self._waiters.enter(check_job_id(job_id), follows=True)
+        wait = self._waiters.enter(check_job_id(job_id), follows=True, blocking=not request.environ.get(PAUSING))
         if wait is None:
             return problem(503, "as many wait here as may; ask for the job now and then", headers=later(5))
         try:

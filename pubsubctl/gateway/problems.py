@@ -1,6 +1,7 @@
 """What went wrong, as a problem document (RFC 9457)."""
 
 import json
+import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,15 +13,18 @@ from werkzeug.exceptions import HTTPException
 from pubsubctl.errors import (
     AccessDenied,
     BrokerError,
+    BrokerUnreachable,
     InvalidName,
     InvalidRequest,
     JobNotFound,
     KeyReused,
     NoResult,
     PayloadError,
+    PayloadsUnreachable,
     PubsubctlError,
     RequestTooLarge,
     ResultNotReady,
+    StoreUnreachable,
     TooManyHeaders,
     Unreachable,
 )
@@ -43,6 +47,18 @@ _STATUSES: tuple[tuple[type[PubsubctlError], HTTPStatus], ...] = (
     (BrokerError, HTTPStatus.BAD_GATEWAY),
 )
 
+_TOLD: tuple[tuple[type[PubsubctlError], str], ...] = (
+    (JobNotFound, "there is no job of that id; it may have been purged"),
+    (StoreUnreachable, "the store of jobs is away; ask again later"),
+    (BrokerUnreachable, "the broker is away; ask again later"),
+    (PayloadsUnreachable, "the place of large bodies is away; ask again later"),
+    (Unreachable, "the gateway cannot take this now; ask again later"),
+    (BrokerError, "the broker has refused the job; the gateway's log says why"),
+)
+"""What a client is told, where our own words name what is behind the gateway."""
+
+_log = logging.getLogger("pubsubctl.gateway")
+
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """A refusal.
@@ -57,11 +73,15 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
     return Response(json.dumps(content) + "\n", status, headers=dict(headers or {}), content_type=MEDIA_TYPE)
 
 
-def of_error(error: PubsubctlError, **members: Any) -> Response:
-    """The refusal that an error of ours stands for."""
+def of_error(error: PubsubctlError) -> Response:
+    """The refusal that an error of ours stands for. What is wrong behind the gateway is in its log alone."""
     status = next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    told = next((words for kind, words in _TOLD if isinstance(error, kind)), str(error))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("a request was answered with %d: %s", status, error)
+        told = told if told != str(error) else "the gateway has failed to answer this; its log says why"
     headers = {"Retry-After": str(_AGAIN_S)} if status is HTTPStatus.SERVICE_UNAVAILABLE else None
-    return problem(status, str(error), headers=headers, **members)
+    return problem(status, told, headers=headers)
 
 
 def of_http(error: HTTPException) -> Response:

@@ -62,7 +62,7 @@ class Results:
             if answered.status in _NO_BODY:
                 made = Response(status=_status(answered))
             else:
-                made = Response(iter(lambda: body.read(PIECE), b""), _status(answered), direct_passthrough=True)
+                made = Response(iter(lambda: body.read(PIECE), b""), _status(answered))
                 made.content_length = answered.size
             made.call_on_close(stack.pop_all().close)
         made.headers.remove("Content-Type")

@@ -8,13 +8,13 @@ import resource
 import select
 import socket
 import time
-
-from waitress.server import TcpWSGIServer  # type: ignore[import-untyped]
+from typing import Any
 
 from pubsubctl.gateway.answering import entered
 from pubsubctl.gateway.connection import Connection
+from pubsubctl.gateway.loop import Loop
 from pubsubctl.gateway.pace import Bounds
-from pubsubctl.listening import WSGI, Listening
+from pubsubctl.listening import WSGI, EndingServer, Listening
 
 _SPARE_CONNECTIONS = 64
 """How many more than the most are accepted while all are being answered; then the rest waits in the kernel's queue."""
@@ -72,6 +72,10 @@ class Server(Listening):
         self.server.bounds = Bounds(request_s=request_s, idle_s=idle_s, stall_s=stall_s)
         self.server.most_connections = most_connections
 
+    def turn(self, timeout_s: float) -> None:
+        """See to what the connections ask for; wait for that no longer than ``timeout_s``."""
+        self.server.loop.turn(timeout_s)
+
     def drain(self, deadline: float) -> None:
         """Have the requests at work answered until then; who waits in a pause is disconnected.
 
@@ -84,12 +88,26 @@ class Server(Listening):
         self.server.close_all_connections()
 
 
-class _Server(TcpWSGIServer):  # type: ignore[misc]
-    """Waitress' server, with bounds that it has not. All of this is called by the thread that runs its loop."""
+class _Server(EndingServer):
+    """A server with bounds. All of this is called by the thread that runs its loop."""
 
     channel_class = Connection
     bounds: Bounds
     most_connections: int
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self.loop = Loop()
+        super().__init__(*args, **settings)
+        self.loop.watch(self)
+        self.loop.watch(self.trigger)
+
+    def del_channel(self, map: Any = None) -> None:  # noqa: A002 - as Waitress calls it
+        self.loop.forget(self._fileno)
+        super().del_channel(map)
+
+    def end(self) -> None:
+        super().end()
+        self.loop.close()
 
     def handle_accept(self) -> None:
         if len(self.active_channels) >= self.most_connections:
@@ -110,6 +128,8 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         for connection in self._connections():
             if connection.is_overdue(moment):
                 connection.handle_close()
+            else:
+                self.loop.watch(connection)
 
     def stop_listening(self) -> None:
         self.accepting = False
@@ -143,9 +163,12 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]
         return list(self.active_channels.values())
 
 
-def _precedence(connection: Connection) -> tuple[bool, float]:
-    """Who makes room first: those that have had an answer and ask for nothing, and the oldest of each kind."""
-    return connection.request is not None or not connection.begun, connection.pace.since
+def _precedence(connection: Connection) -> tuple[int, float]:
+    """Who makes room first: who has had an answer and asks for nothing, and the oldest of each kind."""
+    if connection.total_outbufs_len:
+        return 2, connection.pace.since
+    is_idle = connection.request is None and connection.begun
+    return 0 if is_idle else 1, connection.pace.since
 
 
 def _affordable(connections: int) -> int:

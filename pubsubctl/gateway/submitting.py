@@ -1,37 +1,40 @@
 """Any request to any path becomes a job: 202 and a place to ask, or the answer itself if it comes soon enough."""
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 
 from flask import Request, Response
 
-from pubsubctl.client import Client
+from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
 from pubsubctl.gateway.documents import json_of, links_of
 from pubsubctl.gateway.expectation import Expectation
-from pubsubctl.gateway.later import Later
+from pubsubctl.gateway.later import Later, Steps
+from pubsubctl.gateway.pausing import Pause
+from pubsubctl.gateway.posting import Posting
 from pubsubctl.gateway.problems import later, of_error, problem
 from pubsubctl.gateway.results import JOB_FIELD, Results
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.gateway.waiters import Waiters
+from pubsubctl.job import Job
+from pubsubctl.submission import Submission, build
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
-    """A request that has become a job.
+class _Asked:
+    """What a request asks for, beside its job.
 
     Attributes:
-        job_id: that job.
         preferences: what the client would like.
         wait_s: for how long it is kept waiting.
-        method: what it asked for.
-        path: what it asked for.
+        method: of the request.
+        path: of the request, without its query.
         root: where the gateway is mounted.
     """
 
-    job_id: str
     preferences: prefer.Preferences
     wait_s: float
     method: str
@@ -43,7 +46,7 @@ class Submitting:
     """Takes requests in.
 
     Args:
-        client: submits them.
+        posting: submits them.
         terms: what may be asked.
         waiters: those who wait for jobs.
         results: makes responses.
@@ -51,9 +54,14 @@ class Submitting:
     """
 
     def __init__(
-        self, client: Client, terms: Terms, waiters: Waiters, results: Results, expectation: Expectation
+        self,
+        posting: Posting,
+        terms: Terms,
+        waiters: Waiters,
+        results: Results,
+        expectation: Expectation,
     ) -> None:
-        self._client = client
+        self._posting = posting
         self._terms = terms
         self._waiters = waiters
         self._results = results
@@ -66,62 +74,70 @@ class Submitting:
         if not self._terms.allows(request.path):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
+        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
         try:
-            job_id = self._submit(request, preferences)
+            submission = self._submission(request, preferences)
         except PubsubctlError as error:
             return of_error(error)
-        wait_s = self._wait_s(preferences)
-        taken = _Taken(job_id, preferences, wait_s, request.method, request.path, request.script_root)
-        return (self._answered(taken) if wait_s else None) or self._accepted(taken)
+        return Later(lambda pausing: self._steps(submission, asked, pausing=pausing))
 
-    def _submit(self, request: Request, preferences: prefer.Preferences) -> str:
+    def _submission(self, request: Request, preferences: prefer.Preferences) -> Submission:
+        fields = inbound.headers(request, preferences, token=self._terms.token)
         content = inbound.body(request, self._terms.max_body)
-        try:
-            job = self._client.submit(
-                request.method,
-                inbound.target(request.environ),
-                data=content,
-                headers=inbound.headers(request, preferences, token=self._terms.token),
-            )
-        except BrokerUnreachable as error:
-            if not error.in_store:
-                raise
-            return error.in_store[0]  # a worker publishes it: nothing is lost
-        return job.id
+        target = inbound.target(request.environ)
+        made = build(request.method, target, data=content, headers=fields)
+        return Submission(made.request, content=made.content)
+
+    def _steps(self, submission: Submission, asked: _Asked, *, pausing: bool) -> Steps:
+        if isinstance(submission.content, Stream):  # it takes as long as its body, and nobody is to wait for that
+            answer = self._posting.alone(submission)
+        else:
+            post = self._posting.put(submission)
+            yield post.pause
+            answer = post.answer
+        if isinstance(answer, BrokerUnreachable) and answer.in_store:  # a worker publishes it: nothing is lost
+            job_id = answer.in_store[0]
+        elif isinstance(answer, PubsubctlError):
+            return of_error(answer)
+        else:
+            job_id = answer.id
+        job = (yield from self._waited(job_id, asked.wait_s, pausing=pausing)) if asked.wait_s else None
+        return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
+
+    def _waited(self, job_id: str, wait_s: float, *, pausing: bool) -> Generator[Pause, None, Job | None]:
+        """The job once it has ended; None where that takes longer, or where as many wait as may."""
+        until = time.monotonic() + wait_s
+        wait = self._waiters.enter(job_id, blocking=not pausing)
+        if wait is None:
+            return None
+        with wait:
+            wait.look()
+            while not (wait.job or self._waiters.closed or time.monotonic() >= until):
+                yield wait.until(until)
+            return wait.job
 
     def _wait_s(self, preferences: prefer.Preferences) -> float:
         if preferences.wait_s is not None:
             return min(preferences.wait_s, self._terms.max_wait_s)
         return 0.0 if preferences.respond_async else self._terms.default_wait_s
 
-    def _answered(self, taken: _Taken) -> Response | None:
-        """The answer to one who waits; None where too many do."""
-        until = time.monotonic() + taken.wait_s
-        wait = self._waiters.enter(taken.job_id)
-        if wait is None:
-            return None
-        wait.look()
+    def _answered(self, job: Job, asked: _Asked) -> Response:
+        """What the application has answered."""
+        self._expectation.learn([job])
+        try:
+            answer = self._results.of_ended(job)
+        except PubsubctlError as error:
+            answer = of_error(error)
+        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=False))
 
-        def make() -> Response:
-            if wait.job is None:
-                return self._accepted(taken)
-            self._expectation.learn([wait.job])
-            try:
-                answer = self._results.of_ended(wait.job)
-            except PubsubctlError as error:
-                answer = of_error(error)
-            return _applied(answer, taken.preferences.applied(taken.wait_s, accepted=False))
-
-        return Later(wait, until, make, self._waiters)
-
-    def _accepted(self, taken: _Taken) -> Response:
+    def _accepted(self, job_id: str, asked: _Asked) -> Response:
         """202, and where to ask."""
-        links = links_of(taken.job_id, taken.root)
-        answer = json_of({"id": taken.job_id, "links": links}, 202)
+        links = links_of(job_id, asked.root)
+        answer = json_of({"id": job_id, "links": links}, 202)
         answer.headers["Location"] = links["self"]
-        answer.headers[JOB_FIELD] = taken.job_id
-        answer.headers.extend(later(self._expectation.first_s(taken.method, taken.path)))
-        return _applied(answer, taken.preferences.applied(taken.wait_s, accepted=True))
+        answer.headers[JOB_FIELD] = job_id
+        answer.headers.extend(later(self._expectation.first_s(asked.method, asked.path)))
+        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=True))
 
 
 def _applied(answer: Response, preferences: str | None) -> Response:

@@ -32,9 +32,10 @@ class Wait:
         news: whether ``job`` has changed since this was set to False.
     """
 
-    def __init__(self, waiters: "Waiters", job_id: str, *, follows: bool) -> None:
+    def __init__(self, waiters: "Waiters", job_id: str, *, follows: bool, blocking: bool) -> None:
         self.job_id = job_id
         self.follows = follows
+        self.blocking = blocking
         self.job: Job | None = None
         self.news = False
         self.wake_at = math.inf
@@ -76,7 +77,6 @@ class Waiters:
         self._most = most
         self._changed = threading.Condition()
         self._waits: dict[int, Wait] = {}
-        self._blocking = threading.Semaphore(_MOST_BLOCKED)
         self.closed = False
         self._thread: threading.Thread | None = None
 
@@ -85,11 +85,18 @@ class Waiters:
         """How many wait."""
         return len(self._waits)
 
-    def enter(self, job_id: str, *, follows: bool = False) -> Wait | None:
-        """Begin to wait for a job, or to follow it; None where as many wait as may."""
-        wait = Wait(self, job_id, follows=follows)
+    def enter(self, job_id: str, *, follows: bool = False, blocking: bool = False) -> Wait | None:
+        """Begin to wait for a job, or to follow it; None where as many wait as may.
+
+        Args:
+            job_id: it.
+            follows: whether all that happens to it is of interest, and not its end alone.
+            blocking: whether the wait holds a thread of a server that knows no pauses; a few may.
+        """
+        wait = Wait(self, job_id, follows=follows, blocking=blocking)
         with self._changed:
-            if self.closed or len(self._waits) >= self._most:
+            blocked = sum(each.blocking for each in self._waits.values()) if blocking else 0
+            if self.closed or len(self._waits) >= self._most or blocked >= _MOST_BLOCKED:
                 return None
             self._waits[id(wait)] = wait
             if self._thread is None:
@@ -118,14 +125,6 @@ class Waiters:
         if over:
             pause.wake()
         return pause
-
-    def may_block(self) -> bool:
-        """Whether a thread may be blocked now; then ``unblock`` is to be called after that."""
-        return self._blocking.acquire(blocking=False)
-
-    def unblock(self) -> None:
-        """See ``may_block``."""
-        self._blocking.release()
 
     def close(self) -> None:
         """Let everybody go, and nobody in."""

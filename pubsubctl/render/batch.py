@@ -13,7 +13,7 @@ from pubsubctl.job import FINISHED, Job, JobState
 from pubsubctl.render.bar import bar_with_percent
 from pubsubctl.render.drawing import STATE_STYLES, grid, printed, state, text
 from pubsubctl.render.figures import plural, rate, seconds
-from pubsubctl.render.job import why
+from pubsubctl.render.plain import why
 
 _FIXED_ROWS = 6
 _BAR, _SMALL_BAR = 60, 10

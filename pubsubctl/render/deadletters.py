@@ -11,12 +11,10 @@ from pubsubctl.exchange import Request
 from pubsubctl.job import Job
 from pubsubctl.render.drawing import columns_and_rows, is_terminal
 from pubsubctl.render.figures import plural, seconds, size
-from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, clean, commands, document, line, note, streamed
-from pubsubctl.render.secrets import redacted
+from pubsubctl.render.plain import why
+from pubsubctl.render.secrets import masked, redacted
 
-_SECRET = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
-_MASK = "***"
 _HEADS = ("id", "reason", "attempts", "age", "request", "error")
 _WIDTHS = (28, 16, 8, 11, 32, 0)
 _WIDE, _IN_FIRST = 120, 4
@@ -112,7 +110,7 @@ def content(letter: Letter) -> dict[str, Any]:
         else {
             "method": request.method,
             "path": request.path,
-            "headers": [list(header) for header in masked(request)],
+            "headers": [list(header) for header in masked(request.headers)],
             "body_bytes": request.size,
             "body_preview": _text(request.body) if request.payload is None else None,
             "payload_key": request.payload.key if request.payload is not None else None,
@@ -120,13 +118,6 @@ def content(letter: Letter) -> dict[str, Any]:
         "log": redacted(letter.log),
         "replay": letter.replay,
     }
-
-
-def masked(request: Request) -> Iterator[tuple[str, str]]:
-    """The headers, without what would let somebody else in."""
-    for name, value in request.headers:
-        plain = name.removeprefix("header-").split(".")[0]
-        yield name, _MASK if plain in _SECRET else value
 
 
 def _lines(letter: Letter) -> Iterator[str]:
@@ -147,7 +138,7 @@ def _lines(letter: Letter) -> Iterator[str]:
 
 def _request(request: Request) -> Iterator[str]:
     yield f"{request.method} {request.path}" if request.method else "a message that is no job, with these attributes:"
-    for name, value in masked(request):
+    for name, value in masked(request.headers):
         yield f"{name}: {value}"
     if request.payload is not None:
         yield f"body: {size(request.size)}, in the payload place as {request.payload.key}"

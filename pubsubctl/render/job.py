@@ -11,6 +11,7 @@ from pubsubctl.render.bar import bar_with_percent
 from pubsubctl.render.drawing import grid, printed, state, text
 from pubsubctl.render.figures import seconds, size
 from pubsubctl.render.output import Format, document
+from pubsubctl.render.plain import why
 
 _BAR = 30
 
@@ -67,25 +68,6 @@ class JobView:
     def _retry(self) -> str:
         due = seconds((self.job.not_before or self.now) - self.now)
         return f"the next attempt is due in {due}; the last one: {why(self.job)}"
-
-
-def first_at_work(job: Job) -> tuple[bool, float, str]:
-    """What to sort running jobs by: those that tell their progress surely run, others may wait in their worker."""
-    return job.progress_fraction is None and job.progress_note is None, job.started_at or 0.0, job.id
-
-
-def ended(job: Job) -> str:
-    """How a job has ended, in a line."""
-    took = seconds((job.finished_at or job.created_at) - job.created_at)
-    status = f" {job.http_status}" if job.http_status else ""
-    return f"job {job.id} {job.state}{status} in {took}, attempt {job.attempt}"
-
-
-def why(job: Job) -> str:
-    """Why a job has not succeeded."""
-    if job.state is JobState.CANCELLED:
-        return "it was cancelled"
-    return job.error or (f"status {job.http_status}" if job.http_status else str(job.reason))
 
 
 def show(job: Job, form: Format) -> None:

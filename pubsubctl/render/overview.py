@@ -13,8 +13,8 @@ from pubsubctl.render.bar import bar_with_percent
 from pubsubctl.render.batch import at_work, counted
 from pubsubctl.render.drawing import grid, printed, state, text
 from pubsubctl.render.figures import plural, seconds
-from pubsubctl.render.job import why
 from pubsubctl.render.output import Format, document
+from pubsubctl.render.plain import why
 
 _FIXED_ROWS = 12
 _BAR = 10

@@ -11,33 +11,18 @@ from rich.text import Text
 
 from pubsubctl.job import Job, JobState, rfc3339
 from pubsubctl.render.drawing import STATE_STYLES, printed
-from pubsubctl.render.figures import limit, seconds, took
-from pubsubctl.render.job import why
+from pubsubctl.render.figures import seconds
 from pubsubctl.render.output import Format, clean, document
+from pubsubctl.render.plain import why
 from pubsubctl.render.secrets import redacted
+from pubsubctl.render.story import Entry, sentence, terms
 
 _TAIL = 20
 """Lines of a log that are shown unless all are asked for."""
 _LINE = 400
 """Characters of each, likewise."""
 
-_SENTENCES = {
-    "submitted": "submitted",
-    "published": "published{message}",
-    "began": "attempt {attempt} began{worker}{message}",
-    "refused": "delivery refused{worker}{message}",
-    "ended": "attempt {attempt} ended{took}",
-    "lost": "attempt {attempt} was lost{took}{worker}",
-    "released": "attempt {attempt} was given back{took}{worker}",
-    "late": "a result of attempt {attempt} came too late and was dropped{worker}",
-    "cancelled": "cancelled by hand",
-    "retried": "queued again by hand",
-    "returned": "given up by the broker{message}",
-    "mirrored": "dead letter mirrored{message}",
-}
-_UNBEGUN = {"ended": "ended without an attempt"}
 _CLOCK = len("00:00:00.000")
-_ASIDE = {"submitted", "cancelled"}
 _STYLES = {
     "lost": "red",
     "late": "yellow",
@@ -46,19 +31,6 @@ _STYLES = {
     "cancelled": STATE_STYLES["cancelled"],
     "retried": "cyan",
 }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing that happened; ``kind`` is the store's word for it, the rest is None where it says nothing."""
-
-    at: float
-    kind: str
-    attempt: int = 0
-    worker: str | None = None
-    message_id: str | None = None
-    text: str | None = None
-    log: str | None = None
 
 
 @dataclass(frozen=True)
@@ -125,24 +97,8 @@ def _head(job: Job) -> Iterator[Text]:
     yield state
     if request := f"{job.method} {job.path}".strip():
         yield _wrapped(request)
-    if terms := ", ".join(_terms(job)):
-        yield _wrapped(terms, "dim")
-
-
-def _terms(job: Job) -> Iterator[str]:
-    """What was said with its submit, and how often it has failed."""
-    if job.batch_id:
-        yield job.batch_id
-    if job.max_attempts is not None:
-        yield f"{job.failures} of {job.max_attempts} failures"
-    if job.crashes:
-        yield f"{job.crashes} crashed"
-    if job.timeout_s is not None:
-        yield f"timeout {limit(job.timeout_s)}"
-    if job.ordering_key:
-        yield f"ordering key {job.ordering_key!r}"
-    if job.idempotency_key is not None:
-        yield f"idempotency key {job.idempotency_key!r}"
+    if said := ", ".join(terms(job)):
+        yield _wrapped(said, "dim")
 
 
 def _story(timeline: Timeline, logs: bool | None) -> Iterator[RenderableType]:
@@ -159,7 +115,7 @@ def _story(timeline: Timeline, logs: bool | None) -> Iterator[RenderableType]:
             day = at.strftime("%Y-%m-%d")
             table.add_row(Text(day, "dim"), Text("UTC", "dim"), "")
         clock = Text(at.isoformat(timespec="milliseconds")[11:23])
-        table.add_row(clock, Text(offset, "dim"), _wrapped(_sentence(entry, began), _STYLES.get(entry.kind, "")))
+        table.add_row(clock, Text(offset, "dim"), _wrapped(sentence(entry, began), _STYLES.get(entry.kind, "")))
         if log := list(_log_lines(entry, logs, last=entry is shown_log)):
             yield from (table, _log(log))
             table = _columns(width)
@@ -183,20 +139,6 @@ def _log(lines: Sequence[str]) -> Table:
     for line in lines:
         table.add_row(Text("  |", "dim"), _wrapped(line, "dim"))
     return table
-
-
-def _sentence(entry: Entry, began: dict[int, float]) -> str:
-    start = began.get(entry.attempt)
-    sentences = _SENTENCES if entry.attempt else _SENTENCES | _UNBEGUN
-    said = sentences.get(entry.kind, entry.kind).format(
-        attempt=entry.attempt,
-        worker=f" on {entry.worker}" if entry.worker else "",
-        message=f" (message {entry.message_id})" if entry.message_id else "",
-        took=f" after {took(entry.at - start)}" if start is not None else "",
-    )
-    if not entry.text:
-        return said
-    return f"{said}, {entry.text}" if entry.kind in _ASIDE else f"{said}: {entry.text}"
 
 
 def _last_log(entries: Sequence[Entry]) -> Entry | None:

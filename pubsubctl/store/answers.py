@@ -76,3 +76,42 @@ class Retried:
 
     job_id: str
     state: JobState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What ended of late.
+
+    Attributes:
+        begins_at: where the first step begins, by the store's clock; the last one ends at the moment of the question.
+        step_s: how long a step is, in seconds.
+        succeeded: how many jobs ended so in each step, the oldest first; what was deleted since is not among them.
+        failed: the same.
+        cancelled: the same.
+        queue_times_s: of the latest jobs to succeed or fail within that time, some hundreds at most: the seconds from
+            the first message to the attempt, of those that needed no more than one. A delayed job has no message before
+            its time.
+        run_times_s: of these jobs the seconds that the last attempt took, but of those that nobody saw end.
+    """
+
+    begins_at: float
+    step_s: float
+    succeeded: tuple[int, ...]
+    failed: tuple[int, ...]
+    cancelled: tuple[int, ...]
+    queue_times_s: tuple[float, ...]
+    run_times_s: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSeen:
+    """A batch among others.
+
+    Attributes:
+        created_at: when the newest of its jobs was created.
+        counts: how many of its jobs are in each state, every state named.
+    """
+
+    batch_id: str
+    created_at: float
+    counts: dict[JobState, int]

@@ -70,7 +70,7 @@ from typing import Self
 from pubsubctl.errors import StoreError
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried, Space
+from pubsubctl.store.answers import Activity, Added, BatchSeen, Cancelled, Deleted, Page, Retried, Space
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
 from pubsubctl.store.timeline import Event
@@ -271,6 +271,7 @@ class Store(ABC):
         path: str | None = None,
         older_than_s: float | None = None,
         newer_than_s: float | None = None,
+        worker: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -283,6 +284,8 @@ class Store(ABC):
             path: a shell pattern (``*``, ``?``) for its path, query and all.
             older_than_s: it was created at least so long ago.
             newer_than_s: it was created at most so long ago.
+            worker: the id of the one that made its last attempt. No index serves that, which each claim would pay for:
+                a page looks at no more than some thousands of jobs, and may have few or none where more follow.
             limit: the most jobs of a page.
             cursor: where the page before ended.
 
@@ -293,6 +296,26 @@ class Store(ABC):
     @abstractmethod
     def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
         """How many jobs are in each state, every state named: of all at once however many there are, or of a batch."""
+
+    @abstractmethod
+    def batches(self, *, limit: int = 50) -> list[BatchSeen]:
+        """The batches with the newest jobs, newest first, with how many jobs of each are in each state.
+
+        It is bounded what a call looks at: where there are very many batches, one may be missing that has no job
+        among the newest thousands.
+        """
+
+    @abstractmethod
+    def activity(self, *, within_s: float = 3600.0, steps: int = 60) -> Activity:
+        """How many jobs have ended of late, step by step, and how long the latest of them waited and ran.
+
+        Args:
+            within_s: how far back.
+            steps: into how many that time is cut; fewer where each costs money, as the answer tells.
+
+        Raises:
+            StoreError: there is no such time, or no step.
+        """
 
     @abstractmethod
     def pending(self, topic: str, *, within_s: float) -> int:

@@ -15,7 +15,13 @@ LAST_ID = "\N{DELETE}"
 
 def cursor_after(last: Job) -> str:
     """The cursor of the page that begins after this job."""
-    return base64.urlsafe_b64encode(f"{last.created_at!r} {last.id}".encode()).decode().rstrip("=")
+    return cursor_at((last.created_at, last.id))
+
+
+def cursor_at(position: Position) -> str:
+    """The cursor of the page that begins after this position."""
+    created_at, job_id = position
+    return base64.urlsafe_b64encode(f"{created_at!r} {job_id}".encode()).decode().rstrip("=")
 
 
 def position_of(cursor: str) -> Position:

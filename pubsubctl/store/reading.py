@@ -1,19 +1,20 @@
 """What people ask: ``get``, ``request``, ``response``, ``find``, ``counts``, ``pending``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from heapq import merge
 from typing import Any
 
-from sqlalchemy.sql import bindparam, func, select, tuple_
+from sqlalchemy.sql import bindparam, func, literal_column, select, tuple_
+from sqlalchemy.sql.elements import ColumnElement
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import FINISHED, Job, JobState, Reason
 from pubsubctl.store import rows
 from pubsubctl.store.answers import Page
-from pubsubctl.store.paging import LAST_ID, NEWEST, cursor_after, position_of
+from pubsubctl.store.paging import LAST_ID, NEWEST, Position, cursor_after, cursor_at, position_of
 from pubsubctl.store.schema import constant, jobs, requests, responses
 from pubsubctl.store.statements import AnyOf, Matches, Statement
 from pubsubctl.store.tallies import READ
@@ -48,9 +49,17 @@ _PENDING = Statement(
 )
 
 
-@cache
-def _page(*, of_state: bool, of_batch: bool, of_reason: bool, of_path: bool) -> Statement:
-    """One range of an index, newest first."""
+_position = tuple_(jobs.c.created_at, jobs.c.id)
+_NEWEST_FIRST = (jobs.c.created_at.desc(), jobs.c.id.desc())
+_BEFORE = _position < tuple_(bindparam("before"), bindparam("before_id"))
+_NOT_BEYOND = _position >= tuple_(bindparam("earliest"), bindparam("earliest_id"))
+
+LOOKED_AT = 10_000
+"""As many jobs of a range as a page looks at for those of a worker, which no index finds."""
+
+
+def _in_range(*, of_state: bool, of_batch: bool, of_reason: bool) -> list[ColumnElement[bool]]:
+    """What tells a range of an index."""
     conditions = (
         (jobs.c.state == bindparam("in_state"), of_state and not of_reason),
         (jobs.c.state == constant(JobState.FAILED), of_reason),
@@ -58,18 +67,29 @@ def _page(*, of_state: bool, of_batch: bool, of_reason: bool, of_path: bool) -> 
         # Not in a way that an index serves: a batch is smaller than all that failed for a reason.
         (func.coalesce(jobs.c.reason, constant("")) == bindparam("for_reason"), of_reason and of_batch),
         (jobs.c.batch_id == bindparam("of_batch"), of_batch),
-        (Matches(jobs.c.path), of_path),
     )
-    return Statement(
-        select(*JOB_COLUMNS)
-        .where(
-            tuple_(jobs.c.created_at, jobs.c.id) < tuple_(bindparam("before"), bindparam("before_id")),
-            jobs.c.created_at >= bindparam("earliest"),
-            *(condition for condition, wanted in conditions if wanted),
-        )
-        .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-        .limit(bindparam("most"))
-    )
+    return [_BEFORE, *(condition for condition, wanted in conditions if wanted)]
+
+
+@cache
+def _page(*, of_path: bool, of_worker: bool, **of_range: bool) -> Statement:
+    """One range of an index, newest first."""
+    conditions = _in_range(**of_range)
+    # A bound of whole positions where jobs are looked at one by one: very many may have been created at one time.
+    conditions.append(_NOT_BEYOND if of_worker else jobs.c.created_at >= bindparam("earliest"))
+    if of_path:
+        conditions.append(Matches(jobs.c.path))
+    if of_worker:
+        conditions.append(jobs.c.worker == bindparam("of_worker"))
+    return Statement(select(*JOB_COLUMNS).where(*conditions).order_by(*_NEWEST_FIRST).limit(bindparam("most")))
+
+
+@cache
+def _far(**of_range: bool) -> Statement:
+    """The position of a job so many places down a range of an index."""
+    conditions = _in_range(**of_range)
+    position = select(jobs.c.created_at, jobs.c.id).where(*conditions, jobs.c.created_at >= bindparam("earliest"))
+    return Statement(position.order_by(*_NEWEST_FIRST).limit(literal_column("1")).offset(bindparam("places")))
 
 
 def jobs_by_id(transaction: Transaction, job_ids: Sequence[str]) -> dict[str, Job]:
@@ -123,6 +143,7 @@ class Filter:
     path: str | None = None
     older_than_s: float | None = None
     newer_than_s: float | None = None
+    worker: str | None = None
 
     def ranges(self) -> list[dict[str, str]]:
         """What tells the ranges of an index apart, of which a page is merged."""
@@ -133,14 +154,17 @@ class Filter:
             return [{"in_state": str(state)} for state in dict.fromkeys(self.states or JobState)]
         return [{}]
 
+    def _of_range(self) -> dict[str, bool]:
+        of_batch = self.batch_id is not None
+        return {"of_state": bool(self.states) or of_batch, "of_batch": of_batch, "of_reason": bool(self.reasons)}
+
     def statement(self) -> Statement:
         """What reads one of the ranges."""
-        return _page(
-            of_state=bool(self.states) or self.batch_id is not None,
-            of_batch=self.batch_id is not None,
-            of_reason=bool(self.reasons),
-            of_path=self.path is not None,
-        )
+        return _page(of_path=self.path is not None, of_worker=self.worker is not None, **self._of_range())
+
+    def far(self) -> Statement:
+        """What finds how far down one of the ranges a page may look."""
+        return _far(**self._of_range())
 
 
 def find(transaction: Transaction, wanted: Filter, *, limit: int, cursor: str | None) -> Page:
@@ -157,13 +181,27 @@ def find(transaction: Transaction, wanted: Filter, *, limit: int, cursor: str | 
         "before": before[0],
         "before_id": before[1],
         "earliest": now - wanted.newer_than_s if wanted.newer_than_s is not None else -math.inf,
+        "earliest_id": "",
         "of_batch": wanted.batch_id,
+        "of_worker": wanted.worker,
         "most": limit + 1,
     }
     if wanted.path is not None:
         asked |= Matches.parameters(wanted.path)
+    end = _end_of_look(transaction, wanted, asked) if wanted.worker is not None else None
+    if end is not None:
+        asked |= {"earliest": end[0], "earliest_id": end[1]}
     statement = wanted.statement()
     ranges = [[rows.job(row) for row in transaction.fetch(statement, **asked, **which)] for which in wanted.ranges()]
     found = list(merge(*ranges, key=lambda job: (job.created_at, job.id), reverse=True))
     page = found[:limit]
-    return Page(page, cursor_after(page[-1]) if page and len(found) > limit else None)
+    if page and len(found) > limit:
+        return Page(page, cursor_after(page[-1]))
+    return Page(page, cursor_at(end) if end is not None else None)
+
+
+def _end_of_look(transaction: Transaction, wanted: Filter, asked: Mapping[str, Any]) -> Position | None:
+    """The last position that a page looks at; None where all that there is can be looked at."""
+    far = wanted.far()
+    ends = [transaction.fetch(far, places=LOOKED_AT - 1, **asked, **which) for which in wanted.ranges()]
+    return max(((row[0], row[1]) for each in ends for row in each), default=None)

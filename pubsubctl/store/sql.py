@@ -13,6 +13,7 @@ from pubsubctl.store import (
     claiming,
     deleting,
     history,
+    overview,
     publishing,
     reading,
     recording,
@@ -21,7 +22,7 @@ from pubsubctl.store import (
     sweeping,
     working,
 )
-from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried, Space
+from pubsubctl.store.answers import Activity, Added, BatchSeen, Cancelled, Deleted, Page, Retried, Space
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.messages import Burial, Due, Published, Returned, Unpublished
@@ -162,11 +163,12 @@ class SqlStore(Store):
         path: str | None = None,
         older_than_s: float | None = None,
         newer_than_s: float | None = None,
+        worker: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
         """See ``Store.find``."""
-        wanted = reading.Filter(states, batch_id, reasons, path, older_than_s, newer_than_s)
+        wanted = reading.Filter(states, batch_id, reasons, path, older_than_s, newer_than_s, worker)
         with self._database.read() as transaction:
             return reading.find(transaction, wanted, limit=limit, cursor=cursor)
 
@@ -174,6 +176,16 @@ class SqlStore(Store):
         """See ``Store.counts``."""
         with self._database.read() as transaction:
             return reading.counts(transaction, batch_id)
+
+    def batches(self, *, limit: int = 50) -> list[BatchSeen]:
+        """See ``Store.batches``."""
+        with self._database.read() as transaction:
+            return overview.batches(transaction, limit)
+
+    def activity(self, *, within_s: float = 3600.0, steps: int = 60) -> Activity:
+        """See ``Store.activity``."""
+        with self._database.read() as transaction:
+            return overview.activity(transaction, within_s=within_s, steps=steps)
 
     def pending(self, topic: str, *, within_s: float) -> int:
         """See ``Store.pending``."""

@@ -9,8 +9,8 @@ import pytest
 from cli_project import only_line, wait_for
 from terminal import Terminal
 
-from pubsubctl.cli.selecting import Selection
 from pubsubctl.job import JobState, Reason
+from pubsubctl.selecting import Selection
 from pubsubctl.store.timeline import EventKind
 
 MANY = 5000

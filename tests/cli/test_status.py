@@ -14,9 +14,9 @@ import lives
 from cli_project import only_line, wait_for
 
 from pubsubctl import names
-from pubsubctl.cli.following import alive
 from pubsubctl.client import Client
 from pubsubctl.job import JobState, Reason
+from pubsubctl.liveness import alive
 from pubsubctl.settings import Settings
 from pubsubctl.store.claims import Outcome
 

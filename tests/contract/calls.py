@@ -33,6 +33,8 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "responses": lambda store: store.responses(["job-1"]),
     "find": lambda store: store.find(),
     "counts": lambda store: store.counts(),
+    "batches": lambda store: store.batches(),
+    "activity": lambda store: store.activity(),
     "pending": lambda store: store.pending(TOPIC, within_s=1.0),
     "purge": lambda store: store.purge(older_than_s=0.0),
     "purgeable": lambda store: store.purgeable(older_than_s=0.0),

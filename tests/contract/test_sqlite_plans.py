@@ -11,13 +11,13 @@ from sqlalchemy.dialects.sqlite import dialect
 
 from pubsubctl import store
 from pubsubctl.job import JobState, Reason
-from pubsubctl.store import deleting, sweeping, tallies
+from pubsubctl.store import deleting, overview, sweeping, tallies
 from pubsubctl.store.opening import open_store
 from pubsubctl.store.reading import Filter
 from pubsubctl.store.schema import metadata
 from pubsubctl.store.statements import Statement
 
-BY_KEY = re.compile(r"\((id|job_id|idempotency_key)=\?")
+BY_KEY = re.compile(r"\((id|job_id|idempotency_key|batch_id)=\?")
 
 
 def statements():
@@ -59,15 +59,22 @@ def plan(path, statement):
 
 
 PAGES = {
-    "jobs_created (created_at<?)": [Filter(), Filter(path="/a*"), Filter(older_than_s=1.0, newer_than_s=9.0)],
+    "jobs_created (created_at<?)": [
+        Filter(),
+        Filter(path="/a*"),
+        Filter(older_than_s=1.0, newer_than_s=9.0),
+        Filter(worker="w", newer_than_s=9.0),
+    ],
     "jobs_state (state=? AND created_at<?)": [
         Filter([JobState.FAILED]),
         Filter([JobState.QUEUED, JobState.RUNNING], path="/a*", newer_than_s=9.0),
+        Filter([JobState.FAILED], worker="w"),
     ],
     "jobs_batch (batch_id=? AND state=? AND created_at<?)": [
         Filter(batch_id="b"),
         Filter([JobState.FAILED], "b", path="/a*"),
         Filter(batch_id="b", reasons=[Reason.TIMEOUT]),
+        Filter(batch_id="b", worker="w"),
     ],
     "jobs_reason (reason=? AND state=? AND created_at<?)": [
         Filter(reasons=[Reason.TIMEOUT, Reason.CRASHED]),
@@ -86,6 +93,29 @@ def test_a_page_of_jobs_is_read_from_an_index_in_its_order(index, wanted, path):
     assert re.fullmatch(rf"SEARCH jobs USING INDEX {name} \(.*\)", step)
     for condition in re.findall(r"\w+=\?|created_at", conditions):
         assert condition in step
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"), [pytest.param(index, each, id=str(each)) for index in PAGES for each in PAGES[index]]
+)
+def test_how_far_a_page_may_look_is_told_by_that_index_alone(index, wanted, path):
+    (step,) = plan(path, wanted.far())
+    assert step.startswith(f"SEARCH jobs USING COVERING INDEX {index.partition(' ')[0]} (")
+
+
+def test_figures_are_read_from_indexes_alone(path):
+    ended = "SEARCH jobs USING COVERING INDEX jobs_finished (state=? AND finished_at>? AND finished_at<?)"
+    assert plan(path, overview._ACTIVITY).count(ended) == 3
+    latest = "SEARCH jobs USING INDEX jobs_finished (state=? AND finished_at>? AND finished_at<?)"
+    assert plan(path, overview._LATEST) == [latest]
+    assert "SCAN jobs USING INDEX jobs_created" in plan(path, overview._OF_NEWEST)
+    by_name = [step for step in plan(path, overview._BY_NAME) if re.match(r"\w+ (jobs|other) ", step)]
+    assert by_name == [
+        "SEARCH jobs USING COVERING INDEX jobs_batch (batch_id>?)",
+        "SEARCH other USING COVERING INDEX jobs_batch (batch_id<?)",
+        *["SEARCH jobs USING COVERING INDEX jobs_batch (batch_id=? AND state=?)"] * len(JobState),
+    ]
+    assert "SEARCH jobs USING COVERING INDEX jobs_batch (batch_id=?)" in plan(path, overview._COUNTS)
 
 
 @pytest.mark.parametrize(

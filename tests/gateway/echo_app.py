@@ -68,3 +68,7 @@ def none() -> tuple[str, int]:
 def predict() -> dict[str, int]:
     """What the examples of the gateway's description ask for."""
     return {"answer": 42}
+
+@app.post("/mirror")
+def mirror() -> Response:
+    return Response(request.get_data(), content_type=request.content_type)

@@ -85,12 +85,13 @@ class Asking:
 class Surroundings:
     """A folder with an emulator and a store; workers and gateways as the tests start them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **flags: str) -> None:
         self.folder = folder
+        self._environment = {f"PUBSUBCTL_{name.upper()}": value for name, value in ({"lease": "10"} | flags).items()}
         self.state = State(folder / ".pubsubctl")
         self.state.create()
         daemon.start(self.state)
-        self.settings = Settings.load({"lease": "10"}, environ={}, start=folder)
+        self.settings = Settings.load(environ=self._environment, start=folder)
         with Connection(self.settings) as connection:
             provisioner = Provisioner(connection, self.settings, Wanted())
             list(provisioner.apply(provisioner.plan()))
@@ -98,7 +99,7 @@ class Surroundings:
         self._workers: list[subprocess.Popen[bytes]] = []
 
     def worker(self, *flags: str) -> subprocess.Popen[bytes]:
-        environment = os.environ | {"PYTHONPATH": str(HERE), "PUBSUBCTL_LEASE": "10"}
+        environment = os.environ | {"PYTHONPATH": str(HERE)} | self._environment
         command = [sys.executable, "-m", "pubsubctl", "worker", "start", "echo_app:app", "-p", "1", *flags]
         with (self.folder / f"worker-{len(self._workers)}.log").open("wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)

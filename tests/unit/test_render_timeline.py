@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from pubsubctl.job import Job, JobState
 from pubsubctl.render import drawing, timeline
 from pubsubctl.render.output import Format
-from pubsubctl.render.timeline import Entry, Timeline
+from pubsubctl.render.story import Entry
+from pubsubctl.render.timeline import Timeline
 
 BEGAN = 1_800_000_000.0
 W = "box-42-ab12"

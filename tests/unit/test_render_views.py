@@ -14,8 +14,9 @@ from pubsubctl.render import drawing
 from pubsubctl.render.bar import bar
 from pubsubctl.render.batch import BatchView, content
 from pubsubctl.render.drawing import drawn
-from pubsubctl.render.job import JobView, why
+from pubsubctl.render.job import JobView
 from pubsubctl.render.overview import Overview, WorkerRow
+from pubsubctl.render.plain import why
 
 NOTHING = dict.fromkeys(JobState, 0)
 

@@ -26,6 +26,11 @@ def every_query() -> Iterator[Query]:
     kinds = product(((), (JobState.QUEUED,)), (None, "batch"), ((), (Reason.STATUS,)), (None, 0.0))
     for states, batch_id, reasons, earliest in kinds:
         yield queries.page(queries.Wanted(states, batch_id, reasons, earliest), None, 1)
+    for states in ((), (JobState.QUEUED,)):
+        yield queries.page(queries.Wanted(states, worker="worker"), None, 1)
+    yield from (queries.newest(1), queries.next_batch(None), queries.next_batch("batch"))
+    yield from (queries.in_batch("batch"), queries.in_batch("batch", JobState.QUEUED))
+    yield from (queries.latest(JobState.FAILED, 0.0, 1.0, 1), queries.ended(JobState.FAILED, 0.0, 1.0))
     yield from (queries.in_state(JobState.QUEUED, batch_id) for batch_id in (None, "batch"))
     yield from (queries.due("topic", 0.0, 1), queries.unfinished("topic"), queries.later("topic", 0.0))
     yield from (queries.purgeable([JobState.FAILED], 0.0, 1), queries.workers(0.0), queries.last_changed())

@@ -73,6 +73,7 @@ def find(
     path: str | None = None,
     older_than_s: float | None = None,
     newer_than_s: float | None = None,
+    worker: str | None = None,
     limit: int = 100,
     cursor: str | None = None,
 ) -> Page:
@@ -82,25 +83,33 @@ def find(
         oldest = (view.now - older_than_s, LAST_ID)
         before = min(before, oldest) if before is not None else oldest
     earliest = view.now - newer_than_s if newer_than_s is not None else None
-    wanted = queries.Wanted(states, batch_id, reasons, earliest)
+    wanted = queries.Wanted(states, batch_id, reasons, earliest, worker)
     if wanted.is_nothing or (earliest is not None and before is not None and before[0] < earliest):
         return Page([])
-    found = _first(view, wanted, before, limit + 1, _matcher(path) if path is not None else None)
+    found = _first(view, wanted, before, limit + 1, _picker(wanted, path))
     jobs = found[:limit]
     return Page(jobs, cursor_after(jobs[-1]) if jobs and len(found) > limit else None)
 
 
 def _first(
-    view: View, wanted: queries.Wanted, before: Position | None, number: int, picks: Callable[[str], object] | None
+    view: View, wanted: queries.Wanted, before: Position | None, number: int, picks: Callable[[Job], bool] | None
 ) -> list[Job]:
     jobs: list[Job] = []
     while True:
         asked = number if picks is None else max(number, _SCANNED_AT_ONCE)
         found = [job_of(fields) for fields in view.query(queries.page(wanted, before, asked)).values()]
-        jobs += [job for job in found if picks is None or picks(job.path)]
+        jobs += [job for job in found if picks is None or picks(job)]
         if len(found) < asked or len(jobs) >= number:
             return jobs[:number]
         before = found[-1].created_at, found[-1].id
+
+
+def _picker(wanted: queries.Wanted, path: str | None) -> Callable[[Job], bool] | None:
+    """What picks from the jobs that a query finds; None where all are wanted."""
+    if path is None:
+        return wanted.picks if wanted.is_picked else None
+    matches = _matcher(path)
+    return lambda job: wanted.picks(job) and bool(matches(job.path))
 
 
 def _matcher(pattern: str) -> Callable[[str], object]:

@@ -5,13 +5,14 @@ from contextlib import AbstractContextManager
 
 from pubsubctl.exchange import Request, Response
 from pubsubctl.job import Job, JobState, NewJob, Reason
-from pubsubctl.store.answers import Added, Cancelled, Deleted, Page, Retried
+from pubsubctl.store.answers import Activity, Added, BatchSeen, Cancelled, Deleted, Page, Retried
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.store.claims import Claim, Claimed, Lease, Outcome, Refused, WorkerInfo
 from pubsubctl.store.firestore import (
     adding,
     claiming,
     deleting,
+    overview,
     publishing,
     reading,
     recording,
@@ -149,6 +150,7 @@ class FirestoreStore(Store):
         path: str | None = None,
         older_than_s: float | None = None,
         newer_than_s: float | None = None,
+        worker: str | None = None,
         limit: int = 100,
         cursor: str | None = None,
     ) -> Page:
@@ -162,6 +164,7 @@ class FirestoreStore(Store):
                 path=path,
                 older_than_s=older_than_s,
                 newer_than_s=newer_than_s,
+                worker=worker,
                 limit=limit,
                 cursor=cursor,
             )
@@ -170,6 +173,14 @@ class FirestoreStore(Store):
     def counts(self, batch_id: str | None = None) -> dict[JobState, int]:
         """See ``Store.counts``."""
         return self._calls.make(lambda view: reading.counts(view, batch_id))
+
+    def batches(self, *, limit: int = 50) -> list[BatchSeen]:
+        """See ``Store.batches``."""
+        return self._calls.make(lambda view: overview.batches(view, limit))
+
+    def activity(self, *, within_s: float = 3600.0, steps: int = 60) -> Activity:
+        """See ``Store.activity``."""
+        return self._calls.make(lambda view: overview.activity(view, within_s=within_s, steps=steps))
 
     def pending(self, topic: str, *, within_s: float) -> int:
         """See ``Store.pending``."""

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pubsubctl.cli.outlook import Scene, outlook
 from pubsubctl.job import Job, JobState
+from pubsubctl.outlook import Scene, outlook
 from pubsubctl.store.claims import WorkerInfo
 
 NOW = 1000.0

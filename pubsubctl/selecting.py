@@ -1,9 +1,9 @@
 """Many jobs by what they are, a page at a time: however many there are, only some are in memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from pubsubctl.errors import JobNotFound, UsageError
+from pubsubctl.errors import JobNotFound
 from pubsubctl.job import DEAD, Job, JobState, Reason
 from pubsubctl.store.answers import Page
 from pubsubctl.store.base import Store
@@ -96,19 +96,6 @@ def portions(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
 def dead_letters() -> Selection:
     """The jobs that were given up on."""
     return Selection((JobState.FAILED,), sorted_reasons(DEAD))
-
-
-def of_reasons(selection: Selection, texts: Sequence[str], known: frozenset[Reason]) -> Selection:
-    """Only those that failed for one of the reasons that ``--reason`` gave, if any.
-
-    Raises:
-        UsageError: one is not known.
-    """
-    names = [name for text in texts for name in text.split(",")]
-    for name in names:
-        if name not in known:
-            raise UsageError(f"--reason must be one of {', '.join(sorted_reasons(known))}, not {name!r}")
-    return replace(selection, reasons=tuple(map(Reason, names))) if names else selection
 
 
 def sorted_reasons(reasons: frozenset[Reason]) -> tuple[Reason, ...]:

@@ -1,0 +1,71 @@
+"""A gateway on a server, from its start to a signal."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from pubsubctl.client import Client
+from pubsubctl.errors import UsageError
+from pubsubctl.gateway.app import Gateway
+from pubsubctl.gateway.server import Server
+from pubsubctl.gateway.terms import Terms
+from pubsubctl.settings import Settings
+
+_log = logging.getLogger("pubsubctl.gateway")
+
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_FAREWELL_S = 5.0
+"""How long the last answers may take."""
+
+
+def serve(
+    settings: Settings, terms: Terms, host_port: str, *, threads: int, ready: Callable[[str], None] = lambda _: None
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; then whoever waits is told where to ask.
+
+    Args:
+        settings: whose jobs they are.
+        terms: what is allowed.
+        host_port: where to listen.
+        threads: requests that are worked at at the same time; who waits needs none.
+        ready: told where it listens, once it does.
+
+    Raises:
+        UsageError: others could reach it, and it has no token.
+        PubsubctlError: nothing can listen there, or the store or the broker cannot be used.
+    """
+    with Client(settings) as client:
+        gateway = Gateway(client, terms)
+        server = Server(gateway.wsgi, host_port, threads=threads, max_body=terms.max_body)
+        try:
+            if terms.token is None and not server.is_local:
+                raise UsageError(
+                    f"whoever reaches {server.address} could submit jobs and read results; "
+                    "set PUBSUBCTL_TOKEN to a secret of 16 characters or more, or listen on 127.0.0.1"
+                )
+            client.connection  # noqa: B018 - a broker that cannot be had is told now, not to the first who asks
+            ended = _signals()
+            server.start()
+            ready(server.address)
+            ended.wait()
+            _log.info("the gateway ends; whoever waits is told where to ask")
+        finally:
+            gateway.close()
+            server.close(_FAREWELL_S)
+
+
+def _signals() -> threading.Event:
+    """Set by the first signal that asks for the end; a second one ends at once."""
+    ended = threading.Event()
+
+    def record(_: int, __: Any) -> None:
+        if ended.is_set():
+            raise KeyboardInterrupt
+        ended.set()
+
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, record)
+    return ended
