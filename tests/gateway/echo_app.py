@@ -69,6 +69,7 @@ def predict() -> dict[str, int]:
     """What the examples of the gateway's description ask for."""
     return {"answer": 42}
 
+
 @app.post("/mirror")
 def mirror() -> Response:
     return Response(request.get_data(), content_type=request.content_type)
