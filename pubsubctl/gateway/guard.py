@@ -16,7 +16,7 @@ def refusal(request: Request, token: str | None) -> Response | None:
     """The refusal of a request that does not show the token, None for one that does or needs none."""
     if token is None:
         return None
-    shown = request.headers.get(OWN_FIELD) or _bearer(request.headers.get("Authorization", ""))
+    shown = request.headers.get(OWN_FIELD) or bearer(request.headers.get("Authorization", ""))
     if shown is None:
         return problem(
             401,
@@ -36,6 +36,7 @@ def same(shown: str, token: str) -> bool:
     return hmac.compare_digest(first, second)
 
 
-def _bearer(value: str) -> str | None:
+def bearer(value: str) -> str | None:
+    """The token in the value of an Authorization field, or None."""
     scheme, _, shown = value.partition(" ")
     return shown.strip() if scheme.lower() == "bearer" and shown.strip() else None
