@@ -40,7 +40,7 @@ def _of_stranger(request: Request, terms: Terms) -> Response | None:
 
 
 def _without_token(request: Request, token: str) -> Response | None:
-    shown = request.headers.get(OWN_FIELD) or _bearer(request.headers.get("Authorization", ""))
+    shown = request.headers.get(OWN_FIELD) or bearer(request.headers.get("Authorization", ""))
     if shown is None:
         return problem(
             401,
@@ -60,6 +60,7 @@ def same(shown: str, token: str) -> bool:
     return hmac.compare_digest(first, second)
 
 
-def _bearer(value: str) -> str | None:
+def bearer(value: str) -> str | None:
+    """The token in the value of an Authorization field, or None."""
     scheme, _, shown = value.partition(" ")
     return shown.strip() if scheme.lower() == "bearer" and shown.strip() else None
