@@ -9,7 +9,7 @@ from werkzeug.wsgi import get_input_stream
 from pubsubctl.content import InMemory, Stream
 from pubsubctl.exchange import Header
 from pubsubctl.gateway import prefer
-from pubsubctl.gateway.guard import OWN_FIELD
+from pubsubctl.gateway.guard import OWN_FIELD, bearer, same
 
 _IN_MEMORY = 64 << 10
 _RAW = ("REQUEST_URI", "RAW_URI")  # waitress, Werkzeug and uWSGI; Gunicorn
@@ -61,4 +61,5 @@ def body(request: Request, most: int) -> InMemory | Stream | None:
 
 
 def _is_own(value: str, token: str | None) -> bool:
-    return token is not None and value.lower().startswith("bearer ")
+    shown = bearer(value)
+    return token is not None and shown is not None and same(shown, token)

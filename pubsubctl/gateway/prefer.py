@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 RESPOND_ASYNC, WAIT = "respond-async", "wait"
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - the grammar's word
-_WORD = rf'{_TOKEN}|"(?:[^"\\]|\\.)*"'
-_PARAMETER = rf"{_TOKEN}(?:[ \t]*=[ \t]*(?:{_WORD})?)?"
+# Possessive throughout: whoever writes a field has no say in how long it takes to read.
+_SPACE = r"[ \t]*+"
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # noqa: S105 - the grammar's word
+_WORD = rf'{_TOKEN}|"(?:[^"\\]|\\.)*+"'
+_PARAMETER = rf"{_TOKEN}(?:{_SPACE}={_SPACE}(?:{_WORD})?+)?+"
 _PREFERENCE = re.compile(
-    rf"[ \t]*(?P<name>{_TOKEN})(?:[ \t]*=[ \t]*(?P<value>{_WORD})?)?(?P<rest>(?:[ \t]*;[ \t]*(?:{_PARAMETER})?)*)[ \t]*"
+    rf"{_SPACE}(?P<name>{_TOKEN})(?:{_SPACE}={_SPACE}(?P<value>{_WORD})?+)?+"
+    rf"(?:{_SPACE};{_SPACE}(?:{_PARAMETER})?+)*+{_SPACE}"
 )
+_MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?+)++')
 _LONGEST_WAIT = 9  # digits: more seconds than anybody waits
 
 
@@ -53,13 +57,18 @@ def read(values: Iterable[str]) -> Preferences:
         name, value = match["name"].lower(), match["value"] or ""
         if name not in found and name not in {RESPOND_ASYNC, WAIT}:
             others.append(text.strip(" \t"))
-        found.setdefault(name, value[1:-1] if value.startswith('"') else value)
+        found.setdefault(name, _bare(value))
     return Preferences(found.get(RESPOND_ASYNC) == "", _seconds(found.get(WAIT)), ", ".join(others))
 
 
 def _members(text: str) -> list[str]:
     """The members of a list; a comma within a quoted string ends none."""
-    return re.findall(r'(?:[^,"]|"(?:[^"\\]|\\.)*"|")+', text)
+    return _MEMBER.findall(text)
+
+
+def _bare(word: str) -> str:
+    """A word without its quotes."""
+    return re.sub(r"\\(.)", r"\1", word[1:-1]) if word.startswith('"') else word
 
 
 def _seconds(text: str | None) -> float | None:

@@ -64,6 +64,12 @@ def none() -> tuple[str, int]:
     return "", 204
 
 
+@app.route("/predict", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def predict() -> dict[str, int]:
+    """What the examples of the gateway's description ask for."""
+    return {"answer": 42}
+
+
 @app.post("/mirror")
 def mirror() -> Response:
     return Response(request.get_data(), content_type=request.content_type)
