@@ -103,7 +103,8 @@ def _unknown(_: str = "") -> Response:
 
 
 def _is_of_dashboard() -> bool:
-    return request.path == DASHBOARD or request.path.startswith(f"{DASHBOARD}/")
+    # Not by its path: that of another rule may begin with the same, as /_dashboard//x does.
+    return request.blueprint == "dashboard"
 
 
 def _failed(error: Exception) -> Any:

@@ -13,7 +13,7 @@ from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.provision import Provisioner, Wanted
 from pubsubctl.emulator import daemon
 from pubsubctl.gateway.app import Gateway
-from pubsubctl.gateway.dashboard.blueprint import PREFIX, blueprint
+from pubsubctl.gateway.dashboard.blueprint import PREFIX
 from pubsubctl.gateway.server import Server
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.state import State
@@ -43,8 +43,6 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = _R
 def served(client: Client, token: str | None = None) -> Iterator[str]:
     """The address of the dashboard of a gateway, while it is served."""
     gateway = Gateway(client, Terms(token=token, dashboard=True))
-    if "dashboard" not in gateway.wsgi.blueprints:
-        gateway.wsgi.register_blueprint(blueprint(client, token=token))
     server = Server(gateway.wsgi, "127.0.0.1:0")
     server.start()
     try:

@@ -67,7 +67,7 @@ def test_no_script_of_a_job_runs_as_pages_are_kept_live(page, site, client, tmp_
 
 def test_links_that_carry_what_a_job_is_called_lead_to_pages_of_ours(page, site, hostile):
     page.goto(f"{site}/batches")
-    page.locator("tbody a").filter(has_text=BATCH).first.click()
+    page.locator("tbody a").filter(has_text=BATCH[:60]).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("<script>")
     assert page.url.startswith(f"{site}/jobs?batch=")
     expect(page.get_by_label("Batch", exact=True)).to_have_value(re.compile(f"^{re.escape(BATCH)}"))
