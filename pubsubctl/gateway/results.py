@@ -29,6 +29,7 @@ _NOT_PASSED_ON = frozenset(
 )
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _NO_BODY = frozenset({204, 205, 304})
 _FIRST_FINAL = 200
 
@@ -48,8 +49,12 @@ class Results:
         self._client = client
         self._sandboxed = sandboxed
 
-    def of(self, job_id: str) -> Response:
+    def of(self, job_id: str, *, to_head: bool = False) -> Response:
         """The application's own status, headers and body.
+
+        Args:
+            job_id: whose.
+            to_head: whether it answers the HEAD request that was the job's: it has the length of what is not sent.
 
         Raises:
             JobNotFound, ResultNotReady, NoResult, InvalidSetting, PayloadError, PayloadsUnreachable: see
@@ -63,7 +68,8 @@ class Results:
                 made = Response(status=_status(answered))
             else:
                 made = Response(iter(lambda: body.read(PIECE), b""), _status(answered))
-                made.content_length = answered.size
+                if (length := _length(answered) if to_head else answered.size) is not None:
+                    made.content_length = length
             made.call_on_close(stack.pop_all().close)
         made.headers.remove("Content-Type")
         for name, value in passed_on(answered.headers):
@@ -81,7 +87,7 @@ class Results:
             InvalidSetting, PayloadError, PayloadsUnreachable: see ``Client.result``.
         """
         try:
-            return self.of(job.id)
+            return self.of(job.id, to_head=job.method == "HEAD")
         except NoResult as error:
             status = 504 if job.reason == Reason.TIMEOUT else 502
             return problem(status, str(error), headers={JOB_FIELD: job.id}, job=job.document())
@@ -94,6 +100,12 @@ def passed_on(headers: tuple[exchange.Header, ...]) -> Iterator[exchange.Header]
         key = name.lower()
         if key not in _NOT_PASSED_ON and key not in named and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
             yield name, value
+
+
+def _length(answered: exchange.Response) -> int | None:
+    """What the application has said of the content that a response to HEAD does not have (RFC 9110, section 8.6)."""
+    said = answered.header("content-length") or ""
+    return int(said) if _LENGTH.fullmatch(said) else None
 
 
 def _status(answered: exchange.Response) -> str:

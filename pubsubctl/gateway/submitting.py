@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Request, Response
 
@@ -18,7 +18,7 @@ from pubsubctl.gateway.posting import Posting
 from pubsubctl.gateway.problems import later, of_error, problem
 from pubsubctl.gateway.results import JOB_FIELD, Results
 from pubsubctl.gateway.terms import Terms
-from pubsubctl.gateway.waiters import Waiters
+from pubsubctl.gateway.waiters import Wait, Waiters
 from pubsubctl.job import Job
 from pubsubctl.submission import Submission, build
 
@@ -101,15 +101,15 @@ class Submitting:
             return of_error(answer)
         else:
             job_id = answer.id
-        job = (yield from self._waited(job_id, asked.wait_s, pausing=pausing)) if asked.wait_s else None
+        wait = self._waiters.enter(job_id, blocking=not pausing) if asked.wait_s else None
+        if wait is None:  # it would not wait, or as many wait as may
+            return self._accepted(job_id, replace(asked, wait_s=0.0))
+        job = yield from self._waited(wait, asked.wait_s)
         return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
 
-    def _waited(self, job_id: str, wait_s: float, *, pausing: bool) -> Generator[Pause, None, Job | None]:
-        """The job once it has ended; None where that takes longer, or where as many wait as may."""
+    def _waited(self, wait: Wait, wait_s: float) -> Generator[Pause, None, Job | None]:
+        """The job once it has ended; None where that takes longer."""
         until = time.monotonic() + wait_s
-        wait = self._waiters.enter(job_id, blocking=not pausing)
-        if wait is None:
-            return None
         with wait:
             wait.look()
             while not (wait.job or self._waiters.closed or time.monotonic() >= until):
