@@ -15,6 +15,7 @@ _COMMANDS = (
     "setup",
     "worker",
     "gateway",
+    "dashboard",
     "submit",
     "status",
     "result",

@@ -67,12 +67,23 @@ _Threads = Annotated[
         "--threads", min=1, max=1000, metavar="N", help="Requests worked at at the same time; who waits needs none."
     ),
 ]
+_Dashboard = Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Pages for people, at /_dashboard.")]
 _Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log everything.")]
 
 
 @app.callback()
 def gateway() -> None:
     """Jobs for any HTTP client: 202, and a place to ask."""
+
+
+_Hosts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--host",
+        metavar="NAME",
+        help="Name by which it may be asked for where it has no token, beside localhost; repeatable.",
+    ),
+]
 
 
 @app.command(epilog="Example: pubsubctl gateway start --host-port 127.0.0.1:8080 --default-wait 5s")
@@ -90,6 +101,8 @@ def start(
     rate: _Rate = 0,
     cors_origin: _Cors = None,
     threads: _Threads = 8,
+    host: _Hosts = None,
+    dashboard: _Dashboard = True,
     verbose: _Verbose = False,
 ) -> None:
     """Take any HTTP request as a job, until Ctrl-C or SIGTERM.
@@ -116,12 +129,15 @@ def start(
         max_waits=max_waits,
         rate_per_s=rate,
         cors_origins=tuple(cors_origin or ()),
+        hosts=tuple(host or ()),
+        dashboard=dashboard,
     )
     listen_at = read("host_port", host_port, reading.host_port)
     log_to_stderr(verbose=verbose)
     began = time.monotonic()
 
     def ready(address: str) -> None:
-        note(f"gateway ready at http://{address} in {time.monotonic() - began:.1f} s; Ctrl-C ends it")
+        pages = f", dashboard at http://{address}/_dashboard" if dashboard else ""
+        note(f"gateway ready at http://{address} in {time.monotonic() - began:.1f} s{pages}; Ctrl-C ends it")
 
     serve(settings, terms, listen_at, threads=threads, ready=ready)

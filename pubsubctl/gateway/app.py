@@ -3,12 +3,14 @@
 import time
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, redirect, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
 from pubsubctl.client import Client
 from pubsubctl.gateway import cors, guard, resource
+from pubsubctl.gateway.dashboard.blueprint import PREFIX as DASHBOARD
+from pubsubctl.gateway.dashboard.blueprint import blueprint
 from pubsubctl.gateway.documents import PREFIX, json_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.jobs import Jobs
@@ -20,8 +22,6 @@ from pubsubctl.gateway.results import Results
 from pubsubctl.gateway.submitting import Submitting
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.gateway.waiters import Waiters
-
-DASHBOARD = "/_dashboard"
 
 
 class Gateway:
@@ -47,14 +47,14 @@ class Gateway:
         results, expectation = Results(client, sandboxed=self._terms.dashboard), Expectation(client.store)
         self._posting = Posting(client)
         self._submitting = Submitting(self._posting, self._terms, self._waiters, results, expectation)
-        self.wsgi = self._app(Jobs(client, self._waiters, results, expectation))
+        self.wsgi = self._app(client, Jobs(client, self._waiters, results, expectation))
 
     def close(self) -> None:
         """Let those who wait go with what is known."""
         self._posting.close()
         self._waiters.close()
 
-    def _app(self, jobs: Jobs) -> Flask:
+    def _app(self, client: Client, jobs: Jobs) -> Flask:
         app = Flask(__name__, static_folder=None)
         app.url_map.strict_slashes = False
         app.url_map.merge_slashes = False
@@ -65,7 +65,11 @@ class Gateway:
         app.register_error_handler(Exception, _failed)
         jobs.add_to(app)
         resource.add(app, f"{PREFIX}/openapi.json", {"GET": self._described})
-        app.url_map.add(Rule(f"{PREFIX}/<path:_>", endpoint="unknown"))
+        if self._terms.dashboard:
+            app.register_blueprint(blueprint(client, token=self._terms.token, hosts=self._terms.hosts or ()))
+        reserved = () if self._terms.dashboard else (DASHBOARD, f"{DASHBOARD}/<path:_>")
+        for path in (f"{PREFIX}/<path:_>", *reserved):
+            app.url_map.add(Rule(path, endpoint="unknown"))
         app.view_functions["unknown"] = _unknown
         for path in ("/", "/<path:_>"):  # with any method
             app.url_map.add(Rule(path, endpoint="submit"))
@@ -76,12 +80,15 @@ class Gateway:
         wait_s = self._rate.wait_s(request.remote_addr or "", time.monotonic())
         if wait_s:
             return problem(429, "too many requests come from this address", headers=later(wait_s))
+        if _is_of_dashboard():  # it asks people to sign in
+            return None
         if (answer := cors.preflight(request, self._terms.cors_origins)) is not None:
             return answer
-        return None if _is_below(DASHBOARD) and self._terms.dashboard else guard.refusal(request, self._terms.token)
+        return guard.refusal(request, self._terms)
 
     def _last(self, response: Response) -> Response:
-        cors.allow(request, response, self._terms.cors_origins)
+        if not _is_of_dashboard():
+            cors.allow(request, response, self._terms.cors_origins)
         return response
 
     def _submit(self, _: str = "") -> Response:
@@ -91,12 +98,12 @@ class Gateway:
         return json_of(described(self._terms, request.script_root))
 
 
-def _unknown(_: str) -> Response:
+def _unknown(_: str = "") -> Response:
     return problem(404, f"there is nothing at {request.path}; {PREFIX}/openapi.json says what there is")
 
 
-def _is_below(prefix: str) -> bool:
-    return request.path == prefix or request.path.startswith(f"{prefix}/")
+def _is_of_dashboard() -> bool:
+    return request.path == DASHBOARD or request.path.startswith(f"{DASHBOARD}/")
 
 
 def _failed(error: Exception) -> Any:
@@ -105,3 +112,16 @@ def _failed(error: Exception) -> Any:
 
     logging.getLogger("pubsubctl.gateway").error("a request failed", exc_info=error)
     return problem(500, "the gateway has failed to answer this; its log says why")
+
+
+def viewer(client: Client, terms: Terms) -> Flask:
+    """The dashboard alone, as an application: nothing that is asked becomes a job.
+
+    Args:
+        client: whose jobs it shows.
+        terms: who may look.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.register_blueprint(blueprint(client, token=terms.token, hosts=terms.hosts or ()))
+    app.add_url_rule("/", "start", lambda: redirect(f"{DASHBOARD}/"))
+    return app

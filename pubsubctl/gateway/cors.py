@@ -14,7 +14,7 @@ def preflight(request: Request, origins: tuple[str, ...]) -> Response | None:
     """The answer to a page that asks whether it may ask; None where that is not what this is."""
     if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
         return None
-    if not _allowed(request, origins):
+    if not allowed(request, origins):
         return None
     answer = nothing(Access_Control_Allow_Methods=", ".join(METHODS), Access_Control_Max_Age=str(_FRESH_S))
     if asked := request.headers.get("Access-Control-Request-Headers"):
@@ -28,11 +28,12 @@ def allow(request: Request, response: Response, origins: tuple[str, ...]) -> Non
         return
     if ANY not in origins:
         response.headers.add("Vary", "Origin")
-    if _allowed(request, origins):
+    if allowed(request, origins):
         response.headers["Access-Control-Allow-Origin"] = ANY if ANY in origins else request.headers["Origin"]
         response.headers["Access-Control-Expose-Headers"] = _EXPOSED
 
 
-def _allowed(request: Request, origins: tuple[str, ...]) -> bool:
+def allowed(request: Request, origins: tuple[str, ...]) -> bool:
+    """Whether it comes from a page that may ask."""
     origin = request.headers.get("Origin")
     return origin is not None and (ANY in origins or origin in origins)

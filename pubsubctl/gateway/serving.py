@@ -8,7 +8,7 @@ from typing import Any
 
 from pubsubctl.client import Client
 from pubsubctl.errors import UsageError
-from pubsubctl.gateway.app import Gateway
+from pubsubctl.gateway.app import Gateway, viewer
 from pubsubctl.gateway.server import Server
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.settings import Settings
@@ -16,6 +16,7 @@ from pubsubctl.settings import Settings
 _log = logging.getLogger("pubsubctl.gateway")
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_OF_A_FORM = 1 << 20
 _FAREWELL_S = 5.0
 """How long the last answers may take."""
 
@@ -23,7 +24,7 @@ _FAREWELL_S = 5.0
 def serve(
     settings: Settings, terms: Terms, host_port: str, *, threads: int, ready: Callable[[str], None] = lambda _: None
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; then whoever waits is told where to ask.
+    """Serve a gateway until SIGTERM or Ctrl-C; then whoever waits is told where to ask.
 
     Args:
         settings: whose jobs they are.
@@ -37,23 +38,36 @@ def serve(
         PubsubctlError: nothing can listen there, or the store or the broker cannot be used.
     """
     with Client(settings) as client:
+        client.connection  # noqa: B018 - a broker that cannot be had is told now, not to the first who asks
         gateway = Gateway(client, terms)
         server = Server(gateway.wsgi, host_port, threads=threads, max_body=terms.max_body)
-        try:
-            if terms.token is None and not server.is_local:
-                raise UsageError(
-                    f"whoever reaches {server.address} could submit jobs and read results; "
-                    "set PUBSUBCTL_TOKEN to a secret of 16 characters or more, or listen on 127.0.0.1"
-                )
-            client.connection  # noqa: B018 - a broker that cannot be had is told now, not to the first who asks
-            ended = _signals()
-            server.start()
-            ready(server.address)
-            ended.wait()
-            _log.info("the gateway ends; whoever waits is told where to ask")
-        finally:
-            gateway.close()
-            server.close(_FAREWELL_S)
+        _until_signalled(server, terms, ready, gateway.close)
+
+
+def serve_dashboard(
+    settings: Settings, terms: Terms, host_port: str, *, ready: Callable[[str], None] = lambda _: None
+) -> None:
+    """Serve the dashboard alone; see ``serve``. A broker that is away is told on its pages."""
+    with Client(settings, create_store=False) as client:
+        server = Server(viewer(client, terms), host_port, max_body=_OF_A_FORM)
+        _until_signalled(server, terms, ready, lambda: None)
+
+
+def _until_signalled(server: Server, terms: Terms, ready: Callable[[str], None], on_end: Callable[[], None]) -> None:
+    try:
+        if terms.token is None and not server.is_local:
+            raise UsageError(
+                f"whoever reaches {server.address} could read and change jobs; set PUBSUBCTL_TOKEN to a secret of "
+                "16 characters or more, or listen on 127.0.0.1"
+            )
+        ended = _signals()
+        server.start()
+        ready(server.address)
+        ended.wait()
+        _log.info("the gateway ends; whoever waits is told where to ask")
+    finally:
+        on_end()
+        server.close(_FAREWELL_S)
 
 
 def _signals() -> threading.Event:

@@ -22,6 +22,7 @@ class Terms:
         max_waits: requests that may wait, and streams of events that may be open, at the same time.
         rate_per_s: requests a second that one client may make; 0: any number.
         cors_origins: origins whose pages may ask, ``*`` for all; none where it is empty.
+        hosts: names of this gateway beside those of the machine for itself, where there is no token; None: any.
         dashboard: whether pages for people are served on the same origin.
 
     Raises:
@@ -36,6 +37,7 @@ class Terms:
     max_waits: int = 1000
     rate_per_s: float = 0.0
     cors_origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] | None = None
     dashboard: bool = False
 
     def __post_init__(self) -> None:

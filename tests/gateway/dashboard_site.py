@@ -47,8 +47,13 @@ class Site:
         self.server = waitress.create_server(app, host="127.0.0.1", port=0, threads=4)
         self.port = int(self.server.effective_port)
         self.host = f"127.0.0.1:{self.port}"
-        self._thread = threading.Thread(target=self.server.run)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            wasyncore.loop(timeout=1, count=1, map=self.server._map)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None, **query: str | list[str]) -> Answer:
         return self.ask("GET", path + ("?" + urlencode(query, doseq=True) if query else ""), headers)
@@ -85,6 +90,8 @@ class Site:
         return self.post("/_dashboard/login", token=self.token or "")
 
     def close(self) -> None:
-        self.server.trigger.pull_trigger(lambda: wasyncore.close_all(self.server._map))
+        self._over.set()
+        self.server.pull_trigger()
         self._thread.join(10)
         self.server.task_dispatcher.shutdown()
+        wasyncore.close_all(self.server._map)

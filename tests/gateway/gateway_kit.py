@@ -66,8 +66,9 @@ class Asking:
     ) -> Answer:
         connection = http.client.HTTPConnection(self.address, timeout=timeout_s)
         try:
-            connection.putrequest(method, target, skip_accept_encoding=True)
             pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers)
+            named = any(name.lower() == "host" for name, _ in pairs)
+            connection.putrequest(method, target, skip_host=named, skip_accept_encoding=True)
             for name, value in pairs:
                 connection.putheader(name, value)
             if isinstance(body, bytes):

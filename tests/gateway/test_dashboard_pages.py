@@ -3,8 +3,6 @@
 import pytest
 from dashboard_jobs import WORKER, a_worker, added, answered, begun, given_up
 
-from pubsubctl.exchange import Request, Response
-from pubsubctl.job import JobState, Reason
 from pubsubctl.store.claims import Lease
 
 PAGES = ["/", "/jobs", "/batches", "/letters", "/broker"]
