@@ -10,7 +10,7 @@ from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
-from pubsubctl.gateway.documents import json_of, links_of
+from pubsubctl.gateway.documents import json_of, links_of, nothing
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.later import Later, Steps
 from pubsubctl.gateway.pausing import Pause
@@ -71,6 +71,8 @@ class Submitting:
         """Make a job of a request, and answer as soon as that is due."""
         if request.method not in METHODS:
             return problem(501, f"the method is none of {', '.join(METHODS)}")
+        if request.method == "OPTIONS" and inbound.target(request.environ) == "*":
+            return nothing(Allow=", ".join(METHODS))  # it asks for the server, not for a path (RFC 9110, section 9.3.7)
         if not self._terms.allows(request.path):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
