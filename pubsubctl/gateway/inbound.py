@@ -8,7 +8,7 @@ from werkzeug.wsgi import get_input_stream
 
 from pubsubctl.content import InMemory, Stream
 from pubsubctl.exchange import Header
-from pubsubctl.gateway import prefer
+from pubsubctl.gateway import hops, prefer
 from pubsubctl.gateway.guard import OWN_FIELD, bearer, same
 
 _IN_MEMORY = 64 << 10
@@ -39,10 +39,12 @@ def headers(request: Request, preferences: prefer.Preferences, *, token: str | N
         preferences: of those, what is no concern of a gateway is passed on.
         token: the gateway's own, which is nobody else's business.
     """
+    came = list(request.headers.items())
+    not_for_the_app = _NOT_FOR_THE_APP | hops.named(came)
     found = [
         (name, value)
-        for name, value in request.headers.items()
-        if name.lower() not in _NOT_FOR_THE_APP and not (name.lower() == "authorization" and _is_own(value, token))
+        for name, value in came
+        if name.lower() not in not_for_the_app and not (name.lower() == "authorization" and _is_own(value, token))
     ]
     return [*found, ("prefer", preferences.others)] if preferences.others else found
 

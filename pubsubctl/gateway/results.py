@@ -10,6 +10,7 @@ from pubsubctl import exchange
 from pubsubctl.client import Client
 from pubsubctl.content import PIECE
 from pubsubctl.errors import NoResult
+from pubsubctl.gateway import hops
 from pubsubctl.gateway.problems import problem
 from pubsubctl.job import Job, Reason
 
@@ -95,10 +96,10 @@ class Results:
 
 def passed_on(headers: tuple[exchange.Header, ...]) -> Iterator[exchange.Header]:
     """The fields that go on: none of a connection, none that would begin another line."""
-    named = {name.strip().lower() for key, value in headers if key.lower() == "connection" for name in value.split(",")}
+    not_passed_on = _NOT_PASSED_ON | hops.named(headers)
     for name, value in headers:
         key = name.lower()
-        if key not in _NOT_PASSED_ON and key not in named and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
+        if key not in not_passed_on and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
             yield name, value
 
 
