@@ -44,10 +44,12 @@ class Results:
         client: whose jobs they are of.
         sandboxed: whether pages for people are on the same origin: what an application has answered runs in none of
             them, nor beside them.
+        own_cors: whether the gateway says which pages of other origins may ask, and not the application.
     """
 
-    def __init__(self, client: Client, *, sandboxed: bool) -> None:
+    def __init__(self, client: Client, *, sandboxed: bool, own_cors: bool = False) -> None:
         self._client = client
+        self._own_cors = own_cors
         self._sandboxed = sandboxed
 
     def of(self, job_id: str, *, to_head: bool = False) -> Response:
@@ -74,7 +76,8 @@ class Results:
             made.call_on_close(stack.pop_all().close)
         made.headers.remove("Content-Type")
         for name, value in passed_on(answered.headers):
-            made.headers.add(name, value)
+            if not (self._own_cors and name.lower().startswith("access-control-")):
+                made.headers.add(name, value)
         made.headers[JOB_FIELD] = job_id
         if self._sandboxed:
             made.headers.add("Content-Security-Policy", "sandbox; frame-ancestors 'none'")
