@@ -7,11 +7,10 @@ from sqlalchemy.sql import bindparam, case, func, literal_column, select
 from sqlalchemy.sql.selectable import ScalarSelect
 
 from pubsubctl.job import JobState
-from pubsubctl.store import rows
 from pubsubctl.store.answers import Activity, BatchSeen
 from pubsubctl.store.measuring import COUNTED, SAMPLE, TIMED, TIMES_KEPT, Window
 from pubsubctl.store.schema import constant, jobs
-from pubsubctl.store.statements import AnyOf, Statement
+from pubsubctl.store.statements import Listed, Statement
 from pubsubctl.store.transaction import Transaction
 
 NEWEST_JOBS = 5000
@@ -99,11 +98,23 @@ def _newest(state: JobState) -> ScalarSelect[float]:
 
 
 _BY_NAME = Statement(select(_MET.c.batch_id, *map(_newest, JobState)).where(_MET.c.batch_id.is_not(None)))
-_COUNTS = Statement(
-    select(jobs.c.batch_id, jobs.c.state, func.count())
-    .where(AnyOf(jobs.c.batch_id), jobs.c.batch_id.is_not(None))
-    .group_by(jobs.c.batch_id, jobs.c.state)
-)
+_WANTED = Listed().rows()
+
+
+def _number(state: JobState) -> ScalarSelect[int]:
+    """How many jobs of a batch are in a state.
+
+    For each by itself: to group the jobs of many batches a database may rather read all jobs that there are.
+    """
+    return (
+        select(func.count())
+        .select_from(jobs)
+        .where(jobs.c.batch_id == _WANTED.c.value, jobs.c.state == constant(state))
+        .scalar_subquery()
+    )
+
+
+_COUNTS = Statement(select(_WANTED.c.value, *map(_number, JobState)))
 
 
 def batches(transaction: Transaction, limit: int) -> list[BatchSeen]:
@@ -113,7 +124,5 @@ def batches(transaction: Transaction, limit: int) -> list[BatchSeen]:
         met: Sequence[Sequence[float | None]] = transaction.fetch(_BY_NAME, most=BATCHES_MET)
         created_at |= {str(row[0]): max(each for each in row[1:] if each is not None) for row in met}
     seen = sorted(created_at, key=lambda batch_id: (created_at[batch_id], batch_id), reverse=True)[:limit]
-    counts = {batch_id: dict.fromkeys(JobState, 0) for batch_id in seen}
-    for batch_id, state, number in transaction.fetch_any(_COUNTS, seen):
-        counts[batch_id][rows.STATES[state]] = number
+    counts = {row[0]: dict(zip(JobState, row[1:], strict=True)) for row in transaction.fetch_any(_COUNTS, seen)}
     return [BatchSeen(batch_id, created_at[batch_id], counts[batch_id]) for batch_id in seen]

@@ -54,8 +54,9 @@ _NEWEST_FIRST = (jobs.c.created_at.desc(), jobs.c.id.desc())
 _BEFORE = _position < tuple_(bindparam("before"), bindparam("before_id"))
 _NOT_BEYOND = _position >= tuple_(bindparam("earliest"), bindparam("earliest_id"))
 
-LOOKED_AT = 10_000
-"""As many jobs of a range as a page looks at for those of a worker, which no index finds."""
+LOOKED_AT = 5000
+"""As many jobs of a range as a page looks at for those of a worker, which no index finds; so few that PostgreSQL reads
+them from an index, and not the whole table, however it guesses."""
 
 
 def _in_range(*, of_state: bool, of_batch: bool, of_reason: bool) -> list[ColumnElement[bool]]:

@@ -15,6 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ClauseElement, bindparam
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import TypeEngine
 
 Row = Mapping[str, Any]
@@ -108,6 +110,29 @@ def _any_sqlite(element: AnyOf, compiler: SQLCompiler, **options: Any) -> str:
     keys = compiler.process(element.keys, **options)
     column = compiler.process(element.column, **options)
     return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608 - both parts were compiled
+
+
+class Listed(FunctionElement[str]):
+    """The list that ``AnyOf`` binds, as rows to select from: for what is to be found anew for each of the keys."""
+
+    inherit_cache = False
+
+    def __init__(self) -> None:
+        super().__init__(bindparam("keys"))
+
+    def rows(self) -> TableValuedAlias:
+        """A table of one column, ``value``, which is its own name, too: so it is called by all databases."""
+        return self.table_valued("value", name="value")
+
+
+@compiles(Listed)
+def _listed(element: Listed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"unnest(CAST({compiler.process(element.clauses, **options)} AS text[]))"
+
+
+@compiles(Listed, "sqlite")
+def _listed_sqlite(element: Listed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 class Matches(ColumnElement[bool]):

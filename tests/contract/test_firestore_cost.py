@@ -5,13 +5,14 @@ import threading
 
 import pytest
 from backends import FirestoreBackend
-from given import REQUEST, RESPONSE, TOPIC, a_claim, a_job, a_retry, an_outcome
+from given import REQUEST, RESPONSE, TOPIC, a_claim, a_failure, a_job, a_retry, an_outcome
 
 import pubsubctl.store.firestore
 from pubsubctl.exchange import Response
 from pubsubctl.job import JobState
 from pubsubctl.store.base import Store
 from pubsubctl.store.claims import Claimed, Lease, WorkerInfo
+from pubsubctl.store.firestore import overview
 from pubsubctl.store.firestore.store import FirestoreStore
 from pubsubctl.store.messages import Published
 
@@ -106,6 +107,50 @@ def test_a_worker_that_does_nothing_costs_what_is_stated(backend):
     base = STATED["heartbeat of a worker"]
     assert (reads - base[0], writes - base[1]) == STATED["heartbeat of each job that runs"][:2]
     assert calls == 1
+
+
+def test_figures_cost_little_where_little_has_happened(backend):
+    store = backend.open()
+    meter = Meter(store, 1)
+    store.activity()
+    assert meter.cost()[0] == len(overview.LATEST)
+    store.batches()
+    assert meter.cost()[0] == 2
+    store.add([a_job()])
+    store.claim([a_claim()])
+    store.record([an_outcome()])
+    meter.cost()
+    assert sum(store.activity().succeeded) == 1
+    assert meter.cost()[0] == len(overview.LATEST)
+
+
+def test_figures_cost_some_forty_reads_whatever_has_happened(backend):
+    store = backend.open()
+    for number in range(20):
+        ids = [f"{kind}-{number}" for kind in ("succeeds", "fails", "is-cancelled")]
+        store.add([a_job(job_id, batch_id=f"batch-{number:02}") for job_id in ids])
+        store.claim([a_claim(job_id) for job_id in ids])
+        store.record([an_outcome(ids[0]), a_failure(ids[1])])
+        store.cancel([ids[2]])
+        backend.advance(10.0)
+    meter = Meter(store, 1)
+    seen = store.activity(within_s=190.0)
+    assert [sum(each) for each in (seen.succeeded, seen.failed, seen.cancelled)] == [18, 18, 18]
+    assert meter.cost()[0] <= overview.STEPS * 3 + sum(overview.LATEST.values()) == 41
+    assert len(store.batches()) == overview.BATCHES
+    assert meter.cost()[0] == overview.NEWEST_JOBS + 5 * overview.BATCHES == 46
+    assert len(store.find(worker="worker-1", batch_id="batch-03").jobs) == 3
+
+
+def test_batches_that_have_ended_well_cost_three_reads_each(backend):
+    store = backend.open()
+    ids = [f"job-{number}" for number in range(20)]
+    store.add([a_job(job_id, batch_id=f"batch-{job_id}") for job_id in ids])
+    store.claim([a_claim(job_id) for job_id in ids])
+    store.record([an_outcome(job_id) for job_id in ids])
+    meter = Meter(store, 1)
+    assert len(store.batches()) == overview.BATCHES
+    assert meter.cost()[0] == overview.NEWEST_JOBS + 3 * overview.BATCHES
 
 
 def test_a_log_and_a_retry_cost_nothing_of_their_own(backend):

@@ -154,7 +154,12 @@ class StoreMachine(RuleBasedStateMachine):
             for job in jobs
         }
         assert known == expected
-        assert self.store.counts() == dict.fromkeys(JobState, 0) | Counter(job.state for job in jobs)
+        counts = self.store.counts()
+        assert counts == dict.fromkeys(JobState, 0) | Counter(job.state for job in jobs)
+        seen = self.store.activity(within_s=1e9, steps=2)
+        assert [sum(each) for each in (seen.succeeded, seen.failed, seen.cancelled)] == [
+            counts[state] for state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+        ]
         forgiven = {job_id: job.forgiven_crashes for job_id, job in self.model.jobs.items()}
         assert all(job.crashes - forgiven[job.id] <= MAX_CRASHES for job in jobs)
 

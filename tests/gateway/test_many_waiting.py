@@ -42,7 +42,9 @@ def status(process: subprocess.Popen[bytes], key: str) -> int:
 
 def waiting(port: int, target: str) -> socket.socket:
     client = socket.create_connection(("127.0.0.1", port))
-    client.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nPrefer: wait=500\r\nConnection: close\r\n\r\n".encode())
+    client.sendall(
+        f"GET {target} HTTP/1.1\r\nHost: localhost\r\nPrefer: wait=500\r\nConnection: close\r\n\r\n".encode()
+    )
     return client
 
 

@@ -35,7 +35,8 @@ sweep that finds nothing                    1       0      1
 So a plain job is 4 writes, a deletion and 8 reads, of which 6 are for who waits for its result; a retry, 2 writes and a
 read more. A log costs nothing of its own, a body a write and a read for each million bytes where it is over 32 KiB. A
 worker that does nothing beats every few seconds and sweeps; ``counts`` is a read for each thousand jobs, and one at
-least for each state. An idempotency key is two reads or one write, and one more deletion.
+least for each state; ``activity`` and ``batches`` are some forty more at most, see ``overview``. An idempotency key is
+two reads or one write, and one more deletion.
 
 Times of creation grow, and so does what is indexed by them: Firestore takes about 500 new jobs a second of that kind
 (https://cloud.google.com/firestore/docs/best-practices#hotspots).

@@ -1,7 +1,7 @@
 """What a page of figures shows of a whole store: ``activity`` and ``batches``.
 
 Each is some forty reads at most, but for one more for each thousand jobs that it counts, and for batches whose jobs
-are in many states. Where little has ended of late ``activity`` is as many reads as there are such jobs.
+are in many states at a time. Where little has ended of late ``activity`` is as many reads as there are such jobs.
 """
 
 from bisect import bisect_left
@@ -22,8 +22,8 @@ NEWEST_JOBS = 6
 """As many jobs are looked at for their batches."""
 BATCHES = 8
 """As many batches at most, and as many are looked at from the last by name: ours are named in the order of time."""
-# As it is most likely that there are no others left.
-_COUNTED_FIRST = (JobState.SUCCEEDED, JobState.QUEUED, JobState.FAILED, JobState.RUNNING, JobState.CANCELLED)
+# As it is most likely that there are no others left: most batches have ended.
+_COUNTED_FIRST = (*COUNTED, JobState.QUEUED, JobState.RUNNING)
 
 
 def activity(view: View, *, within_s: float, steps: int) -> Activity:
