@@ -71,22 +71,22 @@ class Submitting:
         """Make a job of a request, and answer as soon as that is due."""
         if request.method not in METHODS:
             return problem(501, f"the method is none of {', '.join(METHODS)}")
-        if request.method == "OPTIONS" and inbound.target(request.environ) == "*":
+        target = inbound.target(request.environ)
+        if request.method == "OPTIONS" and target == "*":
             return nothing(Allow=", ".join(METHODS))  # it asks for the server, not for a path (RFC 9110, section 9.3.7)
-        if not self._terms.allows(request.path):
+        if not self._terms.allows(inbound.path(target, request.script_root)):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
         asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
         try:
-            submission = self._submission(request, preferences)
+            submission = self._submission(request, target, preferences)
         except PubsubctlError as error:
             return of_error(error)
         return Later(lambda pausing: self._steps(submission, asked, pausing=pausing))
 
-    def _submission(self, request: Request, preferences: prefer.Preferences) -> Submission:
+    def _submission(self, request: Request, target: str, preferences: prefer.Preferences) -> Submission:
         fields = inbound.headers(request, preferences, token=self._terms.token)
         content = inbound.body(request, self._terms.max_body)
-        target = inbound.target(request.environ)
         made = build(request.method, target, data=content, headers=fields)
         return Submission(made.request, content=made.content)
 
