@@ -27,6 +27,7 @@ _NOT_PASSED_ON = frozenset(
         "upgrade",
     }
 )
+_OF_OUR_ORIGIN = "access-control-"  # whose pages may read what is here is for the gateway to say
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NO_BODY = frozenset({204, 205, 304})
@@ -48,8 +49,13 @@ class Results:
         self._client = client
         self._sandboxed = sandboxed
 
-    def of(self, job_id: str) -> Response:
+    def of(self, job_id: str, *, head: bool = False) -> Response:
         """The application's own status, headers and body.
+
+        Args:
+            job_id: whose.
+            head: whether it answers the HEAD that the job was: of the body that a GET would have had, nothing is known
+                but what the application said of its length (RFC 9110, section 8.6).
 
         Raises:
             JobNotFound, ResultNotReady, NoResult, InvalidSetting, PayloadError, PayloadsUnreachable: see
@@ -61,6 +67,10 @@ class Results:
                 raise NoResult(f"job {job_id} was answered with the status {answered.status}, which ends nothing")
             if answered.status in _NO_BODY:
                 made = Response(status=_status(answered))
+            elif head:
+                made = Response(iter(()), _status(answered))
+                if (length := answered.header("content-length") or "").isdecimal():
+                    made.headers["Content-Length"] = length
             else:
                 made = Response(iter(lambda: body.read(PIECE), b""), _status(answered))
                 made.content_length = answered.size
@@ -81,7 +91,7 @@ class Results:
             InvalidSetting, PayloadError, PayloadsUnreachable: see ``Client.result``.
         """
         try:
-            return self.of(job.id)
+            return self.of(job.id, head=job.method == "HEAD")
         except NoResult as error:
             status = 504 if job.reason == Reason.TIMEOUT else 502
             return problem(status, str(error), headers={JOB_FIELD: job.id}, job=job.document())
@@ -92,6 +102,8 @@ def passed_on(headers: tuple[exchange.Header, ...]) -> Iterator[exchange.Header]
     named = {name.strip().lower() for key, value in headers if key.lower() == "connection" for name in value.split(",")}
     for name, value in headers:
         key = name.lower()
+        if key.startswith(_OF_OUR_ORIGIN):
+            continue
         if key not in _NOT_PASSED_ON and key not in named and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
             yield name, value
 

@@ -18,7 +18,7 @@ from pubsubctl.gateway.posting import Posting
 from pubsubctl.gateway.problems import later, of_error, problem
 from pubsubctl.gateway.results import JOB_FIELD, Results
 from pubsubctl.gateway.terms import Terms
-from pubsubctl.gateway.waiters import Waiters
+from pubsubctl.gateway.waiters import Wait, Waiters
 from pubsubctl.job import Job
 from pubsubctl.submission import Submission, build
 
@@ -101,15 +101,15 @@ class Submitting:
             return of_error(answer)
         else:
             job_id = answer.id
-        job = (yield from self._waited(job_id, asked.wait_s, pausing=pausing)) if asked.wait_s else None
-        return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
+        wait = self._waiters.enter(job_id, blocking=not pausing) if asked.wait_s else None
+        if wait is None:  # as many wait as may
+            return self._accepted(job_id, asked, waited_s=0.0)
+        job = yield from self._waited(wait, asked.wait_s)
+        return self._accepted(job_id, asked, waited_s=asked.wait_s) if job is None else self._answered(job, asked)
 
-    def _waited(self, job_id: str, wait_s: float, *, pausing: bool) -> Generator[Pause, None, Job | None]:
-        """The job once it has ended; None where that takes longer, or where as many wait as may."""
+    def _waited(self, wait: Wait, wait_s: float) -> Generator[Pause, None, Job | None]:
+        """The job once it has ended; None where that takes longer."""
         until = time.monotonic() + wait_s
-        wait = self._waiters.enter(job_id, blocking=not pausing)
-        if wait is None:
-            return None
         with wait:
             wait.look()
             while not (wait.job or self._waiters.closed or time.monotonic() >= until):
@@ -130,14 +130,14 @@ class Submitting:
             answer = of_error(error)
         return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=False))
 
-    def _accepted(self, job_id: str, asked: _Asked) -> Response:
+    def _accepted(self, job_id: str, asked: _Asked, *, waited_s: float) -> Response:
         """202, and where to ask."""
         links = links_of(job_id, asked.root)
         answer = json_of({"id": job_id, "links": links}, 202)
         answer.headers["Location"] = links["self"]
         answer.headers[JOB_FIELD] = job_id
         answer.headers.extend(later(self._expectation.first_s(asked.method, asked.path)))
-        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=True))
+        return _applied(answer, asked.preferences.applied(waited_s, accepted=True))
 
 
 def _applied(answer: Response, preferences: str | None) -> Response:
