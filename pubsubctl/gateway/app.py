@@ -44,7 +44,8 @@ class Gateway:
         self._terms = terms or Terms()
         self._rate = Rate(self._terms.rate_per_s)
         self._waiters = Waiters(client.store, most=self._terms.max_waits)
-        results, expectation = Results(client, sandboxed=self._terms.dashboard), Expectation(client.store)
+        expectation = Expectation(client.store)
+        results = Results(client, sandboxed=self._terms.dashboard, own_cors=bool(self._terms.cors_origins))
         self._posting = Posting(client)
         self._submitting = Submitting(self._posting, self._terms, self._waiters, results, expectation)
         self.wsgi = self._app(client, Jobs(client, self._waiters, results, expectation))
@@ -92,6 +93,8 @@ class Gateway:
         return response
 
     def _submit(self, _: str = "") -> Response:
+        if _is_below(PREFIX) or _is_of_dashboard():  # a method, or a "//", that no rule of theirs takes
+            return _unknown()
         return self._submitting.take(request)
 
     def _described(self) -> Response:
@@ -103,8 +106,11 @@ def _unknown(_: str = "") -> Response:
 
 
 def _is_of_dashboard() -> bool:
-    # Not by its path: that of another rule may begin with the same, as /_dashboard//x does.
-    return request.blueprint == "dashboard"
+    return _is_below(DASHBOARD)
+
+
+def _is_below(prefix: str) -> bool:
+    return request.path == prefix or request.path.startswith(f"{prefix}/")
 
 
 def _failed(error: Exception) -> Any:

@@ -26,6 +26,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REFUSALS = {
     "400": "The request cannot be used as it is.",
     "401": "The token is missing, or is another one.",
+    "403": "It comes from a page of another site, or asks by a name that is not ours.",
     "404": "There is no such job, or nothing at this path.",
     "409": "The job is in a state that does not allow this.",
     "410": "There is no result, and there will be none.",
@@ -75,7 +76,7 @@ def described(terms: Terms, root: str) -> dict[str, Any]:
 
 
 def _paths(terms: Terms) -> dict[str, Any]:
-    usual = (*_ALWAYS, *(["401"] if terms.token is not None else []), *(["429"] if terms.rate_per_s else []))
+    usual = (*_ALWAYS, *["403" if terms.token is None else "401"], *(["429"] if terms.rate_per_s else []))
 
     def operation(name: str, summary: str, answers: dict[str, Any], *refusals: str, **more: Any) -> dict[str, Any]:
         refused = {status: _refusal(status) for status in (*refusals, *usual) if status not in answers}

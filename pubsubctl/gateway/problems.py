@@ -70,7 +70,8 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
         members: what a program may want to know beside that.
     """
     content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, **members}
-    return Response(json.dumps(content) + "\n", status, headers=dict(headers or {}), content_type=MEDIA_TYPE)
+    fields = {"Cache-Control": "no-store", **(headers or {})}  # 404, 405, 410 and 501 might be kept else
+    return Response(json.dumps(content) + "\n", status, headers=fields, content_type=MEDIA_TYPE)
 
 
 def of_error(error: PubsubctlError) -> Response:

@@ -10,6 +10,7 @@ from pubsubctl import exchange
 from pubsubctl.client import Client
 from pubsubctl.content import PIECE
 from pubsubctl.errors import NoResult
+from pubsubctl.gateway import hops
 from pubsubctl.gateway.problems import problem
 from pubsubctl.job import Job, Reason
 
@@ -29,6 +30,7 @@ _NOT_PASSED_ON = frozenset(
 )
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _NO_BODY = frozenset({204, 205, 304})
 _FIRST_FINAL = 200
 
@@ -42,14 +44,20 @@ class Results:
         client: whose jobs they are of.
         sandboxed: whether pages for people are on the same origin: what an application has answered runs in none of
             them, nor beside them.
+        own_cors: whether the gateway says which pages of other origins may ask, and not the application.
     """
 
-    def __init__(self, client: Client, *, sandboxed: bool) -> None:
+    def __init__(self, client: Client, *, sandboxed: bool, own_cors: bool = False) -> None:
         self._client = client
+        self._own_cors = own_cors
         self._sandboxed = sandboxed
 
-    def of(self, job_id: str) -> Response:
+    def of(self, job_id: str, *, to_head: bool = False) -> Response:
         """The application's own status, headers and body.
+
+        Args:
+            job_id: whose.
+            to_head: whether it answers the HEAD request that was the job's: it has the length of what is not sent.
 
         Raises:
             JobNotFound, ResultNotReady, NoResult, InvalidSetting, PayloadError, PayloadsUnreachable: see
@@ -63,11 +71,13 @@ class Results:
                 made = Response(status=_status(answered))
             else:
                 made = Response(iter(lambda: body.read(PIECE), b""), _status(answered))
-                made.content_length = answered.size
+                if (length := _length(answered) if to_head else answered.size) is not None:
+                    made.content_length = length
             made.call_on_close(stack.pop_all().close)
         made.headers.remove("Content-Type")
         for name, value in passed_on(answered.headers):
-            made.headers.add(name, value)
+            if not (self._own_cors and name.lower().startswith("access-control-")):
+                made.headers.add(name, value)
         made.headers[JOB_FIELD] = job_id
         if self._sandboxed:
             made.headers.add("Content-Security-Policy", "sandbox; frame-ancestors 'none'")
@@ -81,7 +91,7 @@ class Results:
             InvalidSetting, PayloadError, PayloadsUnreachable: see ``Client.result``.
         """
         try:
-            return self.of(job.id)
+            return self.of(job.id, to_head=job.method == "HEAD")
         except NoResult as error:
             status = 504 if job.reason == Reason.TIMEOUT else 502
             return problem(status, str(error), headers={JOB_FIELD: job.id}, job=job.document())
@@ -89,11 +99,17 @@ class Results:
 
 def passed_on(headers: tuple[exchange.Header, ...]) -> Iterator[exchange.Header]:
     """The fields that go on: none of a connection, none that would begin another line."""
-    named = {name.strip().lower() for key, value in headers if key.lower() == "connection" for name in value.split(",")}
+    not_passed_on = _NOT_PASSED_ON | hops.named(headers)
     for name, value in headers:
         key = name.lower()
-        if key not in _NOT_PASSED_ON and key not in named and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
+        if key not in not_passed_on and _NAME.fullmatch(name) and _VALUE.fullmatch(value):
             yield name, value
+
+
+def _length(answered: exchange.Response) -> int | None:
+    """What the application has said of the content that a response to HEAD does not have (RFC 9110, section 8.6)."""
+    said = answered.header("content-length") or ""
+    return int(said) if _LENGTH.fullmatch(said) else None
 
 
 def _status(answered: exchange.Response) -> str:

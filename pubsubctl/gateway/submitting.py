@@ -10,7 +10,7 @@ from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
-from pubsubctl.gateway.documents import json_of, links_of
+from pubsubctl.gateway.documents import json_of, links_of, nothing
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.later import Later, Steps
 from pubsubctl.gateway.pausing import Pause
@@ -18,7 +18,7 @@ from pubsubctl.gateway.posting import Posting
 from pubsubctl.gateway.problems import later, of_error, problem
 from pubsubctl.gateway.results import JOB_FIELD, Results
 from pubsubctl.gateway.terms import Terms
-from pubsubctl.gateway.waiters import Waiters
+from pubsubctl.gateway.waiters import Wait, Waiters
 from pubsubctl.job import Job
 from pubsubctl.submission import Submission, build
 
@@ -71,20 +71,22 @@ class Submitting:
         """Make a job of a request, and answer as soon as that is due."""
         if request.method not in METHODS:
             return problem(501, f"the method is none of {', '.join(METHODS)}")
-        if not self._terms.allows(request.path):
+        target = inbound.target(request.environ)
+        if request.method == "OPTIONS" and target == "*":
+            return nothing(Allow=", ".join(METHODS))  # it asks for the server, not for a path (RFC 9110, section 9.3.7)
+        if not self._terms.allows(inbound.path(target, request.script_root)):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
         asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
         try:
-            submission = self._submission(request, preferences)
+            submission = self._submission(request, target, preferences)
         except PubsubctlError as error:
             return of_error(error)
         return Later(lambda pausing: self._steps(submission, asked, pausing=pausing))
 
-    def _submission(self, request: Request, preferences: prefer.Preferences) -> Submission:
+    def _submission(self, request: Request, target: str, preferences: prefer.Preferences) -> Submission:
         fields = inbound.headers(request, preferences, token=self._terms.token)
         content = inbound.body(request, self._terms.max_body)
-        target = inbound.target(request.environ)
         made = build(request.method, target, data=content, headers=fields)
         return Submission(made.request, content=made.content)
 
@@ -101,15 +103,15 @@ class Submitting:
             return of_error(answer)
         else:
             job_id = answer.id
-        job = (yield from self._waited(job_id, asked.wait_s, pausing=pausing)) if asked.wait_s else None
-        return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
+        wait = self._waiters.enter(job_id, blocking=not pausing) if asked.wait_s else None
+        if wait is None:  # it would not wait, or as many wait as may
+            return self._accepted(job_id, asked, waited_s=0.0)
+        job = yield from self._waited(wait, asked.wait_s)
+        return self._accepted(job_id, asked, waited_s=asked.wait_s) if job is None else self._answered(job, asked)
 
-    def _waited(self, job_id: str, wait_s: float, *, pausing: bool) -> Generator[Pause, None, Job | None]:
-        """The job once it has ended; None where that takes longer, or where as many wait as may."""
+    def _waited(self, wait: Wait, wait_s: float) -> Generator[Pause, None, Job | None]:
+        """The job once it has ended; None where that takes longer."""
         until = time.monotonic() + wait_s
-        wait = self._waiters.enter(job_id, blocking=not pausing)
-        if wait is None:
-            return None
         with wait:
             wait.look()
             while not (wait.job or self._waiters.closed or time.monotonic() >= until):
@@ -130,14 +132,14 @@ class Submitting:
             answer = of_error(error)
         return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=False))
 
-    def _accepted(self, job_id: str, asked: _Asked) -> Response:
+    def _accepted(self, job_id: str, asked: _Asked, *, waited_s: float) -> Response:
         """202, and where to ask."""
         links = links_of(job_id, asked.root)
         answer = json_of({"id": job_id, "links": links}, 202)
         answer.headers["Location"] = links["self"]
         answer.headers[JOB_FIELD] = job_id
         answer.headers.extend(later(self._expectation.first_s(asked.method, asked.path)))
-        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=True))
+        return _applied(answer, asked.preferences.applied(waited_s, accepted=True))
 
 
 def _applied(answer: Response, preferences: str | None) -> Response:

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, request
 
@@ -73,3 +75,20 @@ def predict() -> dict[str, int]:
 @app.post("/mirror")
 def mirror() -> Response:
     return Response(request.get_data(), content_type=request.content_type)
+
+
+class Raw:
+    """Answers POST /raw as its body says, in JSON, whether one may or not."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/raw":
+            return self._application(environ, start_response)
+        said = json.loads(environ["wsgi.input"].read())
+        start_response(said.get("status", "200 OK"), [(name, value) for name, value in said.get("headers", [])])
+        return [said.get("body", "raw").encode("latin-1")]
+
+
+app.wsgi_app = Raw(app.wsgi_app)  # type: ignore[method-assign]

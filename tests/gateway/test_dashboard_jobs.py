@@ -121,6 +121,16 @@ def test_what_a_job_waits_for_is_told_as_explain_does(client, site):
     assert "no worker runs; start one with `pubsubctl worker start APP`" in text
 
 
+def test_of_many_attempts_the_last_logs_are_shown(client, site):
+    job_id = added(client)
+    for number in range(1, 13):
+        attempt = begun(client, job_id)
+        client.store.release([Lease(job_id, attempt, log=f"log number {number};")])
+    text = page_of(site, job_id)
+    assert [f"log number {number};" in text for number in range(1, 13)] == [False] * 2 + [True] * 10
+    assert f"pubsubctl explain {job_id} --logs" in text
+
+
 def test_progress_is_shown(client, site):
     job_id = added(client)
     lease = Lease(job_id, begun(client, job_id), 0.25, "a quarter")

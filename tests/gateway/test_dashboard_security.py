@@ -6,6 +6,8 @@ import pytest
 from dashboard_jobs import added, answered
 from dashboard_site import TOKEN
 
+from pubsubctl.errors import InvalidSetting
+from pubsubctl.gateway.dashboard.blueprint import blueprint
 from pubsubctl.gateway.dashboard.patience import Patience
 from pubsubctl.gateway.dashboard.session import LIFETIME_S, Sessions
 from pubsubctl.job import JobState
@@ -64,6 +66,16 @@ def test_the_cookie_is_not_the_token_and_no_script_or_other_site_gets_it(dashboa
     assert TOKEN not in cookie
     assert {"HttpOnly", "SameSite=Strict", "Path=/_dashboard"} <= set(cookie.split("; "))
     assert TOKEN not in site.get("/_dashboard/").text
+
+
+def test_a_token_is_taken_with_the_space_that_came_with_it(dashboard):
+    assert dashboard(token=TOKEN).post("/_dashboard/login", token=f" {TOKEN} ").status == 303
+
+
+@pytest.mark.parametrize("token", ["", " "])
+def test_an_empty_token_is_none(client, token):
+    with pytest.raises(InvalidSetting, match="the token is empty"):
+        blueprint(client, token=token)
 
 
 def test_another_token_is_refused_and_no_cookie_given(dashboard):

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from pubsubctl.client import Client
 from pubsubctl.errors import (
     InvalidName,
+    InvalidSetting,
     JobNotFound,
     NoResult,
     PayloadMissing,
@@ -39,7 +40,12 @@ def blueprint(client: Client, *, token: str | None, hosts: Iterable[str] = ()) -
         token: what people sign in with. None: nobody signs in, so whoever reaches it sees everything; it then answers
             only to names of this machine for itself, and to ``hosts``.
         hosts: other names, without ports, by which it may be called where there is no token.
+
+    Raises:
+        InvalidSetting: the token is empty.
     """
+    if token is not None and not token.strip():
+        raise InvalidSetting("the token is empty, which anybody could guess; give one of 16 characters or more")
     board = Board(client, Sessions(token), frozenset(host.lower().strip("[]") for host in hosts))
     made = Blueprint("dashboard", __name__, url_prefix=PREFIX, template_folder="templates", static_folder="static")
     made.before_request(lambda: admit(board))

@@ -212,7 +212,7 @@ def _broker(board: Board) -> Place:
 def _broker_shown(found: Place | PubsubctlError) -> dict[str, Any]:
     if isinstance(found, PubsubctlError):
         return {"broker": None, "broker_trouble": str(found)}
-    return {"broker": found, "broker_trouble": "" if found.answers else f"No broker answers at {found.address}."}
+    return {"broker": found, "broker_trouble": "" if found.answers else f"nothing answers at {found.address}"}
 
 
 def _clock(at: float) -> str:
