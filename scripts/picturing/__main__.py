@@ -22,7 +22,8 @@ PICTURES = HERE.parent.parent / "docs" / "pictures"
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 375, "height": 812}
 _RUNNING = [("board-meeting", 0.42, 96), ("podcast-118", 0.77, 41), ("lecture-03", 0.08, 88)]
-_WAITING = 14
+_WAITING = 4
+_TALLEST = 1500
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ def project() -> Iterator[tuple[str, str, str]]:
             dead = [past.id for past in told if past.reason and past.log][-1]
             scene.worker("-p", "1", "-t", "4")
             running = [
-                client.submit("POST", f"/v1/transcribe?name={name}&from={begin}&minutes={minutes}").id
+                client.submit("POST", f"/v1/transcribe?name={name}", json={"from": begin, "minutes": minutes}).id
                 for name, begin, minutes in _RUNNING
             ]
             retrying = client.submit("GET", "/v1/export/2026-11").id
             eventually(lambda: client.get(running[-1]).progress_note, what="jobs run")
             eventually(lambda: client.get(retrying).state is JobState.RETRYING, what="one is to be tried again")
-            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n:02}"} for n in range(_WAITING)]
+            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n + 1}"} for n in range(_WAITING)]
             list(client.submit_many(requests, batch_id="interviews"))
             with served(client) as address:
                 yield address, dead, running[0]
@@ -124,7 +125,9 @@ def take(browser: Browser, address: str, picture: Picture, folder: Path) -> Path
         page: Page = context.new_page()
         page.goto(address + picture.path)
         path = folder / f"{picture.name}.png"
-        page.screenshot(path=path, full_page=picture.whole, animations="disabled")
+        tall = page.evaluate("document.documentElement.scrollHeight") if picture.whole else 0
+        clip = {"x": 0, "y": 0, "width": picture.size["width"], "height": max(picture.size["height"], min(tall, _TALLEST))}
+        page.screenshot(path=path, full_page=picture.whole, clip=clip, animations="disabled")  # type: ignore[arg-type]
         return path
     finally:
         context.close()

@@ -42,13 +42,13 @@ def _past(chance: random.Random, at: float, trouble: float, minute: int) -> Past
         request = Request.of("POST", f"/v1/thumbnail?size=320&name={name}", *_json({"source": f"s3://pictures/{name}"}))
         answer = {"width": 320, "height": 240, "bytes": 9_000 + number, "url": f"/pictures/320/{number:04}.webp"}
         ran_s, log = chance.lognormvariate(-0.6, 0.5), _LOG.format(name=name) if fails else ""
-        error = "the 3 attempts failed; the last one: the app raised OSError: image file is truncated (17 bytes not processed)"
+        error = "the only attempt failed; the last one: the app raised OSError: image file is truncated (17 bytes not processed)"
     else:
         language = chance.choice(_LANGUAGES)
         request = Request.of("POST", f"/v1/translate?to={language}", *_json({"document": f"contract-{number:04}"}))
         answer = {"document": f"contract-{number:04}", "language": language, "words": 900 + number}
         ran_s, log = chance.lognormvariate(0.9, 0.6), ""
-        error = "the 3 attempts failed; the last one: the app answered 503 SERVICE UNAVAILABLE"
+        error = "the only attempt failed; the last one: the app answered 503 SERVICE UNAVAILABLE"
     return Past(
         job_id,
         request,
