@@ -95,7 +95,7 @@ def _for_looking(dead: str, running: str) -> list[Picture]:
 def project() -> Iterator[tuple[str, str, str]]:
     """The address of a dashboard, while jobs run; and the ids of a job that was given up on, and of one that runs."""
     with tempfile.TemporaryDirectory(prefix="pubsubctl-pictures-") as folder:
-        scene = Scene(Path(folder), "picturing.app:app", HERE.parent)
+        scene = Scene(Path(folder), "app:app", HERE)
         try:
             client = scene.client
             with telling(client.settings) as (teller, store):
