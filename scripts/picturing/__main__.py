@@ -18,8 +18,8 @@ from picturing.history import pasts
 from pubsubctl import JobState
 
 HERE = Path(__file__).parent
-PICTURES = HERE.parent.parent / "docs" / "pictures"
-DESKTOP = {"width": 1280, "height": 860}
+PICTURES = HERE / "results"
+DESKTOP = {"width": 1280, "height": 1010}
 PHONE = {"width": 375, "height": 812}
 _RUNNING = [("board-meeting", 0.42, 96), ("podcast-118", 0.77, 41), ("lecture-03", 0.08, 88)]
 _WAITING = 4
@@ -46,7 +46,7 @@ class Picture:
 def main() -> int:
     """Make them."""
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Makes README's pictures of the dashboard.")
-    parser.add_argument("--to", type=Path, default=PICTURES, metavar="FOLDER", help="where they go; docs/pictures unless given")
+    parser.add_argument("--to", type=Path, default=PICTURES, metavar="FOLDER", help="where they go; unless given, where README finds them")
     parser.add_argument("--look", action="store_true", help="make whole pages too, in several widths, to be looked at")
     given = parser.parse_args()
     if chromium.program() is None:
