@@ -20,7 +20,7 @@ from pubsubctl.names import check_job_id
 from pubsubctl.quantities import duration
 
 MOST_JOBS = 1000
-_FILTERS = ("state", "reason", "batch", "path", "older_than", "newer_than", "limit", "cursor")
+_FILTERS = ("state", "reason", "batch", "path", "worker", "older_than", "newer_than", "limit", "cursor")
 
 
 class Jobs:
@@ -55,6 +55,8 @@ class Jobs:
         try:
             page = self._client.store.find(**asked)
         except StoreError as error:
+            if asked["cursor"] is None:
+                raise
             return problem(400, str(error))
         self._expectation.learn(page.jobs)
         content: dict[str, Any] = {"jobs": [document(job, request.script_root) for job in page.jobs], "next": None}
@@ -132,6 +134,7 @@ def _filters() -> dict[str, Any]:
         "reasons": [_one_of(Reason, "reason", text) for text in args.getlist("reason")],
         "batch_id": args.get("batch"),
         "path": args.get("path"),
+        "worker": args.get("worker"),
         "older_than_s": _seconds("older_than"),
         "newer_than_s": _seconds("newer_than"),
         "limit": _limit(args.get("limit", "100")),

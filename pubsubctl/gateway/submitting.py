@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from flask import Request, Response
 
-from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
@@ -91,7 +90,7 @@ class Submitting:
         return Submission(made.request, content=made.content)
 
     def _steps(self, submission: Submission, asked: _Asked, *, pausing: bool) -> Steps:
-        if isinstance(submission.content, Stream):  # it takes as long as its body, and nobody is to wait for that
+        if self._posting.is_large(submission):  # nobody else is to wait for that
             answer = self._posting.alone(submission)
         else:
             post = self._posting.put(submission)
