@@ -48,7 +48,7 @@ class Sender:
         Args:
             submissions: what is submitted.
             batch_id: what they are called together.
-            whole: nothing is submitted where one of them cannot be; that is raised.
+            whole: nothing is submitted where one of them cannot be, and what is wrong with any of them is raised.
 
         Returns:
             The job of each, or what became of it instead, in order.
@@ -59,7 +59,10 @@ class Sender:
         """
         asked, keys = [each.request for each in submissions], {each.ordering_key for each in submissions}
         with sending(self._topic, asked, keys.pop() if len(keys) == 1 else "") as requests:
-            return self._send(submissions, requests, batch_id, whole=whole)
+            answers = self._send(submissions, requests, batch_id, whole=whole)
+            if whole:  # here, for the span to tell
+                _raise_first(answers)
+            return answers
 
     def _send(
         self, submissions: Sequence[Submission], requests: Sequence[Request], batch_id: str | None, *, whole: bool
@@ -82,8 +85,10 @@ class Sender:
         failed = self._publish(connection, self._fresh(made, added))
         answers: list[Added | PubsubctlError] = []
         for number in range(len(submissions)):
-            refused = errors.get(number) or failed.get(added[number].job_id)
-            answers.append(refused or self._clash(made[number][0], added[number]) or added[number])
+            if (refused := errors.get(number)) is None:
+                job, answer = made[number][0], added[number]
+                refused = self._clash(job, answer) or failed.get(answer.job_id)
+            answers.append(refused or added[number])
         return answers
 
     def _made(
@@ -172,6 +177,18 @@ class Sender:
             f"the idempotency key {job.idempotency_key!r} belongs to job {added.job_id}, "
             f"which has another request: the {differs} is not the same"
         )
+
+
+def _raise_first(answers: Sequence[Added | PubsubctlError]) -> None:
+    """Raise what became of jobs that were not taken; that a key is another job's is less."""
+    errors = [answer for answer in answers if isinstance(answer, PubsubctlError)]
+    if not errors:
+        return
+    first = next((error for error in errors if not isinstance(error, KeyReused)), errors[0])
+    if isinstance(first, BrokerUnreachable):
+        kept = (job_id for error in errors if isinstance(error, BrokerUnreachable) for job_id in error.in_store)
+        first.in_store = tuple(dict.fromkeys(kept))
+    raise first
 
 
 def _new_job(submission: Submission, request: Request, topic: str, batch_id: str | None, uploads: Uploads) -> NewJob:

@@ -97,6 +97,8 @@ class Gateway:
         return response
 
     def _submit(self, _: str = "") -> Response:
+        if _is_below(PREFIX) or _is_of_dashboard():  # a method, or a "//", that no rule of theirs takes
+            return _unknown()
         return self._submitting.take(request)
 
     def _described(self) -> Response:
@@ -108,7 +110,11 @@ def _unknown(_: str = "") -> Response:
 
 
 def _is_of_dashboard() -> bool:
-    return request.path == DASHBOARD or request.path.startswith(f"{DASHBOARD}/")
+    return _is_below(DASHBOARD)
+
+
+def _is_below(prefix: str) -> bool:
+    return request.path == prefix or request.path.startswith(f"{prefix}/")
 
 
 def _failed(error: Exception) -> Any:

@@ -1,5 +1,6 @@
 """One client's connection: Waitress' channel, which can be parked while its answer pauses."""
 
+import re
 import socket
 import threading
 import time
@@ -7,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.parser import HTTPRequestParser  # type: ignore[import-untyped]
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
 from waitress.utilities import BadRequest  # type: ignore[import-untyped]
 
 from pubsubctl.gateway.answering import Answer, Paused, Refusal
@@ -17,10 +18,18 @@ from pubsubctl.gateway.pausing import Pause
 _LINGER_S = 2.0
 """How long what a client still sends is read after it was refused, so that it comes to read why."""
 _MOST_AT_ONCE = 65_536
+_HOST = re.compile(r"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z.%_~!$&'()*+;=-]*)(?::[0-9]*)?")  # RFC 3986, but for commas
 
 
 class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request as it comes in."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read its head; it has to say to whom it is sent, once and well (RFC 9112, section 3.2)."""
+        super().parse_header(header_plus)
+        host = self.headers.get("HOST", None if self.version == "1.1" else "")
+        if host is None or not _HOST.fullmatch(host):
+            raise ParsingError("the request needs one Host header field, HOST or HOST:PORT")
 
     def received(self, data: bytes) -> int:
         """Take bytes of it, and say how many."""

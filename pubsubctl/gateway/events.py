@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Response
+from werkzeug.wsgi import ClosingIterator
 
 from pubsubctl.gateway.documents import document
 from pubsubctl.gateway.pausing import PAUSING
@@ -55,7 +56,7 @@ class Events(Response):
         if environ["REQUEST_METHOD"] == "HEAD":
             self._wait.close()
             return []
-        return self._stream(pausing=pausing)
+        return ClosingIterator(self._stream(pausing=pausing), self._wait.close)  # it may be closed before it begins
 
     def _stream(self, *, pausing: bool) -> Iterator[Any]:
         ends_at = math.inf if pausing else time.monotonic() + _BLOCKED_S

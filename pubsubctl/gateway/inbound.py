@@ -4,10 +4,11 @@ from typing import IO, Any
 from urllib.parse import quote, unquote, urlsplit
 
 from flask import Request
+from werkzeug.exceptions import HTTPException
 from werkzeug.wsgi import get_input_stream
 
 from pubsubctl.content import InMemory, Stream
-from pubsubctl.errors import RequestTooLarge
+from pubsubctl.errors import InvalidRequest, RequestTooLarge
 from pubsubctl.exchange import Header
 from pubsubctl.gateway import hops, prefer
 from pubsubctl.gateway.guard import OWN_FIELD, bearer, same
@@ -64,9 +65,12 @@ def body(request: Request, most: int) -> InMemory | Stream | None:
     stream = _Bounded(get_input_stream(request.environ), most)
     if (request.content_length or 0) > most:
         raise stream.too_large
-    head = stream.read(_IN_MEMORY)
-    if len(head) < _IN_MEMORY:
-        return InMemory(head) if head else None
+    head = b""
+    while len(head) < _IN_MEMORY:  # a server may well give less than it was asked for
+        piece = stream.read(_IN_MEMORY - len(head))
+        if not piece:
+            return InMemory(head) if head else None
+        head += piece
     return Stream("the body", stream, head)  # type: ignore[arg-type]
 
 
@@ -79,7 +83,10 @@ class _Bounded:
         self.too_large = RequestTooLarge(f"the request's body is larger than {most} bytes; send less")
 
     def read(self, size: int) -> bytes:
-        piece = self._stream.read(size)
+        try:
+            piece = self._stream.read(size)
+        except HTTPException as error:
+            raise InvalidRequest(f"the request's body has not come as a whole: {error.description}") from error
         self._left -= len(piece)
         if self._left < 0:
             raise self.too_large

@@ -9,6 +9,7 @@ from pubsubctl.gateway.pausing import Pause
 from pubsubctl.submission import Submission
 from pubsubctl.submitted import SubmittedJob
 
+_FAREWELL_S = 10.0
 _AT_ONCE = 500
 _AT_ONCE_BYTES = 8 << 20
 
@@ -64,12 +65,17 @@ class Posting:
             return error
 
     def close(self) -> None:
-        """Submit what has come, and take no more."""
+        """Take no more, and submit what has come, if that can be done soon; the rest is refused."""
         with self._changed:
             self._closed = True
             self._changed.notify()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_FAREWELL_S)
+        with self._changed:
+            left = [*self._posts]
+            self._posts.clear()
+        for post in left:
+            post.pause.wake()
 
     def _run(self) -> None:
         while posts := self._next():

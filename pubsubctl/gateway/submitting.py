@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from flask import Request, Response
 
@@ -105,9 +105,9 @@ class Submitting:
             job_id = answer.id
         wait = self._waiters.enter(job_id, blocking=not pausing) if asked.wait_s else None
         if wait is None:  # it would not wait, or as many wait as may
-            return self._accepted(job_id, replace(asked, wait_s=0.0))
+            return self._accepted(job_id, asked, waited_s=0.0)
         job = yield from self._waited(wait, asked.wait_s)
-        return self._accepted(job_id, asked) if job is None else self._answered(job, asked)
+        return self._accepted(job_id, asked, waited_s=asked.wait_s) if job is None else self._answered(job, asked)
 
     def _waited(self, wait: Wait, wait_s: float) -> Generator[Pause, None, Job | None]:
         """The job once it has ended; None where that takes longer."""
@@ -132,14 +132,14 @@ class Submitting:
             answer = of_error(error)
         return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=False))
 
-    def _accepted(self, job_id: str, asked: _Asked) -> Response:
+    def _accepted(self, job_id: str, asked: _Asked, *, waited_s: float) -> Response:
         """202, and where to ask."""
         links = links_of(job_id, asked.root)
         answer = json_of({"id": job_id, "links": links}, 202)
         answer.headers["Location"] = links["self"]
         answer.headers[JOB_FIELD] = job_id
         answer.headers.extend(later(self._expectation.first_s(asked.method, asked.path)))
-        return _applied(answer, asked.preferences.applied(asked.wait_s, accepted=True))
+        return _applied(answer, asked.preferences.applied(waited_s, accepted=True))
 
 
 def _applied(answer: Response, preferences: str | None) -> Response:

@@ -1,8 +1,9 @@
-"""Everybody who waits for a job, and one thread that watches the store for all of them.
+"""Everybody who waits for a job, one thread that watches the store for all of them, and one that minds the time.
 
 Who waits holds no thread where the server knows pauses (see ``pausing``). Where it does not, a few may block theirs.
 """
 
+import logging
 import math
 import threading
 import time
@@ -20,8 +21,11 @@ _SLICE_S = 0.1
 _FOLLOW_S = 0.2
 """The shortest time between two looks at jobs whose progress is followed."""
 _AWAY_S = 0.5
+_FAREWELL_S = 5.0
 _MOST_BLOCKED = 4
 """Waits that may block a thread of a server that knows no pauses."""
+
+_log = logging.getLogger("pubsubctl.gateway")
 
 
 class Wait:
@@ -78,7 +82,7 @@ class Waiters:
         self._changed = threading.Condition()
         self._waits: dict[int, Wait] = {}
         self.closed = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     @property
     def count(self) -> int:
@@ -99,9 +103,11 @@ class Waiters:
             if self.closed or len(self._waits) >= self._most or blocked >= _MOST_BLOCKED:
                 return None
             self._waits[id(wait)] = wait
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="waiters", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                calls = {"waiters": self._run, "waiters' clock": self._keep_time}
+                self._threads = [threading.Thread(target=call, name=name, daemon=True) for name, call in calls.items()]
+                for thread in self._threads:
+                    thread.start()
             self._changed.notify_all()
         return wait
 
@@ -134,20 +140,29 @@ class Waiters:
             waits = list(self._waits.values())
         for wait in waits:
             wait.pause.wake()
-        if self._thread is not None:
-            self._thread.join()
+        until = time.monotonic() + _FAREWELL_S  # a store that does not answer keeps nobody here
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
-    # --- the thread ---------------------------------------------------------------------------------------------------
+    # --- the threads --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while self._somebody_waits():
             try:
                 with self._store.watch() as watch:
                     self._look_out(watch)
-            except PubsubctlError:  # those who wait do so until their time is over
-                self._over(time.monotonic())
+            except Exception as error:  # noqa: BLE001 - whatever it is, those who wait have nobody else
+                if not isinstance(error, PubsubctlError):
+                    _log.error("looking after those who wait has failed", exc_info=error)
                 with self._changed:
                     self._changed.wait_for(lambda: self.closed, _AWAY_S)
+
+    def _keep_time(self) -> None:
+        """End waits that are over, whatever the store does meanwhile: it may not answer for long."""
+        while self._somebody_waits():
+            self._over(time.monotonic())
+            with self._changed:
+                self._changed.wait_for(lambda: self.closed, _SLICE_S)
 
     def _somebody_waits(self) -> bool:
         with self._changed:
@@ -165,7 +180,6 @@ class Waiters:
             if to_follow and now - followed_at >= _FOLLOW_S:
                 followed_at, to_follow = now, False
                 self._follow()
-            self._over(time.monotonic())
             news = watch.wait(_SLICE_S)
 
     def _look(self, turn: int) -> None:

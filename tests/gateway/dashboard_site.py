@@ -55,11 +55,17 @@ class Site:
         while not self._over.is_set():
             wasyncore.loop(timeout=1, count=1, map=self.server._map)
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: str | list[str]) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, /, **query: str | list[str]) -> Answer:
         return self.ask("GET", path + ("?" + urlencode(query, doseq=True) if query else ""), headers)
 
     def post(
-        self, path: str, headers: Mapping[str, str] | None = None, *, of: str | None = None, **fields: str | list[str]
+        self,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        /,
+        *,
+        of: str | None = None,
+        **fields: str | list[str],
     ) -> Answer:
         """Send a form, as it comes from our own page ``of``, if that is given."""
         token = {"csrf": self.form_token(of)} if of is not None else {}

@@ -25,5 +25,5 @@ def test_now_tells_counts_workers_and_what_they_run(client, site):
     assert "2 jobs ended" in text
     assert WORKER in text
     assert "50% half of it" in text
-    assert "No broker answers" in text or "no emulator runs here" in text
+    assert "The broker cannot be reached: no emulator runs here" in text
     assert "1 failed (50.0%)" in text

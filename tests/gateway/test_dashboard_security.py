@@ -6,6 +6,8 @@ import pytest
 from dashboard_jobs import added, answered
 from dashboard_site import TOKEN
 
+from pubsubctl.errors import InvalidSetting
+from pubsubctl.gateway.dashboard.blueprint import blueprint
 from pubsubctl.gateway.dashboard.patience import Patience
 from pubsubctl.gateway.dashboard.session import LIFETIME_S, Sessions
 from pubsubctl.job import JobState
@@ -64,6 +66,16 @@ def test_the_cookie_is_not_the_token_and_no_script_or_other_site_gets_it(dashboa
     assert TOKEN not in cookie
     assert {"HttpOnly", "SameSite=Strict", "Path=/_dashboard"} <= set(cookie.split("; "))
     assert TOKEN not in site.get("/_dashboard/").text
+
+
+def test_a_token_is_taken_with_the_space_that_came_with_it(dashboard):
+    assert dashboard(token=TOKEN).post("/_dashboard/login", token=f" {TOKEN} ").status == 303
+
+
+@pytest.mark.parametrize("token", ["", " "])
+def test_an_empty_token_is_none(client, token):
+    with pytest.raises(InvalidSetting, match="the token is empty"):
+        blueprint(client, token=token)
 
 
 def test_another_token_is_refused_and_no_cookie_given(dashboard):
@@ -216,6 +228,18 @@ def test_where_nobody_signs_in_it_answers_to_no_name_that_others_can_make_up(sit
 def test_it_answers_to_those_of_this_machine_and_to_those_that_were_given(dashboard, host):
     site = dashboard(hosts=("Console.internal",))
     assert site.get("/_dashboard/", {"Host": f"{host}:{site.port}"}).status == 200
+
+
+def test_whatever_is_below_its_prefix_is_its_own(site):
+    assert site.get("/_dashboard").headers["Location"] == "/_dashboard/"
+    for method in ("POST", "PUT", "DELETE", "PATCH"):
+        for path in ("", "/", "/jobs", "/no-such"):
+            assert site.ask(method, f"/_dashboard{path}").status == 400, "and it is no form of a page of ours"
+
+
+def test_a_form_that_is_too_large_is_not_read(site):
+    answer = site.post("/_dashboard/letters/act", id="x" * 300_000)
+    assert answer.status == 413
 
 
 def test_where_people_sign_in_it_may_be_called_as_they_like(dashboard):

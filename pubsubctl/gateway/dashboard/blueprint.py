@@ -5,11 +5,20 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, render_template
+from flask import Blueprint, Response, abort, g, redirect, render_template, url_for
 from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
-from pubsubctl.errors import JobNotFound, NoResult, PayloadMissing, PubsubctlError, ResultNotReady, Unreachable
+from pubsubctl.errors import (
+    InvalidName,
+    InvalidSetting,
+    JobNotFound,
+    NoResult,
+    PayloadMissing,
+    PubsubctlError,
+    ResultNotReady,
+    Unreachable,
+)
 from pubsubctl.gateway.dashboard import batches, broker, job, jobs, letters, login, now, results, words
 from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.security import FORM_TOKEN, admit, sealed
@@ -19,6 +28,7 @@ from pubsubctl.render.figures import plural, seconds, size, took
 
 PREFIX = "/_dashboard"
 _PAGES = (login, now, jobs, job, results, batches, letters, broker)
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 _log = logging.getLogger(__name__)
 
 
@@ -30,7 +40,12 @@ def blueprint(client: Client, *, token: str | None, hosts: Iterable[str] = ()) -
         token: what people sign in with. None: nobody signs in, so whoever reaches it sees everything; it then answers
             only to names of this machine for itself, and to ``hosts``.
         hosts: other names, without ports, by which it may be called where there is no token.
+
+    Raises:
+        InvalidSetting: the token is empty.
     """
+    if token is not None and not token.strip():
+        raise InvalidSetting("the token is empty, which anybody could guess; give one of 16 characters or more")
     board = Board(client, Sessions(token), frozenset(host.lower().strip("[]") for host in hosts))
     made = Blueprint("dashboard", __name__, url_prefix=PREFIX, template_folder="templates", static_folder="static")
     made.before_request(lambda: admit(board))
@@ -41,8 +56,14 @@ def blueprint(client: Client, *, token: str | None, hosts: Iterable[str] = ()) -
     made.register_error_handler(Exception, _broken)
     for page in _PAGES:
         page.add_to(made, board)
-    made.add_url_rule("/<path:unknown>", "unknown", lambda unknown: abort(404))  # noqa: ARG005 - Flask names it
+    made.add_url_rule("", "root", lambda: redirect(url_for(".now"), 303))
+    for rule in ("", "/", "/<path:unknown>"):  # with any method: whatever is below the prefix is the dashboard's
+        made.add_url_rule(rule, "unknown", _unknown, methods=_METHODS)
     return made
+
+
+def _unknown(unknown: str = "") -> Any:  # noqa: ARG001 - Flask names it
+    abort(HTTPStatus.NOT_FOUND)
 
 
 def _words(board: Board) -> dict[str, Any]:
@@ -83,6 +104,8 @@ def _refused(error: HTTPException) -> Any:
 def _failed(error: Exception) -> Response:
     if isinstance(error, (JobNotFound, NoResult, PayloadMissing, ResultNotReady)):
         return error_page(404, "Not found", str(error))
+    if isinstance(error, InvalidName):
+        return error_page(400, "Not possible", str(error))
     if isinstance(error, Unreachable):
         return error_page(503, "Not reachable", str(error))
     return error_page(502, "Not done", str(error))

@@ -5,7 +5,6 @@ of its own, by a name and a type of ours. Some kinds of images may be shown, if 
 says.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -30,6 +29,13 @@ _SIGNATURES = {
 }
 """Images that may be shown. Never SVG: that is a document, with scripts and all."""
 _SIGNATURE_BYTES = 16
+_CHARSET = re.compile(
+    r"""charset="?(utf-?(?:8|16|32)(?:-?[lb]e)?|(?:us-)?ascii|iso-?8859-\d+|latin-?\d+|windows-\d+|cp\d+|koi8-[ru]|gbk
+    |gb2312|gb18030|big5|shift[-_]jis|euc[-_](?:jp|kr)|iso-2022-jp)(?![\w-])""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Those that are believed: some others that Python knows take very long, or make much of little."""
+_LONGEST_CHARACTER = 4
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg", "image/gif": ".gif", "image/webp": ".webp"}
 
 SANDBOX = (
@@ -72,15 +78,16 @@ def preview(content_type: str | None, head: bytes, size: int) -> Preview:
 
     Args:
         content_type: what is said of it.
-        head: its first ``SHOWN_BYTES``, or all of it.
+        head: its beginning, or all of it; no more than ``SHOWN_BYTES`` of it are shown.
         size: of the whole.
     """
     if not size:
         return Preview("empty", 0)
     if image_type(content_type, head):
         return Preview("image" if size <= _IMAGE_BYTES else "binary", size)
-    cut = size > SHOWN_BYTES
-    text = _text(head[:SHOWN_BYTES], content_type)
+    head = head[:SHOWN_BYTES]
+    cut = size > len(head)
+    text = _text(head, content_type, is_cut=cut)
     if text is None:
         return Preview("binary", size)
     kind = media_type(content_type)
@@ -104,7 +111,7 @@ def handed_out(name: str, content_type: str | None, body: BinaryIO, size: int, h
     head = body.read(_SIGNATURE_BYTES)
     body.seek(0)
     kind = image_type(content_type, head)
-    answer = Response(_pieces(body), mimetype=kind or _UNKNOWN, direct_passthrough=True)
+    answer = Response(_pieces(body), mimetype=kind or _UNKNOWN)
     answer.call_on_close(held.close)
     answer.content_length = size
     headers = answer.headers
@@ -120,15 +127,16 @@ def _pieces(body: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _text(head: bytes, content_type: str | None) -> str | None:
-    """The text that a beginning of a body is, unless it is none; it may end within a character."""
-    match = re.search(r"charset=\"?([\w.:-]+)", content_type or "", re.IGNORECASE)
+def _text(head: bytes, content_type: str | None, *, is_cut: bool) -> str | None:
+    """The text that a beginning of a body is, unless it is none; one that is cut may end within a character."""
+    match = _CHARSET.search(content_type or "")
     for charset in [match[1], "utf-8"] if match else ["utf-8"]:
-        try:
-            text = str(codecs.getincrementaldecoder(charset)("strict").decode(head))
-        except (LookupError, UnicodeError, TypeError):  # no charset, or one that does not make text
-            continue
-        return None if "\0" in text else text
+        for left_out in range(_LONGEST_CHARACTER if is_cut else 1):
+            try:
+                text = head[: len(head) - left_out].decode(charset)
+            except (LookupError, UnicodeError):
+                continue
+            return None if "\0" in text else text
     return None
 
 

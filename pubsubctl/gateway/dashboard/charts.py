@@ -96,7 +96,7 @@ def line(title: str, steps: Sequence[str], values: Sequence[float | None], kind:
             + Markup('<circle class="fill {}" cx="{:.1f}" cy="{:.1f}" r="3.5"/></g>').format(kind, x, y)
         )
     drawn = Markup('<path class="line {}" d="{}"/>').format(kind, path.strip()) if path else Markup("")
-    return _svg(title, _HEIGHT, [_grid(top * 100, "%"), drawn, *points, _times(steps, width)])
+    return _svg(title, _HEIGHT, [_grid(top * 100, "% failed"), drawn, *points, _times(steps, width)])
 
 
 def ranges(title: str, rows: Sequence[Row]) -> Markup:
@@ -150,11 +150,11 @@ def point_legend(names: Sequence[str]) -> Markup:
 
 
 def nice(value: float) -> float:
-    """The next number up that is 1, 2 or 5 with noughts; at least 1."""
+    """The next number up that is one even digit, or 1, with noughts; at least 1. So its half is a whole number too."""
     if value <= 1:
         return 1
     power: float = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value)
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= value)
 
 
 def _svg(title: str, height: float, parts: Sequence[Markup]) -> Markup:

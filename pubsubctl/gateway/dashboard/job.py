@@ -21,6 +21,8 @@ from pubsubctl.store.timeline import Event
 
 _VALUE = 2000
 """Characters of a header's value that are shown."""
+_LOGS = 10
+"""Of so many attempts the logs are shown, the last ones."""
 DONE = {
     "cancelled": "The job is cancelled.",
     "late": "The job had ended already, so nothing was done.",
@@ -66,12 +68,14 @@ def _job(board: Board, job_id: str) -> str:
     job = client.get(job_id)
     asked = board.store.request(job_id)
     response = board.store.response(job_id)
+    logs = [event.at for event in history if event.log][-_LOGS:]
     return render_template(
         "dashboard/job.html",
         job=job,
         now=board.store.now(),
-        terms=[cut(one) for one in terms(job)],
-        story=list(_story(job, history)),
+        terms=[cut(one) for one in terms(job) if one != job.batch_id],
+        story=list(_story(job, history, logs_since=logs[0] if logs else job.created_at)),
+        more_logs=sum(1 for event in history if event.log) > len(logs),
         waits_for=waits_for(job, board.store, board.settings),
         request_shown=_shown(asked) if asked else None,
         response=response,
@@ -94,14 +98,15 @@ def _retry(board: Board, job_id: str) -> BaseResponse:
     return redirect(url_for(".job", job_id=job_id, done=done), 303)
 
 
-def _story(job: Job, history: Sequence[Event]) -> Iterator[Moment]:
+def _story(job: Job, history: Sequence[Event], logs_since: float) -> Iterator[Moment]:
     began: dict[int, float] = {}
     for event in history:
         if event.kind == "began":
             began[event.attempt] = event.at
         entry = Entry(event.at, event.kind, event.attempt, event.worker, event.message_id, event.text)
+        log = hidden(event.log) if event.at >= logs_since else ""
         said = cut(hidden(sentence(entry, began)), _VALUE)
-        yield Moment(event.at, f"+{seconds(event.at - job.created_at)}", said, hidden(event.log))
+        yield Moment(event.at, f"+{seconds(event.at - job.created_at)}", said, log)
 
 
 def _shown(message: Request | Response) -> Message:

@@ -12,6 +12,7 @@ from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.job import JobState
 
 PAGE = 50
+_LOOKS = 20
 
 
 def add_to(blueprint: Blueprint, board: Board) -> None:
@@ -25,6 +26,10 @@ def _jobs(board: Board) -> str:
     store = board.store
     of_worker: dict[str, Any] = {"worker": asked.worker} if asked.worker else {}
     page = store.find(**asked.terms(), **of_worker, limit=PAGE, cursor=asked.cursor or None)
+    for _ in range(_LOOKS):  # a store may look at some jobs only, and have none of a worker's among them
+        if page.jobs or page.next_cursor is None:
+            break
+        page = store.find(**asked.terms(), **of_worker, limit=PAGE, cursor=page.next_cursor)
     counts = store.counts(asked.batch or None)
     return render_template(
         "dashboard/jobs.html",

@@ -31,7 +31,8 @@ def _sign_in(board: Board) -> BaseResponse | str:
     if wait_s := math.ceil(board.patience.wait_s(address)):
         text = f"There were too many attempts. Try again in {wait_s} s."
         return Response(_page(text), 429, {"Retry-After": str(wait_s)}, mimetype="text/html")
-    if not board.sessions.accepts(request.form.get("token", "").strip()):
+    given = request.form.get("token", "")
+    if not any(map(board.sessions.accepts, (given, given.strip()))):
         board.patience.failed(address)
         return Response(_page("That is not the token."), 403, mimetype="text/html")
     answer = redirect(way, 303)

@@ -25,7 +25,7 @@ _RUNNING = 200
 _LATEST = 10
 _DEAD_LETTERS = 1000
 """Where counting them ends: it must not take long."""
-_STORE_FOR_S, _ACTIVITY_FOR_S, _BROKER_FOR_S = 1.0, 5.0, 3.0
+_STORE_FOR_S, _DEAD_FOR_S, _ACTIVITY_FOR_S, _BROKER_FOR_S = 1.0, 5.0, 10.0, 3.0
 _ANSWER_S = 0.5
 _SHARE_OF_S = 300.0
 """What one share of failures is about: in a minute there may be too few jobs."""
@@ -47,19 +47,18 @@ class Seen:
     """What the store tells.
 
     Attributes:
-        backlog: jobs that wait to be run.
+        held: jobs that a worker has, and has no slot for yet.
+        backlog: jobs that wait to be run, those among them.
         pending: jobs of the topic that have not ended and may run now.
-        dead_letters: how many there are, counted no further than ``_DEAD_LETTERS``.
     """
 
     now: float
     counts: Mapping[JobState, int]
+    held: int
     backlog: int
     pending: int
     workers: Sequence[Worker]
     latest: Sequence[Job]
-    dead_letters: int
-    more_dead_letters: bool
 
 
 @dataclass(frozen=True)
@@ -101,26 +100,35 @@ class Hour:
         return list(zip(self.ends, self.shares, strict=True))
 
 
+class Sights:
+    """All that the page shows, each kept for a moment."""
+
+    def __init__(self, board: Board) -> None:
+        self.store = Kept(partial(_look, board), _STORE_FOR_S)
+        self.dead = Kept(partial(_dead_letters, board), _DEAD_FOR_S)
+        self.hour = Kept(partial(_hour, board), _ACTIVITY_FOR_S)
+        self.broker = Kept(partial(_broker, board), _BROKER_FOR_S)
+
+
 def add_to(blueprint: Blueprint, board: Board) -> None:
     """Add the page."""
-    of_store = Kept(partial(_look, board), _STORE_FOR_S)
-    of_hour = Kept(partial(_hour, board), _ACTIVITY_FOR_S)
-    of_broker = Kept(partial(_broker, board), _BROKER_FOR_S)
-    blueprint.add_url_rule("/", "now", partial(_now, board, of_store, of_hour, of_broker))
+    blueprint.add_url_rule("/", "now", partial(_now, board, Sights(board)))
 
 
-def _now(board: Board, of_store: Kept[Seen], of_hour: Kept[Hour], of_broker: Kept[Place]) -> str:
-    seen = of_store.get()
+def _now(board: Board, sights: Sights) -> str:
+    seen = sights.store.get()
     away = isinstance(seen, PubsubctlError)
-    hour = seen if isinstance(seen, PubsubctlError) else of_hour.get()
+    hour = seen if isinstance(seen, PubsubctlError) else sights.hour.get()
+    dead = "" if away else sights.dead.get()
     return render_template(
         "dashboard/now.html",
         seen=None if away else seen,
+        dead="not known" if isinstance(dead, PubsubctlError) else dead,
         store_trouble=str(seen) if away else "",
         hour_trouble=str(hour) if isinstance(hour, PubsubctlError) else "",
         store_name=board.settings.store_name,
         topic=board.settings.topic_path,
-        **_broker_shown(of_broker.get()),
+        **_broker_shown(sights.broker.get()),
         **(_drawn(hour) if isinstance(hour, Hour) else {}),
     )
 
@@ -130,23 +138,23 @@ def _look(board: Board) -> Seen:
     now, counts = store.now(), store.counts()
     running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
     workers = [_worker(worker, running, now, settings.lease) for worker in store.workers()]
-    slots = sum(worker.info.slots for worker in workers if worker.alive)
-    held = max(0, counts[JobState.RUNNING] - slots)  # a worker has them, and no slot for them yet
-    dead = store.find(states=[JobState.FAILED], reasons=dead_letters(), limit=_DEAD_LETTERS)
+    slots = sum(worker.info.slots for worker in workers)
+    held = max(0, counts[JobState.RUNNING] - slots) if workers else 0  # a worker has them, and no slot for them yet
     return Seen(
         now=now,
-        counts={
-            **counts,
-            JobState.QUEUED: counts[JobState.QUEUED] + held,
-            JobState.RUNNING: counts[JobState.RUNNING] - held,
-        },
+        counts=counts,
+        held=held,
         backlog=counts[JobState.QUEUED] + counts[JobState.RETRYING] + held,
         pending=store.pending(settings.topic_path, within_s=0.0),
         workers=workers,
         latest=store.find(limit=_LATEST).jobs,
-        dead_letters=len(dead.jobs),
-        more_dead_letters=dead.next_cursor is not None,
     )
+
+
+def _dead_letters(board: Board) -> str:
+    """How many there are, counted no further than ``_DEAD_LETTERS``."""
+    found = board.store.find(states=[JobState.FAILED], reasons=dead_letters(), limit=_DEAD_LETTERS)
+    return f"{len(found.jobs):,}" + ("+" if found.next_cursor is not None else "")
 
 
 def _worker(worker: WorkerInfo, running: Sequence[Job], now: float, lease_s: float) -> Worker:
@@ -204,7 +212,7 @@ def _broker(board: Board) -> Place:
 def _broker_shown(found: Place | PubsubctlError) -> dict[str, Any]:
     if isinstance(found, PubsubctlError):
         return {"broker": None, "broker_trouble": str(found)}
-    return {"broker": found, "broker_trouble": "" if found.answers else f"No broker answers at {found.address}."}
+    return {"broker": found, "broker_trouble": "" if found.answers else f"nothing answers at {found.address}"}
 
 
 def _clock(at: float) -> str:

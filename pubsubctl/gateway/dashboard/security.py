@@ -9,7 +9,7 @@ import re
 from urllib.parse import urlsplit
 
 from flask import Response, g, redirect, request, url_for
-from werkzeug.exceptions import BadRequest, Forbidden
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from pubsubctl.gateway.dashboard.board import Board
@@ -21,6 +21,7 @@ _OPEN = ("static", "login", "sign_in")
 """What can be had by those who are not signed in."""
 _LOCAL = re.compile(r"/[A-Za-z0-9_\-./?=&%*~+:,@]*")
 _LONGEST_WAY = 2000
+_LARGEST_FORM = 256 << 10
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -48,6 +49,7 @@ def admit(board: Board) -> BaseResponse | None:
     cookie = request.cookies.get(cookie_name(), "")
     g.session = cookie if cookie and board.sessions.is_good(cookie) else None
     if request.method not in _SAFE:
+        _check_size()
         _check_origin()
     if g.session is None and not board.sessions.need_token:
         g.session = g.to_set = board.sessions.begin()
@@ -131,6 +133,16 @@ def _check_origin() -> None:
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if (origin is not None and urlsplit(origin).netloc != request.host) or (site not in {None, "same-origin"}):
         raise Forbidden("This was sent from another site's page, so nothing was done.")
+
+
+def _check_size() -> None:
+    """Nothing that is sent from a page is large.
+
+    Raises:
+        RequestEntityTooLarge: this is.
+    """
+    if (request.content_length or 0) > _LARGEST_FORM:
+        raise RequestEntityTooLarge("No form of this dashboard is as large as what was sent.")
 
 
 def _check_form(board: Board) -> None:
