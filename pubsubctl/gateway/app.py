@@ -11,7 +11,7 @@ from pubsubctl.client import Client
 from pubsubctl.gateway import cors, guard, resource
 from pubsubctl.gateway.dashboard.blueprint import PREFIX as DASHBOARD
 from pubsubctl.gateway.dashboard.blueprint import blueprint
-from pubsubctl.gateway.documents import PREFIX, json_of
+from pubsubctl.gateway.documents import PREFIX, json_of, root_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.jobs import Jobs
 from pubsubctl.gateway.openapi import described
@@ -90,6 +90,10 @@ class Gateway:
     def _last(self, response: Response) -> Response:
         if not _is_of_dashboard():
             cors.allow(request, response, self._terms.cors_origins)
+            if (
+                self._terms.token is not None
+            ):  # caches know that what Authorization opens is not for all, and of no other
+                response.headers.add("Vary", guard.OWN_FIELD.title())
         return response
 
     def _submit(self, _: str = "") -> Response:
@@ -98,7 +102,7 @@ class Gateway:
         return self._submitting.take(request)
 
     def _described(self) -> Response:
-        return json_of(described(self._terms, request.script_root))
+        return json_of(described(self._terms, root_of(request)))
 
 
 def _unknown(_: str = "") -> Response:

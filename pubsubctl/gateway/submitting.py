@@ -9,7 +9,7 @@ from flask import Request, Response
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
-from pubsubctl.gateway.documents import json_of, links_of, nothing
+from pubsubctl.gateway.documents import json_of, links_of, nothing, root_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.later import Later, Steps
 from pubsubctl.gateway.pausing import Pause
@@ -76,7 +76,7 @@ class Submitting:
         if not self._terms.allows(inbound.path(target, request.script_root)):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
-        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
+        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, root_of(request))
         try:
             submission = self._submission(request, target, preferences)
         except PubsubctlError as error:
