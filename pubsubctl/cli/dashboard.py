@@ -54,7 +54,7 @@ def dashboard(
     from pubsubctl.render.output import note
     from pubsubctl.render.worker import log_to_stderr
 
-    terms = Terms(token=token or None, hosts=tuple(host or ()), dashboard=True)
+    terms = Terms(token=token, hosts=tuple(host or ()), dashboard=True)
     listen_at = parsed("host_port", host_port, reading.host_port)
     log_to_stderr(verbose=False)
     serve_dashboard(settings, terms, listen_at, ready=lambda at: note(f"dashboard at http://{at}/; Ctrl-C ends it"))

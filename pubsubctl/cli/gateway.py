@@ -121,7 +121,7 @@ def start(
 
     usual_body = "10M" if settings.payloads is None else "100M"
     terms = Terms(
-        token=token or None,
+        token=token,
         allow=tuple(allow or ()),
         default_wait_s=parsed("default_wait", default_wait),
         max_wait_s=parsed("max_wait", max_wait),

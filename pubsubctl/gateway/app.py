@@ -11,7 +11,7 @@ from pubsubctl.client import Client
 from pubsubctl.gateway import cors, guard, resource
 from pubsubctl.gateway.dashboard.blueprint import PREFIX as DASHBOARD
 from pubsubctl.gateway.dashboard.blueprint import blueprint
-from pubsubctl.gateway.documents import PREFIX, json_of
+from pubsubctl.gateway.documents import PREFIX, json_of, root_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.jobs import Jobs
 from pubsubctl.gateway.openapi import described
@@ -90,15 +90,18 @@ class Gateway:
     def _last(self, response: Response) -> Response:
         if not _is_of_dashboard():
             cors.allow(request, response, self._terms.cors_origins)
+            # Caches know that what Authorization opens is not for all, and of no other field.
+            if self._terms.token is not None:
+                response.headers.add("Vary", guard.OWN_FIELD.title())
         return response
 
     def _submit(self, _: str = "") -> Response:
-        if _is_below(PREFIX) or _is_of_dashboard():  # a method, or a "//", that no rule of theirs takes
+        if _is_below(PREFIX) or _is_below(DASHBOARD):  # a method, or a "//", that no rule of theirs takes
             return _unknown()
         return self._submitting.take(request)
 
     def _described(self) -> Response:
-        return json_of(described(self._terms, request.script_root))
+        return json_of(described(self._terms, root_of(request)))
 
 
 def _unknown(_: str = "") -> Response:
@@ -106,7 +109,8 @@ def _unknown(_: str = "") -> Response:
 
 
 def _is_of_dashboard() -> bool:
-    return _is_below(DASHBOARD)
+    # Not by its path: that of another rule may begin with the same, as /_dashboard//x does.
+    return request.blueprint == "dashboard"
 
 
 def _is_below(prefix: str) -> bool:

@@ -2,13 +2,20 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
-from flask import Response
+from flask import Request, Response
 
 from pubsubctl.job import Job
 
 PREFIX = "/_jobs"
 """Where the gateway's own resources are."""
+_IN_PATHS = "/:@!$&'()*+,;=~-._"
+
+
+def root_of(request: Request) -> str:
+    """Where the gateway is mounted, as a link has it."""
+    return quote(request.script_root, _IN_PATHS)
 
 
 def json_of(content: Any, status: int = 200) -> Response:

@@ -80,6 +80,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "reason": _filter("reason", "only jobs that retry, or failed, for one of these reasons", _several(Reason)),
     "batch": _filter("batch", "only jobs of a batch", _TEXT),
     "path": _filter("path", "only jobs whose path and query match this shell pattern", _TEXT, example="/predict*"),
+    "worker": _filter("worker", "only jobs that this worker runs, or ran last", _TEXT),
     "older_than": _filter(
         "older_than",
         "only jobs submitted longer ago: `90s`, `10m`, `2h`, `7d`, or seconds",

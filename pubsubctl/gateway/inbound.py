@@ -21,7 +21,7 @@ _NOT_FOR_THE_APP = frozenset({"expect", "prefer", "proxy-authorization", OWN_FIE
 
 
 def target(environ: dict[str, Any]) -> str:
-    """The path and query as they were sent, percent-encoded as they were, below where the gateway is mounted."""
+    """The path and query as they were sent, percent-encoded as they were, and with where the gateway is mounted."""
     raw = next((environ[name] for name in _RAW if environ.get(name)), None)
     if raw is None:
         path = quote(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", ""), _UNRESERVED, encoding="latin-1")

@@ -8,7 +8,7 @@ from flask import Flask, Response, request
 from pubsubctl.client import Client
 from pubsubctl.errors import PubsubctlError, StoreError
 from pubsubctl.gateway import resource
-from pubsubctl.gateway.documents import PREFIX, document, json_of, nothing
+from pubsubctl.gateway.documents import PREFIX, document, json_of, nothing, root_of
 from pubsubctl.gateway.events import Events, mark
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.pausing import PAUSING
@@ -20,7 +20,7 @@ from pubsubctl.names import check_job_id
 from pubsubctl.quantities import duration
 
 MOST_JOBS = 1000
-_FILTERS = ("state", "reason", "batch", "path", "older_than", "newer_than", "limit", "cursor")
+_FILTERS = ("state", "reason", "batch", "path", "worker", "older_than", "newer_than", "limit", "cursor")
 
 
 class Jobs:
@@ -55,14 +55,16 @@ class Jobs:
         try:
             page = self._client.store.find(**asked)
         except StoreError as error:
+            if asked["cursor"] is None:
+                raise
             return problem(400, str(error))
         self._expectation.learn(page.jobs)
-        content: dict[str, Any] = {"jobs": [document(job, request.script_root) for job in page.jobs], "next": None}
+        content: dict[str, Any] = {"jobs": [document(job, root_of(request)) for job in page.jobs], "next": None}
         answer_headers = {}
         if page.next_cursor is not None:
             others = [(name, value) for name, value in request.args.items(multi=True) if name != "cursor"]
             query = urlencode([*others, ("cursor", page.next_cursor)])
-            content["next"] = f"{request.script_root}{PREFIX}?{query}"
+            content["next"] = f"{root_of(request)}{PREFIX}?{query}"
             answer_headers["Link"] = f'<{content["next"]}>; rel="next"'
         answer = json_of(content)
         answer.headers.extend(answer_headers)
@@ -71,7 +73,7 @@ class Jobs:
     def one(self, job_id: str) -> Response:
         """``GET /_jobs/ID``: a job, and when to ask again for one that has not ended."""
         job = self._known(job_id)
-        answer = json_of(document(job, request.script_root))
+        answer = json_of(document(job, root_of(request)))
         if not job.finished:
             answer.headers.extend(later(self._expectation.again_s(job)))
         return answer
@@ -84,7 +86,7 @@ class Jobs:
             job = self._known(job_id)
         if job.state is not JobState.CANCELLED:
             return problem(409, f"job {job_id} has {job.state} already, and cannot be cancelled", state=str(job.state))
-        return json_of(document(job, request.script_root))
+        return json_of(document(job, root_of(request)))
 
     def result(self, job_id: str) -> Response:
         """``GET /_jobs/ID/result``: what the application answered."""
@@ -109,7 +111,7 @@ class Jobs:
         if job.finished and request.headers.get("Last-Event-ID") == mark(job):
             wait.close()
             return nothing()
-        return Events(job, wait, self._waiters, request.script_root)
+        return Events(job, wait, self._waiters, root_of(request))
 
     def _known(self, job_id: str) -> Job:
         job = self._client.get(check_job_id(job_id))
@@ -132,6 +134,7 @@ def _filters() -> dict[str, Any]:
         "reasons": [_one_of(Reason, "reason", text) for text in args.getlist("reason")],
         "batch_id": args.get("batch"),
         "path": args.get("path"),
+        "worker": args.get("worker"),
         "older_than_s": _seconds("older_than"),
         "newer_than_s": _seconds("newer_than"),
         "limit": _limit(args.get("limit", "100")),

@@ -50,7 +50,7 @@ class AsyncMiddleware:
     def _is_ours(self, environ: dict[str, Any]) -> bool:
         if "pubsubctl.job_id" in environ:  # a worker runs it
             return False
-        path = environ.get("PATH_INFO", "")
+        path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return True
         preferences = prefer.read([environ.get("HTTP_PREFER", "")])

@@ -93,7 +93,7 @@ def _paths(terms: Terms) -> dict[str, Any]:
         return [parameter(name) for name in names]
 
     job = _answer("The job.", ref("Job"), A_JOB, "Retry-After")
-    filters = ("state", "reason", "batch", "path", "older_than", "newer_than", "limit", "cursor")
+    filters = ("state", "reason", "batch", "path", "worker", "older_than", "newer_than", "limit", "cursor")
     application = _anything("What the application answered.", "Pubsubctl-Job")
     one = {"parameters": given("job_id")}
     return {

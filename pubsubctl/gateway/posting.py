@@ -4,6 +4,7 @@ import threading
 from collections import deque
 
 from pubsubctl.client import Client
+from pubsubctl.content import Stream
 from pubsubctl.errors import PubsubctlError, Unreachable
 from pubsubctl.gateway.pausing import Pause
 from pubsubctl.submission import Submission
@@ -42,6 +43,12 @@ class Posting:
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
+
+    def is_large(self, submission: Submission) -> bool:
+        """Whether its body takes its time: it is still to be read, or goes to the payload place."""
+        settings = self._client.settings
+        kept_apart = settings.payloads is not None and submission.size > settings.inline_limit
+        return kept_apart or isinstance(submission.content, Stream)
 
     def put(self, submission: Submission) -> Post:
         """Have a request submitted, with others."""

@@ -11,6 +11,7 @@ from pubsubctl.client import Client
 from pubsubctl.content import PIECE
 from pubsubctl.errors import NoResult
 from pubsubctl.gateway import hops
+from pubsubctl.gateway.dashboard.session import COOKIE
 from pubsubctl.gateway.problems import problem
 from pubsubctl.job import Job, Reason
 
@@ -76,13 +77,19 @@ class Results:
             made.call_on_close(stack.pop_all().close)
         made.headers.remove("Content-Type")
         for name, value in passed_on(answered.headers):
-            if not (self._own_cors and name.lower().startswith("access-control-")):
+            if not self._is_ours(name.lower(), value):
                 made.headers.add(name, value)
         made.headers[JOB_FIELD] = job_id
         if self._sandboxed:
             made.headers.add("Content-Security-Policy", "sandbox; frame-ancestors 'none'")
             made.headers["X-Content-Type-Options"] = "nosniff"
         return made
+
+    def _is_ours(self, key: str, value: str) -> bool:
+        """Whether a field says what only the gateway may: whose pages may ask, who is signed in."""
+        if key == "set-cookie":
+            return self._sandboxed and value.strip().startswith(COOKIE)
+        return self._own_cors and key.startswith("access-control-")
 
     def of_ended(self, job: Job) -> Response:
         """The same for whoever has waited: one without a response is the gateway's failure, or the application's.

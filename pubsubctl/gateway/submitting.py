@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from flask import Request, Response
 
-from pubsubctl.content import Stream
 from pubsubctl.errors import BrokerUnreachable, PubsubctlError
 from pubsubctl.exchange import METHODS
 from pubsubctl.gateway import inbound, prefer
-from pubsubctl.gateway.documents import json_of, links_of, nothing
+from pubsubctl.gateway.documents import json_of, links_of, nothing, root_of
 from pubsubctl.gateway.expectation import Expectation
 from pubsubctl.gateway.later import Later, Steps
 from pubsubctl.gateway.pausing import Pause
@@ -77,7 +76,7 @@ class Submitting:
         if not self._terms.allows(inbound.path(target, request.script_root)):
             return problem(404, f"no request to {request.path} is taken here")
         preferences = prefer.read(request.headers.getlist("Prefer"))
-        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, request.script_root)
+        asked = _Asked(preferences, self._wait_s(preferences), request.method, request.path, root_of(request))
         try:
             submission = self._submission(request, target, preferences)
         except PubsubctlError as error:
@@ -91,7 +90,7 @@ class Submitting:
         return Submission(made.request, content=made.content)
 
     def _steps(self, submission: Submission, asked: _Asked, *, pausing: bool) -> Steps:
-        if isinstance(submission.content, Stream):  # it takes as long as its body, and nobody is to wait for that
+        if self._posting.is_large(submission):  # nobody else is to wait for that
             answer = self._posting.alone(submission)
         else:
             post = self._posting.put(submission)

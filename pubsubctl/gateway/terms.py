@@ -1,5 +1,6 @@
 """What a gateway allows, and asks for."""
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -41,8 +42,10 @@ class Terms:
     dashboard: bool = False
 
     def __post_init__(self) -> None:
-        if self.token is not None and (len(self.token) < LEAST_TOKEN or not self.token.isascii()):
-            raise UsageError(f"a token must have {LEAST_TOKEN} ASCII characters or more; make one at random")
+        if self.token is not None and not re.fullmatch(rf"[!-~]{{{LEAST_TOKEN},}}", self.token):
+            raise UsageError(
+                f"a token must have {LEAST_TOKEN} ASCII characters or more, and no spaces; make one at random"
+            )
         if self.default_wait_s > self.max_wait_s:
             raise UsageError(
                 f"the default wait of {self.default_wait_s:g} s is longer than the longest, {self.max_wait_s:g} s"

@@ -16,6 +16,7 @@ from pubsubctl.job import Job
 from pubsubctl.store.base import Store, Watch
 from pubsubctl.waiting import in_turn, rest_s
 
+_NAMED_S = 1.0
 _SLICE_S = 0.1
 """How late a wait may end that nothing has ended."""
 _FOLLOW_S = 0.2
@@ -149,8 +150,9 @@ class Waiters:
     def _run(self) -> None:
         while self._somebody_waits():
             try:
-                with self._store.watch() as watch:
-                    self._look_out(watch)
+                named = {wait.job_id for wait in self._all()}
+                with self._store.watch(list(named)) as watch:
+                    self._look_out(watch, named)
             except Exception as error:  # noqa: BLE001 - whatever it is, those who wait have nobody else
                 if not isinstance(error, PubsubctlError):
                     _log.error("looking after those who wait has failed", exc_info=error)
@@ -169,26 +171,32 @@ class Waiters:
             self._changed.wait_for(lambda: self.closed or bool(self._waits))
             return not self.closed
 
-    def _look_out(self, watch: Watch) -> None:
-        turn, looked_at, followed_at = 0, -math.inf, -math.inf
+    def _look_out(self, watch: Watch, named: set[str]) -> None:
+        """Look after those who wait, until nobody does, or until too many do whose jobs are not named to the watch.
+
+        A watch that is trusted for long is one where each look costs money: it is to know what is waited for.
+        """
+        turn, looked_at, followed_at, began = 0, -math.inf, -math.inf, time.monotonic()
         news = to_follow = True
         while self._waits and not self.closed:
             now = time.monotonic()
+            if watch.trusted_s > _NAMED_S and now - began > _NAMED_S and not self._jobs() <= named:
+                return
             if news or now - looked_at >= watch.trusted_s:
                 looked_at, turn, to_follow = now, turn + 1, True
-                self._look(turn)
+                self._look(turn, watch)
             if to_follow and now - followed_at >= _FOLLOW_S:
                 followed_at, to_follow = now, False
                 self._follow()
             news = watch.wait(_SLICE_S)
 
-    def _look(self, turn: int) -> None:
+    def _look(self, turn: int, watch: Watch) -> None:
         """Find out which jobs have ended."""
         waits = self._of(follows=False)
         if not waits:
             return
-        began, asked = time.monotonic(), in_turn(waits, turn)
-        ended = self._store.ended(asked)
+        began, asked = time.monotonic(), watch.narrowed(in_turn(waits, turn))
+        ended = self._store.ended(asked) if asked else []
         for job in ended:
             for wait in waits[job.id]:
                 self._tell(wait, job)
@@ -217,6 +225,9 @@ class Waiters:
             if wait.follows is follows and (follows or wait.job is None):
                 found.setdefault(wait.job_id, []).append(wait)
         return found
+
+    def _jobs(self) -> set[str]:
+        return {wait.job_id for wait in self._all() if wait.follows or wait.job is None}
 
     def _over(self, now: float) -> None:
         for wait in self._all():

@@ -77,7 +77,10 @@ class Scene:
 
     def worker(self, *flags: str) -> None:
         """Start a worker, and wait until it takes jobs."""
-        environment = os.environ | {"PUBSUBCTL_LEASE": _LEASE_S, "PYTHONPATH": f"{self._path}:{os.environ.get('PYTHONPATH', '')}"}
+        environment = os.environ | {
+            "PUBSUBCTL_LEASE": _LEASE_S,
+            "PYTHONPATH": f"{self._path}:{os.environ.get('PYTHONPATH', '')}",
+        }
         command = [sys.executable, "-m", "pubsubctl", "worker", "start", self._app, *flags]
         with (self.folder / f"worker-{len(self._workers)}.log").open("wb") as log:
             process = subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)

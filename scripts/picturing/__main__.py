@@ -19,11 +19,10 @@ from pubsubctl import JobState
 
 HERE = Path(__file__).parent
 PICTURES = HERE / "results"
-DESKTOP = {"width": 1280, "height": 1010}
+DESKTOP = {"width": 1280, "height": 940}
 PHONE = {"width": 375, "height": 812}
 _RUNNING = [("board-meeting", 0.42, 96), ("podcast-118", 0.77, 41), ("lecture-03", 0.08, 88)]
-_WAITING = 4
-_TALLEST = 1500
+_WAITING = 14
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,12 @@ class Picture:
 
 def main() -> int:
     """Make them."""
-    parser = argparse.ArgumentParser(prog="scripts/screenshots", description="Makes README's pictures of the dashboard.")
-    parser.add_argument("--to", type=Path, default=PICTURES, metavar="FOLDER", help="where they go; unless given, where README finds them")
+    parser = argparse.ArgumentParser(
+        prog="scripts/screenshots", description="Makes README's pictures of the dashboard."
+    )
+    parser.add_argument(
+        "--to", type=Path, default=PICTURES, metavar="FOLDER", help="where they go; unless given, where README finds them"
+    )
     parser.add_argument("--look", action="store_true", help="make whole pages too, in several widths, to be looked at")
     given = parser.parse_args()
     if chromium.program() is None:
@@ -85,7 +88,9 @@ def _for_looking(dead: str, running: str) -> list[Picture]:
         "broker": "/broker",
     }
     return [
-        Picture(f"{name}-{width}", path, {"width": width, "height": 800}, "dark" if width == 800 else "light", whole=True)
+        Picture(
+            f"{name}-{width}", path, {"width": width, "height": 800}, "dark" if width == 800 else "light", whole=True
+        )
         for name, path in pages.items()
         for width in (1280, 800, 375)
     ]
@@ -104,13 +109,13 @@ def project() -> Iterator[tuple[str, str, str]]:
             dead = [past.id for past in told if past.reason and past.log][-1]
             scene.worker("-p", "1", "-t", "4")
             running = [
-                client.submit("POST", f"/v1/transcribe?name={name}", json={"from": begin, "minutes": minutes}).id
+                client.submit("POST", f"/v1/transcribe?name={name}&from={begin}&minutes={minutes}").id
                 for name, begin, minutes in _RUNNING
             ]
             retrying = client.submit("GET", "/v1/export/2026-11").id
             eventually(lambda: client.get(running[-1]).progress_note, what="jobs run")
             eventually(lambda: client.get(retrying).state is JobState.RETRYING, what="one is to be tried again")
-            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n + 1}"} for n in range(_WAITING)]
+            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n:02}"} for n in range(_WAITING)]
             list(client.submit_many(requests, batch_id="interviews"))
             with served(client) as address:
                 yield address, dead, running[0]
@@ -125,9 +130,7 @@ def take(browser: Browser, address: str, picture: Picture, folder: Path) -> Path
         page: Page = context.new_page()
         page.goto(address + picture.path)
         path = folder / f"{picture.name}.png"
-        tall = page.evaluate("document.documentElement.scrollHeight") if picture.whole else 0
-        clip = {"x": 0, "y": 0, "width": picture.size["width"], "height": max(picture.size["height"], min(tall, _TALLEST))}
-        page.screenshot(path=path, full_page=picture.whole, clip=clip, animations="disabled")  # type: ignore[arg-type]
+        page.screenshot(path=path, full_page=picture.whole, animations="disabled")
         return path
     finally:
         context.close()

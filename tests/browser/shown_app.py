@@ -52,7 +52,12 @@ def hostile(kind: str) -> Response:
         until(kind.removeprefix("until/"))
     if kind == "error":
         raise ValueError(HOSTILE)
-    types = {"html": "text/html; charset=utf-8", "svg": "image/svg+xml", "png": "image/png", "xml": "application/xhtml+xml"}
+    types = {
+        "html": "text/html; charset=utf-8",
+        "svg": "image/svg+xml",
+        "png": "image/png",
+        "xml": "application/xhtml+xml",
+    }
     body = DRAWING if kind == "svg" else PAGE
     answer = Response(body, content_type=types.get(kind, "text/html"))
     answer.headers["X-Said"] = HOSTILE

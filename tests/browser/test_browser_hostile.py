@@ -16,7 +16,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 BREAKOUT = f"</textarea></title></pre>\"'>{HOSTILE}"
 BATCH = f"b\"'>{HOSTILE}"
 UPLOAD = (
-    f"--b\r\nContent-Disposition: form-data; name=\"{HOSTILE}\"; filename=\"<svg onload='window.stung=8'>.html\"\r\n"
+    f'--b\r\nContent-Disposition: form-data; name="{HOSTILE}"; filename="<svg onload=\'window.stung=8\'>.html"\r\n'
     f"Content-Type: text/html\r\n\r\n{BREAKOUT}\r\n--b--\r\n"
 )
 
@@ -50,7 +50,9 @@ def test_no_script_of_a_job_runs_on_any_page(page, site, hostile):
     for job_id in hostile.values():
         page.goto(f"{site}/jobs/{job_id}")
         expect(page.get_by_text("X-Asked")).to_be_visible()
-        assert page.locator("main script, main svg, main iframe, main object, main [onerror], main [onload]").count() == 0
+        assert (
+            page.locator("main script, main svg, main iframe, main object, main [onerror], main [onload]").count() == 0
+        )
         assert stung(page) is None
 
 

@@ -9,7 +9,12 @@ from visiting import DESKTOP, PHONE, TOKEN, width_beyond
 pytestmark = pytest.mark.xdist_group("browser")
 
 SERIOUS = ("serious", "critical")
-WIDTHS = {"desktop": DESKTOP, "tablet": {"width": 800, "height": 600}, "phone": PHONE, "small": {"width": 320, "height": 568}}
+WIDTHS = {
+    "desktop": DESKTOP,
+    "tablet": {"width": 800, "height": 600},
+    "phone": PHONE,
+    "small": {"width": 320, "height": 568},
+}
 OFF = "sessionStorage.setItem('pubsubctl-live', 'off')"
 
 

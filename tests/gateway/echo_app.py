@@ -92,3 +92,12 @@ class Raw:
 
 
 app.wsgi_app = Raw(app.wsgi_app)  # type: ignore[method-assign]
+
+
+@app.get("/cookies")
+def cookies() -> Response:
+    answer = Response("cookies")
+    answer.headers.extend(
+        [("Set-Cookie", "own=1; Path=/"), ("Set-Cookie", "pubsubctl-dashboard-80=x; Path=/_dashboard")]
+    )
+    return answer

@@ -1,13 +1,17 @@
 """What a gateway puts up with: sizes, waits, paths."""
 
 import http.client
+import io
 import time
 
 import pytest
 from dashboard_jobs import added
+from flask import Request
 from raw_socket import exchange
+from werkzeug.test import EnvironBuilder
 
-from pubsubctl.errors import UsageError
+from pubsubctl.errors import RequestTooLarge, UsageError
+from pubsubctl.gateway import inbound
 from pubsubctl.gateway.terms import Terms
 
 MOST = 100_000
@@ -43,6 +47,22 @@ def test_a_body_that_would_be_too_large_is_refused_before_it_is_sent(bounded):
     head = f"POST /echo/x HTTP/1.1\r\nHost: x\r\nContent-Length: {MOST * 1000}\r\nExpect: 100-continue\r\n\r\n"
     said = exchange(bounded.address, head.encode())
     assert said.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("most", [10, MOST])
+def test_a_body_whose_length_nobody_has_said_is_bounded_as_it_is_read(most):
+    def came(size):
+        builder = EnvironBuilder(method="POST", input_stream=io.BytesIO(bytes(size)), content_length=None)
+        request = Request(builder.get_environ() | {"wsgi.input_terminated": True})
+        content = inbound.body(request, most)
+        return content if content is None else content.read()
+
+    assert came(0) is None
+    for size in (1, most - 1, most):
+        assert came(size) == bytes(size)
+    for size in (most + 1, most * 100):
+        with pytest.raises(RequestTooLarge, match=str(most)):
+            came(size)
 
 
 def test_header_fields_that_are_too_large_are_431(bounded):

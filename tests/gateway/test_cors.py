@@ -45,7 +45,7 @@ def test_a_preflight_is_answered_without_a_token_and_makes_no_job(guarded, surro
     assert {"POST", "DELETE", "PATCH"} <= set(said["access-control-allow-methods"].split(", "))
     assert said["access-control-allow-headers"] == "authorization, x-own"
     assert int(said["access-control-max-age"]) > 0
-    assert answer.header("vary") == "Origin"
+    assert "Origin" in answer.all("vary")
     assert jobs(surroundings) == before
 
 
@@ -81,14 +81,14 @@ def test_other_origins_are_told_nothing(guarded, surroundings, origin):
     assert (preflight.status, of_cors(preflight)) == (401, {})
     answer = guarded("GET", "/_jobs", headers={"Origin": origin, "Authorization": f"Bearer {TOKEN}"})
     assert (answer.status, of_cors(answer)) == (200, {})
-    assert answer.header("vary") == "Origin"
+    assert "Origin" in answer.all("vary")
     assert jobs(surroundings) == before
 
 
 def test_where_all_may_ask_the_answer_is_the_same_for_all(every):
     answer = every("GET", "/_jobs", headers={"Origin": OTHER, "Authorization": f"Bearer {TOKEN}"})
     assert of_cors(answer)["access-control-allow-origin"] == "*"
-    assert answer.header("vary") is None
+    assert "Origin" not in answer.all("vary")
 
 
 def test_nobody_is_asked_for_cookies(every, some):

@@ -9,6 +9,7 @@ from gateway_kit import eventually
 from raw_socket import exchange
 
 from pubsubctl.exchange import Response
+from pubsubctl.gateway import events
 from pubsubctl.gateway.events import mark
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.job import JobState
@@ -146,3 +147,10 @@ def test_no_more_streams_are_open_than_may_and_a_closed_one_makes_room(surroundi
 def _is_let_in(asking, place):
     with Stream(asking, place) as stream:
         return stream.response.status == 200
+
+
+def test_a_quiet_stream_is_kept_alive_by_comments(ask, client, monkeypatch):
+    monkeypatch.setattr(events, "_HEARTBEAT_S", 0.1)
+    with Stream(ask, f"/_jobs/{added(client)}/events") as stream:
+        lines = [stream.response.readline() for _ in range(20)]
+    assert lines.count(b":\n") >= 3

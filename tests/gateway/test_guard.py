@@ -68,6 +68,11 @@ def test_the_token_opens_the_door_and_goes_no_further(guarded, surroundings, sch
     assert TOKEN not in str(kept)
 
 
+def test_no_cache_gives_to_others_what_the_gateways_own_field_has_opened(guarded):
+    for fields in ({"Pubsubctl-Token": TOKEN, "Prefer": "wait=30"}, {"Pubsubctl-Token": TOKEN}, {}):
+        assert "Pubsubctl-Token" in ", ".join(guarded("GET", "/predict", headers=fields).all("vary"))
+
+
 def test_a_token_in_the_query_is_none(guarded):
     assert guarded("GET", f"/_jobs?access_token={TOKEN}").status == 401
 

@@ -1,12 +1,14 @@
 """The gateway's own resources: a job, its result, a page of jobs; and what methods they know."""
 
 import re
+from contextlib import closing
 
 import pytest
 from dashboard_jobs import added, answered, begun, given_up
 from raw_socket import exchange
 
 from pubsubctl.exchange import METHODS, Request, Response
+from pubsubctl.gateway import Gateway
 from pubsubctl.job import JobState, Reason
 from pubsubctl.store.claims import Outcome
 
@@ -178,6 +180,20 @@ def test_a_filter_that_is_none_is_400(ask, query):
 )
 def test_a_filter_that_finds_nothing_is_no_error(ask, query):
     assert ask("GET", f"/_jobs?{query}").status == 200
+
+
+def test_links_lead_through_the_place_where_the_gateway_is_mounted(surroundings):
+    job_id = answered(surroundings.client)
+    gateway = Gateway(surroundings.client)
+    site = gateway.wsgi.test_client()
+    with closing(gateway):
+        links = site.get(f"/_jobs/{job_id}", base_url="http://localhost/gr\xf6\xdfe/a b").json["links"]
+        assert links["self"] == f"/gr%C3%B6%C3%9Fe/a%20b/_jobs/{job_id}"
+        accepted = site.post("/echo/x", base_url="http://localhost/gr\xf6\xdfe")
+        assert accepted.headers["Location"] == f"/gr%C3%B6%C3%9Fe/_jobs/{accepted.json['id']}"
+        page = site.get("/_jobs?limit=1", base_url="http://localhost/here")
+        assert page.headers["Link"].startswith("</here/_jobs?limit=1&cursor=")
+        assert site.get("/_jobs/openapi.json", base_url="http://localhost/here").json["servers"] == [{"url": "/here"}]
 
 
 def test_a_trailing_slash_makes_no_other_resource(ask):

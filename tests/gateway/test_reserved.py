@@ -53,3 +53,9 @@ def test_what_an_application_has_answered_runs_in_no_page_beside_the_dashboard(s
             assert each.status == 203
             assert each.header("content-security-policy") == "sandbox; frame-ancestors 'none'"
             assert each.header("x-content-type-options") == "nosniff"
+
+
+def test_a_job_cannot_sign_anybody_in_or_out_of_the_dashboard(surroundings):
+    with surroundings.gateway(Terms(dashboard=True)) as ask:
+        answer = ask("GET", "/cookies", headers={"Prefer": "wait=30"})
+        assert answer.all("set-cookie") == ["own=1; Path=/"]

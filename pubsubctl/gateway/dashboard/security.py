@@ -4,7 +4,6 @@ Every request is looked at before its page is: by which name it was asked for, w
 that changes something, whether it came from a page of ours. Every answer says what a browser may do with it.
 """
 
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -13,7 +12,8 @@ from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from pubsubctl.gateway.dashboard.board import Board
-from pubsubctl.gateway.dashboard.session import LIFETIME_S
+from pubsubctl.gateway.dashboard.session import COOKIE, LIFETIME_S
+from pubsubctl.gateway.hosts import is_ours, split
 
 FORM_TOKEN = "csrf"  # noqa: S105 - the name of a field
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -38,7 +38,7 @@ def admit(board: Board) -> BaseResponse | None:
     """
     g.session = None
     g.to_set = None
-    if not board.sessions.need_token and not _is_ours(request.host, board.hosts):
+    if not board.sessions.need_token and not is_ours(request.host, board.hosts):
         raise Forbidden(
             "This dashboard is open to whoever reaches it, so it answers only to the address it was started on. Use "
             "that address, or start it with a token."
@@ -95,8 +95,8 @@ def set_cookie(response: BaseResponse, value: str | None) -> None:
 
 def cookie_name() -> str:
     """Cookies of one host know no port, and there may be a dashboard on another."""
-    port = _split(request.host)[1]
-    return f"pubsubctl-dashboard-{port}" if port else "pubsubctl-dashboard"
+    port = split(request.host)[1]
+    return f"{COOKIE}-{port}" if port else COOKIE
 
 
 def way_back(given: str | None) -> str:
@@ -105,23 +105,6 @@ def way_back(given: str | None) -> str:
     if not given or len(given) > _LONGEST_WAY or not _LOCAL.fullmatch(given) or not given.startswith(home):
         return home
     return home if "//" in given.split("?")[0] or "/.." in given else given
-
-
-def _is_ours(host: str, hosts: frozenset[str]) -> bool:
-    """Whether it is a name of this machine for itself, or one that was given (else: DNS rebinding)."""
-    name = _split(host)[0]
-    if name in hosts or name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def _split(host: str) -> tuple[str, str]:
-    """The name, in lower case and without brackets, and the port of a Host header."""
-    match = re.fullmatch(r"(\[[0-9a-f:.]+\]|[^:]*)(?::(\d+))?", host.lower())
-    return (match[1].strip("[]").rstrip("."), match[2] or "") if match else ("", "")
 
 
 def _check_origin() -> None:

@@ -12,6 +12,8 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from hashlib import sha256
 
+COOKIE = "pubsubctl-dashboard"
+"""What names of its cookies begin with."""
 LIFETIME_S = 12 * 3600
 _PURPOSE = b"pubsubctl dashboard session"
 _PARTS = 3
