@@ -1,4 +1,4 @@
-"""Cancel, retry, replay and purge, as people do them; with scripts off too, as nothing of it needs any."""
+"""Cancel, retry, replay and purge, as people do them; half of it with scripts off, as nothing of it needs any."""
 
 import pytest
 from browsing.scene import eventually
@@ -10,9 +10,10 @@ from pubsubctl.errors import JobNotFound
 pytestmark = pytest.mark.xdist_group("browser")
 
 
-@pytest.fixture(params=["scripts", "no scripts"])
-def page(request, visits) -> Page:
-    return visits.open(java_script_enabled=request.param == "scripts")
+@pytest.fixture
+def bare_page(visits) -> Page:
+    """A page of a browser whose scripts are off."""
+    return visits.open(java_script_enabled=False)
 
 
 def wait_for(client: Client, job_id: str, state: JobState) -> None:
@@ -26,7 +27,8 @@ def dead_letters(client: Client, paths: list[str]) -> list[str]:
     return [job.id for job in jobs]
 
 
-def test_a_running_job_is_cancelled(page, site, client, tmp_path):
+def test_a_running_job_is_cancelled(bare_page, site, client, tmp_path):
+    page = bare_page
     job = client.submit("GET", f"/until{tmp_path}/never")
     wait_for(client, job.id, JobState.RUNNING)
     page.goto(f"{site}/jobs/{job.id}")
@@ -62,7 +64,8 @@ def test_a_chosen_dead_letter_is_replayed_and_the_other_is_not(page, site, clien
     assert client.get(other).state is JobState.FAILED
 
 
-def test_dead_letters_are_purged_after_a_question_that_can_be_refused(page, site, client, tmp_path):
+def test_dead_letters_are_purged_after_a_question_that_can_be_refused(bare_page, site, client, tmp_path):
+    page = bare_page
     ids = dead_letters(client, [f"/boom{tmp_path}/{number}" for number in range(3)])
     (other,) = dead_letters(client, ["/boom/other"])
     page.goto(f"{site}/letters")

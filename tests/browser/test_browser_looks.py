@@ -38,7 +38,7 @@ def test_axe_finds_nothing_serious_on_any_page_by_day_by_night_and_on_a_phone(vi
     for address in [f"{locked_site}/login", *(site + path for path in kinds.paths().values())]:
         page.goto(address)
         page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
-        for size, scheme in [(DESKTOP, "light"), (DESKTOP, "dark"), (PHONE, "dark"), (PHONE, "light")]:
+        for size, scheme in [(DESKTOP, "dark"), (DESKTOP, "light"), (PHONE, "light")]:
             page.set_viewport_size(size)
             page.emulate_media(color_scheme=scheme)
             trouble = found(page, axe, colours=scheme == "dark")
