@@ -90,14 +90,13 @@ class Gateway:
     def _last(self, response: Response) -> Response:
         if not _is_of_dashboard():
             cors.allow(request, response, self._terms.cors_origins)
-            if (
-                self._terms.token is not None
-            ):  # caches know that what Authorization opens is not for all, and of no other
+            # Caches know that what Authorization opens is not for all, and of no other field.
+            if self._terms.token is not None:
                 response.headers.add("Vary", guard.OWN_FIELD.title())
         return response
 
     def _submit(self, _: str = "") -> Response:
-        if _is_below(PREFIX) or _is_of_dashboard():  # a method, or a "//", that no rule of theirs takes
+        if _is_below(PREFIX) or _is_below(DASHBOARD):  # a method, or a "//", that no rule of theirs takes
             return _unknown()
         return self._submitting.take(request)
 
@@ -110,7 +109,8 @@ def _unknown(_: str = "") -> Response:
 
 
 def _is_of_dashboard() -> bool:
-    return _is_below(DASHBOARD)
+    # Not by its path: that of another rule may begin with the same, as /_dashboard//x does.
+    return request.blueprint == "dashboard"
 
 
 def _is_below(prefix: str) -> bool:
