@@ -4,7 +4,8 @@
 it would be skipped otherwise. They are ``gcloud`` (the Google Cloud SDK with its Pub/Sub emulator, and Java),
 ``firestore`` (its Firestore emulator), ``node`` (with npm), ``postgresql`` (the programs of its server), ``hosts``
 (what ``scripts/hosts`` needs: root, TUN devices, libfaketime and PostgreSQL), ``celery``, ``gcloud-aio-pubsub``,
-``gcp-storage-emulator``, ``chromium`` (the browser), and ``peers`` (redis-server, and the packages that ``scripts/bench/peers.py`` measures).
+``gcp-storage-emulator``, ``chromium`` (the browser), and ``peers`` (redis-server, and the packages that
+``scripts/bench/peers.py`` measures).
 """
 
 import functools

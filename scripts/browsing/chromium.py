@@ -15,6 +15,9 @@ _FLAGS = (
     f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}",
     "--force-color-profile=srgb",
     "--disable-gpu",
+    # Pictures of text are the same on any screen, and smaller.
+    "--disable-lcd-text",
+    "--font-render-hinting=none",
 )
 
 

@@ -19,7 +19,7 @@ from pubsubctl.store.opening import open_store
 
 _AT_ONCE = 1000
 _LEASE_S = 60.0
-_MAX_ATTEMPTS, _MAX_CRASHES = 5, 10
+_MAX_ATTEMPTS, _MAX_CRASHES = 1, 10
 _DAY_S = 86_400.0
 
 

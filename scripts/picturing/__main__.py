@@ -18,11 +18,13 @@ from picturing.history import pasts
 from pubsubctl import JobState
 
 HERE = Path(__file__).parent
-PICTURES = HERE.parent.parent / "docs" / "pictures"
-DESKTOP = {"width": 1280, "height": 860}
+PICTURES = HERE / "results"
+DESKTOP = {"width": 1280, "height": 920}
 PHONE = {"width": 375, "height": 812}
 _RUNNING = [("board-meeting", 0.42, 96), ("podcast-118", 0.77, 41), ("lecture-03", 0.08, 88)]
-_WAITING = 14
+_WAITING = 4
+_TALLEST = 1500
+_LOOKED_AT = {1280: "light", 800: "dark", 375: "light"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,11 @@ def main() -> int:
         prog="scripts/screenshots", description="Makes README's pictures of the dashboard."
     )
     parser.add_argument(
-        "--to", type=Path, default=PICTURES, metavar="FOLDER", help="where they go; docs/pictures unless given"
+        "--to",
+        type=Path,
+        default=PICTURES,
+        metavar="FOLDER",
+        help="where they go; unless given, where README finds them",
     )
     parser.add_argument("--look", action="store_true", help="make whole pages too, in several widths, to be looked at")
     given = parser.parse_args()
@@ -70,7 +76,7 @@ def _for_readme(dead: str) -> list[Picture]:
         Picture("now-dark", "/", DESKTOP, "dark"),
         Picture("job-light", f"/jobs/{dead}", DESKTOP, "light"),
         Picture("job-dark", f"/jobs/{dead}", DESKTOP, "dark"),
-        Picture("jobs-phone-light", "/jobs", PHONE, "light"),
+        Picture("job-phone-light", f"/jobs/{dead}", PHONE, "light"),
         Picture("now-phone-dark", "/", PHONE, "dark"),
     ]
 
@@ -88,11 +94,9 @@ def _for_looking(dead: str, running: str) -> list[Picture]:
         "broker": "/broker",
     }
     return [
-        Picture(
-            f"{name}-{width}", path, {"width": width, "height": 800}, "dark" if width == 800 else "light", whole=True
-        )
+        Picture(f"{name}-{width}", path, {"width": width, "height": 800}, scheme, whole=True)
         for name, path in pages.items()
-        for width in (1280, 800, 375)
+        for width, scheme in _LOOKED_AT.items()
     ]
 
 
@@ -100,7 +104,7 @@ def _for_looking(dead: str, running: str) -> list[Picture]:
 def project() -> Iterator[tuple[str, str, str]]:
     """The address of a dashboard, while jobs run; and the ids of a job that was given up on, and of one that runs."""
     with tempfile.TemporaryDirectory(prefix="pubsubctl-pictures-") as folder:
-        scene = Scene(Path(folder), "picturing.app:app", HERE.parent)
+        scene = Scene(Path(folder), "app:app", HERE)
         try:
             client = scene.client
             with telling(client.settings) as (teller, store):
@@ -109,13 +113,13 @@ def project() -> Iterator[tuple[str, str, str]]:
             dead = [past.id for past in told if past.reason and past.log][-1]
             scene.worker("-p", "1", "-t", "4")
             running = [
-                client.submit("POST", f"/v1/transcribe?name={name}&from={begin}&minutes={minutes}").id
+                client.submit("POST", f"/v1/transcribe?name={name}", json={"from": begin, "minutes": minutes}).id
                 for name, begin, minutes in _RUNNING
             ]
             retrying = client.submit("GET", "/v1/export/2026-11").id
             eventually(lambda: client.get(running[-1]).progress_note, what="jobs run")
             eventually(lambda: client.get(retrying).state is JobState.RETRYING, what="one is to be tried again")
-            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n:02}"} for n in range(_WAITING)]
+            requests = [{"method": "POST", "path": f"/v1/transcribe?name=interview-{n + 1}"} for n in range(_WAITING)]
             list(client.submit_many(requests, batch_id="interviews"))
             with served(client) as address:
                 yield address, dead, running[0]
@@ -130,7 +134,14 @@ def take(browser: Browser, address: str, picture: Picture, folder: Path) -> Path
         page: Page = context.new_page()
         page.goto(address + picture.path)
         path = folder / f"{picture.name}.png"
-        page.screenshot(path=path, full_page=picture.whole, animations="disabled")
+        tall = page.evaluate("document.documentElement.scrollHeight") if picture.whole else 0
+        clip = {
+            "x": 0,
+            "y": 0,
+            "width": picture.size["width"],
+            "height": max(picture.size["height"], min(tall, _TALLEST)),
+        }
+        page.screenshot(path=path, full_page=picture.whole, clip=clip, animations="disabled")  # type: ignore[arg-type]
         return path
     finally:
         context.close()

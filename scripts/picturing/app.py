@@ -15,7 +15,8 @@ STEP_S = 0.5
 @app.post("/v1/transcribe")
 def transcribe() -> dict[str, object]:
     """Run for as long as pictures are taken, and stand where it is to be seen standing."""
-    begin, minutes = request.args.get("from", 0.0, float), request.args.get("minutes", 1, int)
+    asked = request.get_json(silent=True) or {}
+    begin, minutes = float(asked.get("from", 0.0)), int(asked.get("minutes", 60))
     for step in range(STEPS):
         done = min(0.99, begin + step / STEPS / 20)
         pubsubctl.progress(done, f"{done * minutes:.0f} of {minutes} minutes of audio")

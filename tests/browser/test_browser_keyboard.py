@@ -7,14 +7,16 @@ from visiting import DESKTOP, PHONE
 pytestmark = pytest.mark.xdist_group("browser")
 
 PAGES = ["now", "jobs of a batch", "a running job", "a dead job", "batches", "dead letters", "a question", "broker"]
-REACHABLE = """() => [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']")]
+REACHABLE = """() => [...document.querySelectorAll(
+        "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']")]
     .filter(one => one.checkVisibility({visibilityProperty: true}) && !one.disabled)
     .map((one, number) => { one.dataset.reach = number; return one.outerHTML.slice(0, 120) })"""
 MEET = """() => {
     window.met = [];
     document.addEventListener("focusin", event => {
         const style = getComputedStyle(event.target);
-        window.met.push({ number: Number(event.target.dataset.reach), outline: style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth) });
+        const outline = style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth);
+        window.met.push({ number: Number(event.target.dataset.reach), outline });
     });
 }"""
 

@@ -79,7 +79,7 @@ def test_no_page_is_wider_than_the_window(visits, site, locked_site, kinds, clie
 
 
 def test_the_dashboard_is_dark_where_people_want_that(visits, site, kinds):
-    lightness = """() => [document.body, ...document.querySelectorAll("section, .filter, input, pre, .cards")].map(one => {
+    lightness = """() => [...document.querySelectorAll("body, section, .filter, input, pre, .cards")].map(one => {
         const [r, g, b, a] = getComputedStyle(one).backgroundColor.match(/[\\d.]+/g).map(Number);
         return a === 0 ? null : (r + g + b) / 765;
     }).filter(one => one !== null)"""
