@@ -127,6 +127,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         ).encode()
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/problem+json"))
+        self.request.headers.pop("CONNECTION", None)  # whatever the client would like
         self.set_close_on_finish()
         self.content_length = len(body)
         self.channel.lingers = True

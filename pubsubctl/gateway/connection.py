@@ -25,11 +25,17 @@ class Request(HTTPRequestParser):  # type: ignore[misc]
     """A request as it comes in."""
 
     def parse_header(self, header_plus: bytes) -> None:
-        """Read its head; it has to say to whom it is sent, once and well (RFC 9112, section 3.2)."""
+        """Read its head.
+
+        It has to say to whom it is sent, once and well (RFC 9112, section 3.2), and in one way where it ends: whoever
+        is between might take the other one, and what follows for another request (section 6.1).
+        """
         super().parse_header(header_plus)
         host = self.headers.get("HOST", None if self.version == "1.1" else "")
         if host is None or not _HOST.fullmatch(host):
             raise ParsingError("the request needs one Host header field, HOST or HOST:PORT")
+        if (self.chunked and "CONTENT_LENGTH" in self.headers) or "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("a request has one of Content-Length and, since HTTP/1.1, Transfer-Encoding")
 
     def received(self, data: bytes) -> int:
         """Take bytes of it, and say how many."""

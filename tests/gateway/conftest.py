@@ -11,9 +11,9 @@ from gateway_kit import Asking, Surroundings
 from pubsubctl import Client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Surroundings]:
-    """A broker, a store and a worker with one process, for all tests of a module."""
+    """A broker, a store and a worker with one process, for all tests: they leave no job behind that runs for long."""
     made = Surroundings(tmp_path_factory.mktemp("gateway"))
     try:
         made.worker("-t", "4")

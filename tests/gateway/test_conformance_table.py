@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 TABLE = HERE / "CONFORMANCE.md"
 STANDARDS = (
     "RFC 9110",
+    "RFC 9112",
     "RFC 6585",
     "RFC 7240",
     "RFC 9457",

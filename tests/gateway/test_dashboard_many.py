@@ -35,6 +35,9 @@ PAGES = [
 ]
 
 
+pytestmark = pytest.mark.xdist_group("dashboard of many")
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     with a_client(tmp_path_factory.mktemp("many")) as client:

@@ -1,10 +1,12 @@
 """The gateway's own resources: a job, its result, a page of jobs; and what methods they know."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from dashboard_jobs import added, answered, begun, given_up
+from gateway_kit import eventually
 from raw_socket import exchange
 
 from pubsubctl.exchange import METHODS, Request, Response
@@ -239,3 +241,17 @@ def test_the_trace_of_the_client_reaches_the_job_and_the_application(ask, store)
 @pytest.mark.parametrize("parent", ["x", "00-0-0-00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ""])
 def test_a_traceparent_that_is_none_is_no_error(ask, parent):
     assert ask("GET", "/predict", None, {"traceparent": parent, "Prefer": "wait=30"}).status == 200
+
+
+def test_a_job_that_runs_is_cancelled_and_whoever_waits_for_it_hears_of_it(ask, surroundings, folder):
+    headers = {"Idempotency-Key": f'"{folder}"', "Prefer": "respond-async"}
+    job_id = ask("GET", f"/until{folder}/never", headers=headers).json["id"]
+    eventually(lambda: surroundings.client.get(job_id).state is JobState.RUNNING, what="it runs")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(ask, "GET", f"/until{folder}/never", None, headers | {"Prefer": "wait=50"})
+        answer = ask("DELETE", f"/_jobs/{job_id}")
+        assert (answer.status, answer.json["state"]) == (200, "cancelled")
+        told = waiting.result()
+    assert (told.status, told.header("content-type")) == (502, "application/problem+json")
+    assert told.header("pubsubctl-job") == job_id
+    (folder / "never").touch()

@@ -106,9 +106,9 @@ def test_nothing_is_an_error(values):
     ],
 )
 def test_no_field_takes_long_to_read(value):
-    began = time.process_time()
+    began = time.thread_time()
     read([value])
-    assert time.process_time() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize(

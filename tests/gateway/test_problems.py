@@ -1,6 +1,7 @@
 """Errors are problem details (RFC 9457), and tell nothing of what is behind the gateway."""
 
 import json
+import re
 
 import pytest
 from raw_socket import exchange
@@ -72,6 +73,34 @@ def test_what_is_no_request_is_answered_or_hung_up_on_and_the_next_one_is_served
     assert b"Traceback" not in said
     assert b" 500 " not in first
     assert ask("GET", "/_jobs").status == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked",
+        b"HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 3",
+        b"HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked",
+        b"HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, identity",
+        b"HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5, 5",
+        b"HTTP/1.1\r\nHost: localhost\r\nContent-Length : 5",
+    ],
+    ids=ascii,
+)
+def test_no_request_is_smuggled_in_the_body_of_another(ask, surroundings, head):
+    before = sum(surroundings.client.store.counts().values())
+    following = b"POST /smuggled HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    said = exchange(ask.address, b"POST /x " + head + b"\r\n\r\n0\r\n\r\n" + following)
+    assert said.partition(b"\r\n")[0].split()[1] in {b"400", b"501"}
+    assert len(re.findall(rb"HTTP/1\.[01] \d{3} ", said)) == 1
+    assert re.findall(rb"\r\nConnection: (.+?)\r\n", said) == [b"close"]
+    assert sum(surroundings.client.store.counts().values()) == before
+
+
+@pytest.mark.parametrize("fields", ["X: y", "Host: a\r\nHost: b", "Host: a:b", "Host: [::1", "Host: a b"], ids=ascii)
+def test_a_request_that_does_not_say_to_whom_is_400(ask, fields):
+    said = exchange(ask.address, f"GET /_jobs HTTP/1.1\r\n{fields}\r\nConnection: close\r\n\r\n".encode())
+    assert said.startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_refusal_to_head_has_no_content(ask):

@@ -194,6 +194,10 @@ def test_who_asks_to_go_on_with_nothing_is_answered() -> None:
         (get("http://[::1/"), 400),
         (get("/", "Bad Header: x"), 400),
         (get("/", "Transfer-Encoding: gzip"), 501),
+        (get("/", "Content-Length: 3", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (get("/", "Content-Length: 0", "Content-Length: 0"), 400),
+        (get("/", "Content-Length: +0"), 400),
         (get("/", "A: " + "x" * 70_000), 431),
     ],
 )
