@@ -1,10 +1,9 @@
 """``pubsubctl dashboard``: jobs for people who would rather look."""
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from pubsubctl.cli.app import new
+from pubsubctl.cli.listening import HostPortOption, HostsOption, TokenOption
 from pubsubctl.cli.options import with_settings
 from pubsubctl.cli.readers import parsed
 
@@ -13,36 +12,15 @@ if TYPE_CHECKING:
 
 app = new()
 
-_HostPort = Annotated[
-    str, typer.Option("--host-port", metavar="HOST:PORT", help="Where to listen; port 0 is a free one.")
-]
-_Token = Annotated[
-    str | None,
-    typer.Option(
-        "--token",
-        envvar="PUBSUBCTL_TOKEN",
-        metavar="TOKEN",
-        show_default=False,
-        help="What people sign in with; needed on any address but loopback. Others on this machine see a flag: prefer "
-        "the variable.",
-    ),
-]
-
-
-_Hosts = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--host",
-        metavar="NAME",
-        help="Name by which it may be asked for where it has no token, beside localhost; repeatable.",
-    ),
-]
-
 
 @app.command(epilog="Example: pubsubctl dashboard --host-port 127.0.0.1:8081")
 @with_settings()
 def dashboard(
-    settings: "Settings", *, host_port: _HostPort = "127.0.0.1:8081", token: _Token = None, host: _Hosts = None
+    settings: "Settings",
+    *,
+    host_port: HostPortOption = "127.0.0.1:8081",
+    token: TokenOption = None,
+    host: HostsOption = None,
 ) -> None:
     """Show jobs, workers, dead letters and the broker in a browser, until Ctrl-C.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pubsubctl.cli.app import new
+from pubsubctl.cli.listening import HostPortOption, HostsOption, TokenOption
 from pubsubctl.cli.options import parsed, with_settings
 from pubsubctl.cli.readers import parsed as read
 
@@ -14,20 +15,6 @@ if TYPE_CHECKING:
 
 app = new()
 
-_HostPort = Annotated[
-    str, typer.Option("--host-port", metavar="HOST:PORT", help="Where to listen; port 0 is a free one.")
-]
-_Token = Annotated[
-    str | None,
-    typer.Option(
-        "--token",
-        envvar="PUBSUBCTL_TOKEN",
-        metavar="TOKEN",
-        show_default=False,
-        help="What clients must show; needed on any address but loopback. Others on this machine see a flag: prefer "
-        "the variable.",
-    ),
-]
 _Allow = Annotated[
     list[str] | None,
     typer.Option(
@@ -76,23 +63,13 @@ def gateway() -> None:
     """Jobs for any HTTP client: 202, and a place to ask."""
 
 
-_Hosts = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--host",
-        metavar="NAME",
-        help="Name by which it may be asked for where it has no token, beside localhost; repeatable.",
-    ),
-]
-
-
 @app.command(epilog="Example: pubsubctl gateway start --host-port 127.0.0.1:8080 --default-wait 5s")
 @with_settings("inline_limit", "payload_limit")
 def start(
     settings: "Settings",
     *,
-    host_port: _HostPort = "127.0.0.1:8080",
-    token: _Token = None,
+    host_port: HostPortOption = "127.0.0.1:8080",
+    token: TokenOption = None,
     allow: _Allow = None,
     default_wait: _DefaultWait = "0s",
     max_wait: _MaxWait = "60s",
@@ -101,7 +78,7 @@ def start(
     rate: _Rate = 0,
     cors_origin: _Cors = None,
     threads: _Threads = 8,
-    host: _Hosts = None,
+    host: HostsOption = None,
     dashboard: _Dashboard = True,
     verbose: _Verbose = False,
 ) -> None:

@@ -1,10 +1,12 @@
 """``pubsubctl gateway start`` as it is typed."""
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+from gateway_kit import Asking
 
 
 def typed(surroundings, *arguments, **environment):
@@ -63,3 +65,23 @@ def test_its_help_has_an_example(surroundings):
     assert run.returncode == 0
     assert "Example: pubsubctl gateway start" in run.stdout
     assert "PUBSUBCTL_TOKEN" in run.stdout
+
+
+def test_the_dashboard_alone_is_served_until_sigterm_and_takes_no_jobs(surroundings):
+    command = [sys.executable, "-m", "pubsubctl", "dashboard", "--host-port", "127.0.0.1:0"]
+    process = subprocess.Popen(command, cwd=surroundings.folder, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    try:
+        found = re.search(r"http://([^/]+)/", process.stderr.readline())
+        assert found
+        ask = Asking(found[1])
+        assert ask("GET", "/").header("location") == "/_dashboard/"
+        page = ask("GET", "/_dashboard/")
+        assert page.status == 200
+        assert b"Jobs by state" in page.body
+        assert ask("POST", "/echo/x", b"x").status == 404
+        assert ask("GET", "/_dashboard/", headers={"Host": "rebound.example"}).status == 403
+    finally:
+        process.terminate()
+        process.stderr.close()
+        assert process.wait(20) == 0
