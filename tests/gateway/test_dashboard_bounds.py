@@ -4,8 +4,10 @@ import re
 
 import pytest
 from dashboard_jobs import a_worker, added, answered, begun, given_up
+from werkzeug.test import Client as Werkzeug
 
 from pubsubctl.exchange import Response
+from pubsubctl.gateway import AsyncMiddleware
 from pubsubctl.gateway.app import Gateway, viewer
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.job import JobState, Reason
@@ -96,3 +98,18 @@ def test_a_response_signs_nobody_out_by_other_means_either(client, name, value):
     assert answer.status_code == 200
     assert answer.headers.getlist("Set-Cookie") == ["mine=1"]
     assert "Clear-Site-Data" not in answer.headers
+
+
+def test_an_application_that_the_gateway_is_mounted_on_has_the_dashboard_where_that_is_wanted(client):
+    def application(_, start_response):
+        start_response("200 OK", [])
+        return [b"the application"]
+
+    for wanted, expected in ((True, b"Sign in"), (False, b"the application")):
+        mounted = AsyncMiddleware(application, client, Terms(token="a-token-that-nobody-guesses", dashboard=wanted))
+        try:
+            asking = Werkzeug(mounted)
+            assert expected in asking.get("/_dashboard/login").data
+            assert asking.get("/_dashboards").data == b"the application"
+        finally:
+            mounted.close()
