@@ -44,7 +44,8 @@ def _running(job: Job, scene: Scene) -> Iterator[str]:
     worker = next((worker for worker in scene.workers if worker.id == job.worker), None)
     if worker is not None and worker.id in scene.living:
         until = (worker.seen_at or scene.now) + scene.lease_s - scene.now
-        yield f"it runs since {elapsed} on {worker.id}, whose lease is good for {seconds(until)} and is being renewed"
+        lease = f"whose lease is good for {seconds(until)} and is being renewed"
+        yield f"it has been running for {elapsed} on {worker.id}, {lease}"
         return
     if worker is None:
         yield f"its worker {job.worker} has ended; the lease of the attempt runs out by itself"

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from flask import Flask, Response, redirect, request
+from flask import Flask, Response, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
@@ -134,5 +134,5 @@ def viewer(client: Client, terms: Terms) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     app.register_blueprint(blueprint(client, token=terms.token, hosts=terms.hosts or ()))
-    app.add_url_rule("/", "start", lambda: redirect(f"{DASHBOARD}/"))
+    app.add_url_rule("/", "start", lambda: redirect(url_for("dashboard.now")))
     return app

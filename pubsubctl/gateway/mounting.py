@@ -6,6 +6,7 @@ from typing import Any
 from pubsubctl.client import Client
 from pubsubctl.gateway import prefer
 from pubsubctl.gateway.app import Gateway
+from pubsubctl.gateway.dashboard.blueprint import PREFIX as DASHBOARD
 from pubsubctl.gateway.documents import PREFIX
 from pubsubctl.gateway.terms import Terms
 
@@ -51,7 +52,8 @@ class AsyncMiddleware:
         if "pubsubctl.job_id" in environ:  # a worker runs it
             return False
         path = environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace")
-        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+        prefixes = (PREFIX, DASHBOARD) if self._terms.dashboard else (PREFIX,)
+        if any(path == prefix or path.startswith(f"{prefix}/") for prefix in prefixes):
             return True
         preferences = prefer.read([environ.get("HTTP_PREFER", "")])
         return preferences.respond_async and self._terms.allows(path)

@@ -87,8 +87,10 @@ class Results:
 
     def _is_ours(self, key: str, value: str) -> bool:
         """Whether a field says what only the gateway may: whose pages may ask, who is signed in."""
-        if key == "set-cookie":
-            return self._sandboxed and value.strip().startswith(COOKIE)
+        if key == "set-cookie":  # browsers send one without a name, "=NAME=VALUE", as that of the name
+            return self._sandboxed and value.lstrip(" \t=").startswith(COOKIE)
+        if key == "clear-site-data":
+            return self._sandboxed
         return self._own_cors and key.startswith("access-control-")
 
     def of_ended(self, job: Job) -> Response:

@@ -7,8 +7,9 @@ MASK = "***"
 
 _PLAIN = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key"})
 _LIKELY = re.compile(
-    r"(^|[-_.])(auth|authentication|authorization|cookies?|tokens?|secrets?|password|passwd|api[-_]?key|apikey"
-    r"|access[-_]?key|credentials?|session|session[-_]?id|jwt|assertion|signature)([-_.]|$)"
+    r"(^|[-_.])(auth|authentication|authorization|cookies?|tokens?|secrets?|password|passwd|[a-z0-9]*api[-_]?key"
+    r"|(access|account|function|functions|license|master|private|secret|subscription)[-_]?key"
+    r"|credentials?|session|session[-_]?id|jwt|assertion|signature)([-_.]|$)"
 )
 
 _FIELD = re.compile(

@@ -76,7 +76,9 @@ def test_a_job_of_a_real_worker_while_it_runs_and_after_its_death(served):
     wait_for(lambda: served.store.get([job_id])[0].state is JobState.RUNNING, "it to run")
     text = served.run("explain", job_id).stdout
     assert re.search(
-        r"^it runs since \S+ s on \S+, whose lease is good for \S+ s and is being renewed$", text, re.MULTILINE
+        r"^it has been running for \S+ s on \S+, whose lease is good for \S+ s and is being renewed$",
+        text,
+        re.MULTILINE,
     )
     assert "0 of 3 failures, timeout 1 min 30 s" in text
     second = served.run("submit", "/").stdout.strip()

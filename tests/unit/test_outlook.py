@@ -46,7 +46,7 @@ CASES = {
     "nothing but the app": (
         RUNNING,
         SCENE,
-        ["it runs since 12 s on w1, whose lease is good for 55 s and is being renewed"],
+        ["it has been running for 12 s on w1, whose lease is good for 55 s and is being renewed"],
     ),
     "the lease of a worker that went away": (
         RUNNING,

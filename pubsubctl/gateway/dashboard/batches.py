@@ -16,4 +16,4 @@ def add_to(blueprint: Blueprint, board: Board) -> None:
 
 def _batches(board: Board) -> str:
     store = board.store
-    return render_template("dashboard/batches.html", batches=store.batches(limit=_SHOWN), now=store.now(), most=_SHOWN)
+    return render_template("dashboard/batches.html", batches=store.batches(limit=_SHOWN), now=store.now())

@@ -52,12 +52,15 @@ class Board:
         sessions: who is signed in.
         hosts: the names by which it may be called where nobody signs in, without ports, in lower case.
         patience: with those who sign in.
+        at_broker: what a page has while it asks the broker, which may take long: no more than two do at a time, so
+            that there are threads left for all else.
     """
 
     client: Client
     sessions: Sessions
     hosts: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
+    at_broker: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
 
     @property
     def store(self) -> Store:

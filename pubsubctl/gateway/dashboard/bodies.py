@@ -17,6 +17,8 @@ from flask import Response
 from pubsubctl.gateway.dashboard.words import plain
 
 SHOWN_BYTES = 64 * 1024
+_LAID_OUT = 4 * SHOWN_BYTES
+"""Characters of JSON that is laid out: a deep one has more of indentation than of anything else."""
 _IMAGE_BYTES = 8 << 20
 _PIECE = 1 << 18
 _UNKNOWN = "application/octet-stream"
@@ -141,8 +143,14 @@ def _text(head: bytes, content_type: str | None, *, is_cut: bool) -> str | None:
 
 
 def _laid_out(text: str) -> str | None:
-    """JSON with a field a line; None where it is none."""
+    """JSON with a field a line; None where it is none, or has become too long."""
+    pieces, length = [], 0
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
+            pieces.append(piece)
+            length += len(piece)
+            if length > _LAID_OUT:
+                return None
     except (ValueError, RecursionError):
         return None
+    return "".join(pieces)

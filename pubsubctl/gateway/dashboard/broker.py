@@ -1,7 +1,8 @@
 """What there is at the broker, and a look at some messages of a subscription."""
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,10 +14,11 @@ from pubsubctl import names
 from pubsubctl.broker import listing, messages
 from pubsubctl.broker.connection import Connection, answers
 from pubsubctl.broker.naming import project_path
-from pubsubctl.errors import BrokerUnreachable, PubsubctlError
+from pubsubctl.errors import BrokerError, BrokerUnreachable, PubsubctlError
 from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.bodies import Preview, preview
 from pubsubctl.gateway.dashboard.words import cut
+from pubsubctl.render.figures import plural
 from pubsubctl.render.secrets import masked
 
 _LISTED = 200
@@ -26,6 +28,8 @@ _DATA_SHOWN = 4096
 _VALUE = 500
 _WAIT_S = 1.0
 _ANSWER_S = 0.5
+_TURN_S = 1.0
+"""How long a page waits until it may ask."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,11 @@ def _peek(board: Board) -> str:
     found: list[Peeked] = []
     trouble = ""
     try:
-        found = [_peeked(one) for one in _pulled(_connection(board), path)]
+        with _connected(board) as connection:
+            pulled, kept = _pulled(connection, path)
+        found = [_peeked(one) for one in pulled]
+        if kept:
+            trouble = f"{plural(kept, 'message')} could not be given back: they come again after their ack deadline."
     except PubsubctlError as error:
         trouble = str(error)
     return render_template("dashboard/peek.html", path=path, messages=found, trouble=trouble, most=_PEEKED)
@@ -82,32 +90,39 @@ def _found(board: Board) -> dict[str, Any]:
     project = project_path(board.settings.project)
     told["project"] = project
     told["most"] = _LISTED
+    found: list[Mapping[str, Any]] = []
     try:
-        connection = _connection(board)
-    except PubsubctlError as error:
+        with _connected(board) as connection:
+            told |= {"trouble": "", "place": connection.place, "kind": connection.address.kind}
+            try:
+                told["topics"] = [_topic(one) for one in islice(listing.topics(connection, project), _LISTED)]
+            except BrokerError as error:
+                told["topics_trouble"] = str(error)
+            try:
+                found = list(islice(listing.subscriptions(connection, project), _LISTED))
+            except BrokerError as error:
+                told["subscriptions_trouble"] = str(error)
+    except PubsubctlError as error:  # it is away: nothing else is asked of it, which would take as long again
         return told | {"trouble": str(error), "place": ""}
-    told |= {"trouble": "", "place": connection.place, "kind": connection.address.kind}
-    try:
-        told["topics"] = [_topic(one) for one in islice(listing.topics(connection, project), _LISTED)]
-    except PubsubctlError as error:
-        told["topics_trouble"] = str(error)
-    try:
-        found = list(islice(listing.subscriptions(connection, project), _LISTED))
-    except PubsubctlError as error:
-        return told | {"subscriptions_trouble": str(error)}
     return told | {"subscriptions": [_subscription(one, board) for one in found]}
 
 
-def _connection(board: Board) -> Connection:
-    """The broker's, if it is there: a page is not to wait for one that is not.
+@contextmanager
+def _connected(board: Board) -> Iterator[Connection]:
+    """The connection to the broker, if it is there: a page is not to wait for one that is not.
 
     Raises:
-        BrokerUnreachable: it is not.
+        BrokerUnreachable: it is not, or others wait for it already.
     """
-    connection = board.client.connection
-    if not answers(connection.address, timeout_s=_ANSWER_S):
-        raise BrokerUnreachable(f"no broker answers at {connection.place}; `pubsubctl emulator start` starts one")
-    return connection
+    if not board.at_broker.acquire(timeout=_TURN_S):
+        raise BrokerUnreachable("other pages are waiting for the broker already; try again in a moment")
+    try:
+        connection = board.client.connection
+        if not answers(connection.address, timeout_s=_ANSWER_S):
+            raise BrokerUnreachable(f"no broker answers at {connection.place}; `pubsubctl emulator start` starts one")
+        yield connection
+    finally:
+        board.at_broker.release()
 
 
 def _topic(found: Mapping[str, Any]) -> dict[str, str]:
@@ -148,10 +163,14 @@ def _backlog(found: Mapping[str, Any], board: Board) -> int | None:
         return None
 
 
-def _pulled(connection: Connection, path: str) -> Iterable[Mapping[str, Any]]:
-    """Some messages, one after another as they may be large; all are given back at once."""
+def _pulled(connection: Connection, path: str) -> tuple[Collection[Mapping[str, Any]], int]:
+    """Some messages, one after another as they may be large; all are given back at once.
+
+    Returns:
+        The messages, and how many of them could not be given back.
+    """
     taken: dict[str, Mapping[str, Any]] = {}
-    size = 0
+    size, kept = 0, 0
     try:
         while len(taken) < _PEEKED and size < _PEEKED_BYTES:
             received = messages.pull(connection, path, 1, wait_s=_WAIT_S)
@@ -161,8 +180,8 @@ def _pulled(connection: Connection, path: str) -> Iterable[Mapping[str, Any]]:
             size += len(received[0].get("message", {}).get("data", ""))
     finally:
         if taken:
-            messages.give_back(connection, path, list(taken))
-    return taken.values()
+            kept = len(messages.give_back(connection, path, list(taken)))
+    return taken.values(), kept
 
 
 def _peeked(received: Mapping[str, Any]) -> Peeked:

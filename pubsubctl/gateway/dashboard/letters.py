@@ -1,6 +1,6 @@
 """Dead letters: listed, queued again, deleted for good. Each of the last two asks first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -82,7 +82,8 @@ def _confirm(board: Board) -> str:
     everything = "all" in request.args
     if not everything and not ids:
         raise BadRequest("No dead letter was chosen, so there is nothing to do.")
-    chosen = _chosen(board, [] if everything else ids)
+    now = board.store.now()
+    chosen = _chosen(board, [] if everything else ids, now)
     jobs = list(islice(chosen, _SHOWN))
     count = len(jobs) + sum(1 for _ in chosen)
     return render_template(
@@ -94,8 +95,9 @@ def _confirm(board: Board) -> str:
         jobs=jobs,
         ids=[] if everything else ids,
         everything=everything,
+        until=repr(now),
         asked=_shown(_asked()),
-        now=board.store.now(),
+        now=now,
     )
 
 
@@ -105,7 +107,7 @@ def _act(board: Board) -> Response:
     if not ids and "all" not in request.form:
         raise BadRequest("No dead letter was chosen, so nothing was done.")
     done, left = 0, ""
-    jobs = _chosen(board, [] if "all" in request.form else ids)
+    jobs = _chosen(board, [] if "all" in request.form else ids, _until())
     act: Callable[[Sequence[Job]], tuple[int, str]] = (
         partial(_purge, board) if deed.is_final else partial(_replay, board)
     )
@@ -125,12 +127,28 @@ def _purge(board: Board, jobs: Sequence[Job]) -> tuple[int, str]:
     return len(gone), left or ""
 
 
-def _chosen(board: Board, ids: Sequence[str]) -> "islice[Job]":
-    """The dead letters of these ids, or those that are asked for; no more than are done at once."""
-    if ids:
-        found = board.store.get(list(dict.fromkeys(ids)))
-        return islice((job for job in found if job is not None and job.dead_letter), _MOST)
-    return islice(Selection(**_asked().terms()).jobs(board.store), _MOST)
+def _chosen(board: Board, ids: Sequence[str], until: float) -> "islice[Job]":
+    """The dead letters of these ids, or those that are asked for; no more than are done at once.
+
+    What was given up on after ``until`` is none of them: whoever was asked has not heard of it.
+    """
+    found: Iterable[Job | None] = (
+        board.store.get(list(dict.fromkeys(ids))) if ids else Selection(**_asked().terms()).jobs(board.store)
+    )
+    known = (job for job in found if job is not None and job.dead_letter)
+    return islice((job for job in known if (job.finished_at or 0.0) <= until), _MOST)
+
+
+def _until() -> float:
+    """When it was asked, by the store's clock.
+
+    Raises:
+        BadRequest: the form does not say it.
+    """
+    try:
+        return float(request.form.get("until", ""))
+    except ValueError as error:
+        raise BadRequest("The form does not say when it was made, so nothing was done.") from error
 
 
 def _asked() -> Asked:

@@ -1,5 +1,6 @@
 """What there is now, at a glance."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from pubsubctl.store.answers import Activity
 from pubsubctl.store.claims import WorkerInfo
 
 _RUNNING = 200
+_WORKERS = 100
 _LATEST = 10
 _DEAD_LETTERS = 1000
 """Where counting them ends: it must not take long."""
@@ -50,6 +52,8 @@ class Seen:
         held: jobs that a worker has, and has no slot for yet.
         backlog: jobs that wait to be run, those among them.
         pending: jobs of the topic that have not ended and may run now.
+        workers: some of them, those that live first.
+        more_workers: how many others there are.
     """
 
     now: float
@@ -58,6 +62,7 @@ class Seen:
     backlog: int
     pending: int
     workers: Sequence[Worker]
+    more_workers: int
     latest: Sequence[Job]
 
 
@@ -137,8 +142,12 @@ def _look(board: Board) -> Seen:
     store, settings = board.store, board.settings
     now, counts = store.now(), store.counts()
     running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
-    workers = [_worker(worker, running, now, settings.lease) for worker in store.workers()]
-    slots = sum(worker.info.slots for worker in workers)
+    infos = store.workers()
+    at_work = _AtWork(running, all_known=counts[JobState.RUNNING] <= len(running))
+    living = {worker.id for worker in infos if alive(worker, now, settings.lease)}
+    shown = sorted(infos, key=lambda worker: worker.id not in living)[:_WORKERS]
+    workers = [at_work.of(worker, alive=worker.id in living) for worker in shown]
+    slots = sum(worker.slots for worker in infos)
     held = max(0, counts[JobState.RUNNING] - slots) if workers else 0  # a worker has them, and no slot for them yet
     return Seen(
         now=now,
@@ -147,6 +156,7 @@ def _look(board: Board) -> Seen:
         backlog=counts[JobState.QUEUED] + counts[JobState.RETRYING] + held,
         pending=store.pending(settings.topic_path, within_s=0.0),
         workers=workers,
+        more_workers=len(infos) - len(workers),
         latest=store.find(limit=_LATEST).jobs,
     )
 
@@ -157,9 +167,25 @@ def _dead_letters(board: Board) -> str:
     return f"{len(found.jobs):,}" + ("+" if found.next_cursor is not None else "")
 
 
-def _worker(worker: WorkerInfo, running: Sequence[Job], now: float, lease_s: float) -> Worker:
-    mine = sorted((job for job in running if job.worker == worker.id), key=first_at_work)
-    return Worker(worker, alive(worker, now, lease_s), min(len(mine), worker.slots), mine[: worker.slots])
+class _AtWork:
+    """Which jobs workers run.
+
+    Args:
+        running: jobs that run.
+        all_known: whether they are all that do; of others, workers tell how many they are, now and then.
+    """
+
+    def __init__(self, running: Sequence[Job], *, all_known: bool) -> None:
+        self._all_known = all_known
+        self._by_worker: defaultdict[str | None, list[Job]] = defaultdict(list)
+        for job in sorted(running, key=first_at_work):
+            self._by_worker[job.worker].append(job)
+
+    def of(self, worker: WorkerInfo, *, alive: bool) -> Worker:
+        """A worker with its jobs."""
+        mine = self._by_worker.get(worker.id, [])
+        busy = len(mine) if self._all_known else max(len(mine), worker.busy)
+        return Worker(worker, alive, min(busy, worker.slots), mine[: worker.slots])
 
 
 def _hour(board: Board) -> Hour:

@@ -5,7 +5,7 @@ that changes something, whether it came from a page of ours. Every answer says w
 """
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import Response, g, redirect, request, url_for
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge
@@ -104,7 +104,8 @@ def way_back(given: str | None) -> str:
     home = url_for(".now")
     if not given or len(given) > _LONGEST_WAY or not _LOCAL.fullmatch(given) or not given.startswith(home):
         return home
-    return home if "//" in given.split("?")[0] or "/.." in given else given
+    path = unquote(given.partition("?")[0])  # browsers take %2e%2e for ..
+    return home if "//" in path or "/.." in path else given
 
 
 def _check_origin() -> None:

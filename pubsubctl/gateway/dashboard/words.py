@@ -17,7 +17,7 @@ _KEPT = "\n\t"
 
 def cut(text: object, most: int = _LONGEST) -> str:
     """Text from anywhere, on one line, no longer than so many characters."""
-    said = clean(text)
+    said = clean(str(text)[: most + 1])  # a character for a character
     return said if len(said) <= most else said[: most - 1] + _CUT
 
 
@@ -63,10 +63,11 @@ def outcome(job: Job, now: float) -> str:
         return f"status {job.http_status}" if job.http_status else ""
     if job.state is JobState.RUNNING:
         told = percent(job.progress_fraction) if job.progress_fraction is not None else ""
-        return cut(f"{told} {job.progress_note or ''}".strip())
+        return cut(redacted(f"{told} {job.progress_note or ''}".strip()))
     due = (job.not_before or now) - now
     if job.state is JobState.RETRYING:
-        return cut(f"again in {seconds(due)}: {why(job)}" if due > 0 else f"due again: {why(job)}")
+        why_again = redacted(why(job))
+        return cut(f"again in {seconds(due)}: {why_again}" if due > 0 else f"due again: {why_again}")
     if job.state is JobState.QUEUED:
         return f"not before {seconds(due)} from now" if due > 0 else ""
     return cut(redacted(why(job)))

@@ -39,12 +39,20 @@
   });
 
   const KEPT = "details[id], pre[aria-label], .scroll[aria-label]";
-  const nameOf = (element) => element.id || element.getAttribute("aria-label");
+  const FOCUSABLE = "a[href], button, input, select, summary, [tabindex]";
+
+  // By which an element is found again: its id, else what it is and in which row or part of the page.
+  const nameOf = (element) => {
+    if (element.id) return element.id;
+    const around = element.parentElement.closest("[data-key], [id]");
+    const place = around && region.contains(around) ? around.dataset.key || around.id : "";
+    return [place, element.tagName, element.getAttribute("aria-label"), element.getAttribute("href")].join(" ");
+  };
 
   const replace = (fresh) => {
     const place = anchor();
     const focused = document.activeElement;
-    const focus = region.contains(focused) ? focused.id || nameOf(focused) : null;
+    const focus = region.contains(focused) ? nameOf(focused) : null;
     const kept = new Map([...region.querySelectorAll(KEPT)].map((one) => [nameOf(one), stateOf(one)]));
     region.replaceChildren(...fresh.childNodes);
     for (const one of region.querySelectorAll(KEPT)) {
@@ -55,7 +63,7 @@
       one.scrollLeft = was.left;
     }
     if (focus) {
-      const again = [...region.querySelectorAll("[id], [aria-label]")].find((one) => nameOf(one) === focus);
+      const again = [...region.querySelectorAll(FOCUSABLE)].find((one) => nameOf(one) === focus);
       if (again) again.focus({ preventScroll: true });
     }
     if (place) {
