@@ -300,7 +300,9 @@ def test_a_signal_before_the_children_are_started_ends_a_worker_without_a_traceb
             began = time.monotonic()
             wait_for(lambda began=began, ms=ms: time.monotonic() - began > ms / 1000, what="a while")
             worker.send_signal(number)
-            assert worker.wait(20) in codes | ({-signal.SIGINT} if ms <= 250 else set())
+            ended = worker.wait(20)
+            # Where the machine is slow, no line of ours has run by then: the interpreter ends as any program does.
+            assert ended in codes | ({-signal.SIGINT} if ms <= 250 or "worker ready" not in project.log() else set())
             assert ms == 0 or "Traceback" not in project.log()
 
 
