@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ _log = logging.getLogger("pubsubctl.gateway")
 
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _OF_A_FORM = 1 << 20
+_SWITCH_INTERVAL_S = 0.0005
 _FAREWELL_S = 5.0
 """How long the last answers may take."""
 
@@ -53,6 +55,11 @@ def serve_dashboard(
         _until_signalled(server, terms, ready, lambda: None)
 
 
+def _be_fair() -> None:
+    """Threads take turns soon: each request is a few short steps in several of them, and a client waits for all."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
+
+
 def _until_signalled(server: Server, terms: Terms, ready: Callable[[str], None], on_end: Callable[[], None]) -> None:
     try:
         if terms.token is None and not server.is_local:
@@ -60,6 +67,7 @@ def _until_signalled(server: Server, terms: Terms, ready: Callable[[str], None],
                 f"whoever reaches {server.address} could read and change jobs; set PUBSUBCTL_TOKEN to a secret of "
                 "16 characters or more, or listen on 127.0.0.1"
             )
+        _be_fair()
         ended = _signals()
         server.start()
         ready(server.address)

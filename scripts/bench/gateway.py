@@ -83,7 +83,17 @@ def load(url: str, connections: int, seconds: float, folder: Path) -> tuple[int,
     Raises:
         Failure: some were refused, or not answered.
     """
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", str(folder / "post.lua"), f"{url}/echo"]
+    command = [
+        "wrk",
+        "-t1",
+        "--timeout",
+        "10s",
+        f"-c{connections}",
+        f"-d{seconds:g}s",
+        "-s",
+        str(folder / "post.lua"),
+        f"{url}/echo",
+    ]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     counted = re.search(r"counted (\d+) (\d+) (\d+) ([\d.]+)", said)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
