@@ -18,10 +18,9 @@ from pubsubctl.job import Reason
 
 pytest.register_assert_rewrite("visiting")
 
-from visiting import TOKEN, Kinds, Visits  # noqa: E402
+from visiting import CROWD, TOKEN, Kinds, Visits  # noqa: E402
 
 HERE = Path(__file__).parent
-CROWD = 100_000
 _TOLD = 1000
 _FAILED_OF = 50
 

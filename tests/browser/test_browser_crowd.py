@@ -3,8 +3,8 @@
 import time
 
 import pytest
-from conftest import CROWD
 from playwright.sync_api import expect
+from visiting import CROWD
 
 pytestmark = pytest.mark.xdist_group("browser")
 

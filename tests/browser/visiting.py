@@ -10,6 +10,8 @@ TOKEN = "a-token-that-nobody-guesses"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 375, "height": 667}
 WAIT_MS = 20_000
+CROWD = 100_000
+"""Jobs of a store in which no page may be slow."""
 
 
 @dataclass(frozen=True)
