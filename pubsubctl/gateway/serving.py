@@ -1,11 +1,8 @@
 """A gateway on a server, from its start to a signal."""
 
 import logging
-import signal
 import sys
-import threading
 from collections.abc import Callable
-from typing import Any
 
 from pubsubctl.client import Client
 from pubsubctl.errors import UsageError
@@ -13,10 +10,11 @@ from pubsubctl.gateway.app import Gateway, viewer
 from pubsubctl.gateway.server import Server
 from pubsubctl.gateway.terms import Terms
 from pubsubctl.settings import Settings
+from pubsubctl.worker.notices import Notices
+from pubsubctl.worker.signals import heard
 
 _log = logging.getLogger("pubsubctl.gateway")
 
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _OF_A_FORM = 1 << 20
 _SWITCH_INTERVAL_S = 0.0005
 _FAREWELL_S = 5.0
@@ -43,7 +41,7 @@ def serve(
         client.connection  # noqa: B018 - a broker that cannot be had is told now, not to the first who asks
         gateway = Gateway(client, terms)
         server = Server(gateway.wsgi, host_port, threads=threads, max_body=terms.max_body)
-        _until_signalled(server, terms, ready, gateway.close)
+        _until_signalled(server, terms, ready, "the gateway ends; whoever waits is told where to ask", gateway.close)
 
 
 def serve_dashboard(
@@ -52,7 +50,7 @@ def serve_dashboard(
     """Serve the dashboard alone; see ``serve``. A broker that is away is told on its pages."""
     with Client(settings, create_store=False) as client:
         server = Server(viewer(client, terms), host_port, max_body=_OF_A_FORM)
-        _until_signalled(server, terms, ready, lambda: None)
+        _until_signalled(server, terms, ready, "the dashboard ends")
 
 
 def _be_fair() -> None:
@@ -60,7 +58,13 @@ def _be_fair() -> None:
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
-def _until_signalled(server: Server, terms: Terms, ready: Callable[[str], None], on_end: Callable[[], None]) -> None:
+def _until_signalled(
+    server: Server,
+    terms: Terms,
+    ready: Callable[[str], None],
+    farewell: str,
+    on_end: Callable[[], None] = lambda: None,
+) -> None:
     try:
         if terms.token is None and not server.is_local:
             raise UsageError(
@@ -68,26 +72,12 @@ def _until_signalled(server: Server, terms: Terms, ready: Callable[[str], None],
                 "16 characters or more, or listen on 127.0.0.1"
             )
         _be_fair()
-        ended = _signals()
-        server.start()
-        ready(server.address)
-        ended.wait()
-        _log.info("the gateway ends; whoever waits is told where to ask")
+        notices = Notices()
+        with heard(notices):
+            server.start()
+            ready(server.address)
+            notices.next()
+        _log.info(farewell)  # from here on another signal ends it as it ends any program
     finally:
         on_end()
         server.close(_FAREWELL_S)
-
-
-def _signals() -> threading.Event:
-    """Set by the first signal that asks for the end; a second one ends at once."""
-    ended = threading.Event()
-
-    def record(_: int, __: Any) -> None:
-        if ended.is_set():
-            raise KeyboardInterrupt
-        ended.set()
-
-    for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, record)
-    return ended
