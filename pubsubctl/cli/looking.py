@@ -5,18 +5,18 @@ import time
 from abc import ABC, abstractmethod
 from typing import Any
 
+from pubsubctl.atwork import AtWork
 from pubsubctl.broker.connection import Address, answers, locate
 from pubsubctl.cli.following import Batch, Surroundings
 from pubsubctl.cli.waiting import await_change, look_at_job, patiently, pause
 from pubsubctl.errors import BrokerUnreachable, JobNotFound
-from pubsubctl.job import Job, JobState
+from pubsubctl.job import JobState
 from pubsubctl.liveness import alive
 from pubsubctl.render import batch as batches
 from pubsubctl.render import job as jobs
 from pubsubctl.render import overview as overviews
 from pubsubctl.render.display import Display, View
 from pubsubctl.render.output import Format, document, streamed
-from pubsubctl.render.plain import first_at_work
 from pubsubctl.selecting import dead_letters
 from pubsubctl.settings import Settings
 from pubsubctl.store.answers import Page
@@ -123,6 +123,7 @@ class _Everything(Subject):
         counts = store.counts()
         running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
         retrying = store.find(states=[JobState.RETRYING], limit=_RETRYING).jobs if counts[JobState.RETRYING] else []
+        at_work = AtWork(running, all_known=counts[JobState.RUNNING] <= len(running))
         self._check(failed=counts[JobState.FAILED])
         return overviews.Overview(
             broker=self._address.kind if self._address else settings.broker,
@@ -132,7 +133,7 @@ class _Everything(Subject):
             subscription=settings.subscription_path,
             store=settings.store_name,
             counts=counts,
-            workers=[_row(worker, running, now, settings.lease) for worker in store.workers()],
+            workers=[_row(worker, at_work, now, settings.lease) for worker in store.workers()],
             jobs=store.find(limit=_LATEST).jobs,
             now=now,
             dead_letters=self._dead_letters[0],
@@ -156,8 +157,8 @@ def _dead_letters(store: Store) -> Page:
     return store.find(states=chosen.states, reasons=chosen.reasons, limit=_DEAD_LETTERS)
 
 
-def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> overviews.WorkerRow:
-    mine = sorted((job for job in running if job.worker == worker.id), key=first_at_work)
+def _row(worker: WorkerInfo, at_work: AtWork, now: float, lease_s: float) -> overviews.WorkerRow:
+    busy, running = at_work.of(worker)
     return overviews.WorkerRow(
         id=worker.id,
         host=worker.host,
@@ -165,11 +166,11 @@ def _row(worker: WorkerInfo, running: list[Job], now: float, lease_s: float) -> 
         app=worker.app,
         subscription=worker.subscription,
         slots=worker.slots,
-        busy=min(len(mine), worker.slots),
+        busy=busy,
         started_at=worker.started_at,
         seen_at=worker.seen_at,
         alive=alive(worker, now, lease_s),
-        running=mine[: worker.slots],
+        running=running,
         held=worker.held,
     )
 

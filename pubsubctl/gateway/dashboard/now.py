@@ -1,6 +1,5 @@
 """What there is now, at a glance."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from pubsubctl.atwork import AtWork
 from pubsubctl.broker.connection import answers, locate
 from pubsubctl.errors import PubsubctlError
 from pubsubctl.gateway.dashboard import charts
@@ -18,7 +18,6 @@ from pubsubctl.gateway.dashboard.percentiles import Spread, shares, spread
 from pubsubctl.job import Job, JobState
 from pubsubctl.liveness import alive
 from pubsubctl.render.figures import seconds
-from pubsubctl.render.plain import first_at_work
 from pubsubctl.store.answers import Activity
 from pubsubctl.store.claims import WorkerInfo
 
@@ -143,10 +142,10 @@ def _look(board: Board) -> Seen:
     now, counts = store.now(), store.counts()
     running = store.find(states=[JobState.RUNNING], limit=_RUNNING).jobs if counts[JobState.RUNNING] else []
     infos = store.workers()
-    at_work = _AtWork(running, all_known=counts[JobState.RUNNING] <= len(running))
+    at_work = AtWork(running, all_known=counts[JobState.RUNNING] <= len(running))
     living = {worker.id for worker in infos if alive(worker, now, settings.lease)}
     shown = sorted(infos, key=lambda worker: worker.id not in living)[:_WORKERS]
-    workers = [at_work.of(worker, alive=worker.id in living) for worker in shown]
+    workers = [Worker(worker, worker.id in living, *at_work.of(worker)) for worker in shown]
     slots = sum(worker.slots for worker in infos)
     held = max(0, counts[JobState.RUNNING] - slots) if workers else 0  # a worker has them, and no slot for them yet
     return Seen(
@@ -165,27 +164,6 @@ def _dead_letters(board: Board) -> str:
     """How many there are, counted no further than ``_DEAD_LETTERS``."""
     found = board.store.find(states=[JobState.FAILED], reasons=dead_letters(), limit=_DEAD_LETTERS)
     return f"{len(found.jobs):,}" + ("+" if found.next_cursor is not None else "")
-
-
-class _AtWork:
-    """Which jobs workers run.
-
-    Args:
-        running: jobs that run.
-        all_known: whether they are all that do; of others, workers tell how many they are, now and then.
-    """
-
-    def __init__(self, running: Sequence[Job], *, all_known: bool) -> None:
-        self._all_known = all_known
-        self._by_worker: defaultdict[str | None, list[Job]] = defaultdict(list)
-        for job in sorted(running, key=first_at_work):
-            self._by_worker[job.worker].append(job)
-
-    def of(self, worker: WorkerInfo, *, alive: bool) -> Worker:
-        """A worker with its jobs."""
-        mine = self._by_worker.get(worker.id, [])
-        busy = len(mine) if self._all_known else max(len(mine), worker.busy)
-        return Worker(worker, alive, min(busy, worker.slots), mine[: worker.slots])
 
 
 def _hour(board: Board) -> Hour:

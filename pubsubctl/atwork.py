@@ -1,0 +1,29 @@
+"""Which jobs workers run, as far as the store tells."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from pubsubctl.job import Job
+from pubsubctl.render.plain import first_at_work
+from pubsubctl.store.claims import WorkerInfo
+
+
+class AtWork:
+    """Jobs that run, by their workers.
+
+    Args:
+        running: jobs that run.
+        all_known: whether they are all that do; of others, workers tell how many they are, now and then.
+    """
+
+    def __init__(self, running: Sequence[Job], *, all_known: bool) -> None:
+        self._all_known = all_known
+        self._by_worker: defaultdict[str | None, list[Job]] = defaultdict(list)
+        for job in sorted(running, key=first_at_work):
+            self._by_worker[job.worker].append(job)
+
+    def of(self, worker: WorkerInfo) -> tuple[int, Sequence[Job]]:
+        """How many slots of a worker are busy, and the known ones of the jobs in them."""
+        mine = self._by_worker.get(worker.id, [])
+        busy = len(mine) if self._all_known else max(len(mine), worker.busy)
+        return min(busy, worker.slots), mine[: worker.slots]
