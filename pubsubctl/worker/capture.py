@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import RLock  # the real one, whatever the application makes of threading.RLock
 from typing import Any
 
 from pubsubctl.worker.marks import Mark, marked
@@ -22,25 +23,61 @@ _PATIENCE_S = 1.0
 _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
 
 
+class _Turn:
+    """Whose turn it is to print: what is let out must be so once, and in order.
+
+    Entering tells whether what waits may be touched: not by one who is in there already, as a signal came while its
+    thread printed, and the signal's handler prints too.
+    """
+
+    __slots__ = ("_depth", "_lock")
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._depth = 0
+
+    @property
+    def is_taken(self) -> bool:
+        return self._depth > 0
+
+    def __enter__(self) -> bool:
+        self._lock.acquire()
+        self._depth += 1
+        return self._depth == 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+        self._lock.release()
+
+
 class Log:
     """What one attempt has printed and logged; a line that is not complete waits a moment for its end.
 
     Attributes:
         mark: what its output is marked with, if that is asked for.
         line_is_open: what was let out last was not the end of a line.
+        turn: of those who print.
+        is_over: the attempt has ended; nobody lets out what waits any more, so nothing does.
     """
 
     def __init__(self, mark: Mark | None = None) -> None:
         self.mark = mark
         self.line_is_open = False
+        self.is_over = False
         self.tail = Tail()
         self.held: dict[int, bytearray] = {}
+        self.turn = _Turn()
+
+    def fork(self) -> None:
+        """This is a copy in a process that the application has forked: what waits is let out by the original."""
+        self.turn = _Turn()
+        self.held.clear()
 
     def lines(self, descriptor: int, data: bytes) -> bytes:
         """What is to be written now: whole lines, so that those of other threads do not get into them."""
         held = self.held.setdefault(descriptor, bytearray())
         held += data
-        end = len(held) if len(held) > _MOST_HELD else held.rfind(b"\n") + 1
+        end = len(held) if self.is_over or len(held) > _MOST_HELD else held.rfind(b"\n") + 1
         whole = bytes(held[:end])
         del held[:end]
         return whole
@@ -73,12 +110,19 @@ class Capture:
         self._alone = alone
         self._marks = marks
         self._logs: set[Log] = set()
+        self._counting = RLock()
 
     def install(self) -> None:
         """Be the standard streams of this process, and hear what its loggers let through."""
         sys.stdout = sys.__stdout__ = self._stdout  # type: ignore[misc]
         sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[misc]
         _hear_loggers(self)
+
+    def fork(self) -> None:
+        """This is a copy in a process that the application has forked, in which other threads hold nothing any more."""
+        self._counting = RLock()
+        for log in tuple(self._logs):
+            log.fork()
 
     @contextmanager
     def attempt(self, job_id: str = "", number: int = 0) -> Iterator[Log]:
@@ -90,6 +134,7 @@ class Capture:
             yield log
         finally:
             _current.reset(token)
+            log.is_over = True
             self._logs.discard(log)
             self._let_out(log)
             if log.mark is not None and log.line_is_open:  # else the next one's first line would go on from there
@@ -101,9 +146,10 @@ class Capture:
         return next(iter(tuple(self._logs)), None) if log is None and self._alone else log
 
     def flush(self) -> None:
-        """Let out what waits for the end of its line."""
+        """Let out what waits for the end of its line, but for what somebody is about to add to."""
         for log in tuple(self._logs):
-            self._let_out(log)
+            if not log.turn.is_taken:
+                self._let_out(log)
 
     def put(self, descriptor: int, data: bytes, log: Log | None = None) -> None:
         """Write, wholly; what cannot be written, since the application has closed the descriptor, is lost."""
@@ -124,11 +170,13 @@ class Capture:
                     select.select([], [descriptor], [], _PATIENCE_S)
                 except OSError:
                     break
-            self.written += done
+            with self._counting:
+                self.written += done
 
     def _let_out(self, log: Log) -> None:
-        for descriptor in tuple(log.held):
-            self.put(descriptor, log.rest(descriptor), log)
+        with log.turn as may:
+            for descriptor in tuple(log.held) if may else ():
+                self.put(descriptor, log.rest(descriptor), log)
 
 
 class _Tee(io.RawIOBase):
@@ -141,14 +189,20 @@ class _Tee(io.RawIOBase):
     def write(self, data: Any, /) -> int:
         piece = bytes(data)
         log = self._capture.log()
-        if log is not None:
+        if log is None:
+            self._capture.put(self._descriptor, piece)
+            return len(piece)
+        with log.turn as may:
             log.tail.feed(piece)
-        self._capture.put(self._descriptor, piece if log is None else log.lines(self._descriptor, piece), log)
+            self._capture.put(self._descriptor, log.lines(self._descriptor, piece) if may else piece, log)
         return len(piece)
 
     def flush(self) -> None:
-        if (log := self._capture.log()) is not None:
-            self._capture.put(self._descriptor, log.rest(self._descriptor), log)
+        if (log := self._capture.log()) is None:
+            return
+        with log.turn as may:
+            if may:
+                self._capture.put(self._descriptor, log.rest(self._descriptor), log)
 
     def writable(self) -> bool:
         return True
@@ -193,4 +247,5 @@ def _note(log: Log, record: logging.LogRecord) -> None:
         line = _FORMAT.format(record)
     except Exception as error:  # noqa: BLE001 - a record whose text and arguments do not fit, as logging itself takes it
         line = f"{record.levelname} {record.name}: {record.msg!r} cannot be formatted: {error!r}"
-    log.tail.feed(f"{line}\n".encode(errors="backslashreplace"))
+    with log.turn:
+        log.tail.feed(f"{line}\n".encode(errors="backslashreplace"))

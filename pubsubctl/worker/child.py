@@ -79,7 +79,8 @@ def _work(slots: Slots, name: str) -> None:
     slots.work()
 
 
-def _let_go(channel: Channel, tickets_fd: int) -> None:
+def _let_go(channel: Channel, tickets_fd: int, capture: Capture) -> None:
+    capture.fork()
     channel.close()
     os.close(tickets_fd)
 
@@ -116,8 +117,8 @@ def main() -> None:
     channel = Channel(options.fd)
     tickets_fd = out_of_the_way(options.tickets_fd)
     # What the application forks is not us: it must neither hold the socket open nor read our tickets.
-    os.register_at_fork(after_in_child=lambda: _let_go(channel, tickets_fd))
     capture = Capture(alone=options.threads == 1, marks=options.marks)
+    os.register_at_fork(after_in_child=lambda: _let_go(channel, tickets_fd, capture))
     capture.install()
     faulthandler.enable(2)  # what kills the process at once leaves at least a traceback
     try:

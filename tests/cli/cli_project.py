@@ -17,6 +17,7 @@ from pubsubctl.store.base import Store
 from pubsubctl.store.opening import open_store
 
 APP = """
+import os
 import time
 
 from flask import Flask, Response, request
@@ -53,7 +54,6 @@ def missing():
 
 @app.get("/broken")
 def broken():
-    import os
     print("looking for the part")
     return ("mended", 200) if os.path.exists("part") else ("no part", 500)
 
@@ -65,6 +65,8 @@ def slow():
     for number in range(steps):
         pubsubctl.progress(number / steps, f"step {number} [bold]of\\x1b[31m\\t{wide}")
         time.sleep(step_s)
+    while "until" in request.args and not os.path.exists(request.args["until"]):
+        time.sleep(0.05)
     return "slow"
 """
 

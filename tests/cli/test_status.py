@@ -4,10 +4,10 @@ import base64
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import replace
 
 import lives
@@ -24,6 +24,12 @@ from pubsubctl.store.claims import Outcome
 def ended(project, *arguments):
     done = project.run("submit", *arguments, "--wait", "--format", "jsonl")
     return json.loads(done.stdout)["id"]
+
+
+def processor_time_s() -> float:
+    """Of all processes that have been started and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_everything_at_a_glance(project):
@@ -81,12 +87,16 @@ def test_an_unknown_id_is_an_error_and_never_pending(project):
 
 
 def test_watching_without_a_terminal_ends_with_the_job(project):
-    job_id = project.run("submit", "/slow?s=4").stdout.strip()
-    done = project.run("status", job_id, "--watch", "--format", "jsonl")
-    assert done.returncode == 0
-    states = [json.loads(line)["state"] for line in done.stdout.splitlines()]
+    job_id = project.run("submit", f"/slow?s=1&until={project.folder}/go").stdout.strip()
+    watching = project.command("status", job_id, "--watch", "--format", "jsonl")
+    with subprocess.Popen(watching, cwd=project.folder, env=project.environment, stdout=subprocess.PIPE) as watch:
+        first = watch.stdout.readline()
+        (project.folder / "go").touch()
+        rest, _ = watch.communicate(timeout=40)
+    assert watch.returncode == 0
+    states = [json.loads(line)["state"] for line in (first + rest).splitlines()]
+    assert states[0] in {"queued", "running"}
     assert states[-1] == "succeeded"
-    assert len(states) > 1
 
 
 def test_the_result(project):
@@ -189,9 +199,9 @@ def test_a_worker_that_went_away_shows_since_when_and_what_it_held(served):
 
 def test_status_is_quick_with_many_jobs(served):
     lives.many_dead(served.store, 20_000)
-    began = time.monotonic()
+    before_s = processor_time_s()
     assert served.run("status").returncode == 0
-    assert time.monotonic() - began < 3, "half a second, on a machine with nothing else to do"
+    assert processor_time_s() - before_s < 3, "half a second; what reads all of them takes longer than that"
 
 
 def test_watching_a_batch_that_another_process_still_submits(idle):

@@ -8,9 +8,10 @@ from pubsubctl.job import JobState
 
 
 @pytest.mark.timeout(300)
-def test_processes_and_threads_that_fight_for_the_same_jobs_get_one_result_each(backend):
+@pytest.mark.parametrize("share", [0.2, pytest.param(1.0, marks=pytest.mark.long)])
+def test_processes_and_threads_that_fight_for_the_same_jobs_get_one_result_each(backend, share):
     store = backend.open()
-    ids = [f"job-{number}" for number in range(backend.contended)]
+    ids = [f"job-{number}" for number in range(int(share * backend.contended))]
     for start in range(0, len(ids), 500):
         store.add([a_job(job_id) for job_id in ids[start : start + 500]])
     told = contend(backend.url, processes=8, threads=1, jobs=len(ids))

@@ -14,6 +14,7 @@ from pubsubctl.errors import ApplicationError
 from pubsubctl.exchange import Request
 from pubsubctl.store.claims import Claimed
 from pubsubctl.worker.outcome import Answered, Ending
+from pubsubctl.worker.output import Output
 from pubsubctl.worker.pool import Pool
 from pubsubctl.worker.task import Task
 
@@ -64,6 +65,18 @@ class Listener:
         ending = self.end_of(task)
         assert isinstance(ending, Answered), ending
         return ending
+
+
+class Kept(Output):
+    """An output that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.jobs: set[tuple[str, ...]] = set()
+
+    def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
+        self.data += data
+        self.jobs.add(tuple(task.job_id for task in tasks))
 
 
 class Pools:

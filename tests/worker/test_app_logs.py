@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pool_kit import Listener, Pools, begun, code, opened
+from pool_kit import Kept, Listener, Pools, begun, code, opened
 from project import wait_for
 
 from pubsubctl.job import JobState
@@ -25,18 +25,6 @@ log.addHandler(logging.FileHandler("/dev/null"))
 log.propagate = False
 log.error("to a file")
 """
-
-
-class Kept(Output):
-    """An output that keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.jobs: set[tuple[str, ...]] = set()
-
-    def __call__(self, pid: int, data: bytes, tasks: list[Task]) -> None:
-        self.data += data
-        self.jobs.add(tuple(task.job_id for task in tasks))
 
 
 @pytest.fixture
