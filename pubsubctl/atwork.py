@@ -22,8 +22,13 @@ class AtWork:
         for job in sorted(running, key=first_at_work):
             self._by_worker[job.worker].append(job)
 
-    def of(self, worker: WorkerInfo) -> tuple[int, Sequence[Job]]:
-        """How many slots of a worker are busy, and the known ones of the jobs in them."""
+    def of(self, worker: WorkerInfo, *, alive: bool) -> tuple[int, Sequence[Job]]:
+        """How many slots of a worker are busy, and the known ones of the jobs in them.
+
+        Args:
+            worker: as the store has it.
+            alive: whether what it has told last holds; of one that is lost only jobs tell.
+        """
         mine = self._by_worker.get(worker.id, [])
-        busy = len(mine) if self._all_known else max(len(mine), worker.busy)
+        busy = len(mine) if self._all_known or not alive else max(len(mine), worker.busy)
         return min(busy, worker.slots), mine[: worker.slots]

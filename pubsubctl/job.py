@@ -52,6 +52,8 @@ class Reason(StrEnum):
 
 DEAD = frozenset(Reason) - {Reason.STATUS}
 """Reasons of a failed job that make it a dead letter: it was given up on. An answer that is no success is an answer."""
+UNSEEN = frozenset({Reason.CRASHED, Reason.UNPUBLISHED, Reason.DEAD_LETTERED})
+"""Reasons of jobs of whose last attempt nobody has seen the end; or that had none."""
 
 
 OF_THE_WAY = frozenset(
@@ -167,6 +169,17 @@ class Job:
     def dead_letter(self) -> bool:
         """Whether it was given up on."""
         return self.state is JobState.FAILED and self.reason in DEAD
+
+    @property
+    def ran_s(self) -> float | None:
+        """How long the last attempt ran; None while it runs, and where its end is not known.
+
+        A job that was cancelled may have had no attempt, or one that ended long before.
+        """
+        if self.started_at is None or self.finished_at is None:
+            return None
+        known = self.state in {JobState.SUCCEEDED, JobState.FAILED} and self.reason not in UNSEEN
+        return self.finished_at - self.started_at if known else None
 
     def document(self) -> dict[str, Any]:
         """The job as JSON shows it; these names are stable."""

@@ -158,7 +158,8 @@ def _dead_letters(store: Store) -> Page:
 
 
 def _row(worker: WorkerInfo, at_work: AtWork, now: float, lease_s: float) -> overviews.WorkerRow:
-    busy, running = at_work.of(worker)
+    lives = alive(worker, now, lease_s)
+    busy, running = at_work.of(worker, alive=lives)
     return overviews.WorkerRow(
         id=worker.id,
         host=worker.host,
@@ -169,7 +170,7 @@ def _row(worker: WorkerInfo, at_work: AtWork, now: float, lease_s: float) -> ove
         busy=busy,
         started_at=worker.started_at,
         seen_at=worker.seen_at,
-        alive=alive(worker, now, lease_s),
+        alive=lives,
         running=running,
         held=worker.held,
     )

@@ -1,13 +1,13 @@
 """What ``topics publish`` is to send."""
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pubsubctl.cli.lists import pairs, utf8
 from pubsubctl.cli.readers import parsed
+from pubsubctl.cli.stdin import standard_input
 from pubsubctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,6 +35,6 @@ def outgoing(text: str | None, file: str | None, attributes: Sequence[str], orde
 
 def _read(file: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
+        return standard_input().read() if file == _STDIN else Path(file).read_bytes()
     except OSError as error:
         raise UsageError(f"--message-file: cannot read {file}: {error.strerror}") from error

@@ -2,13 +2,13 @@
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from pubsubctl import wire
+from pubsubctl.cli.stdin import standard_input
 from pubsubctl.content import Content, InMemory, Stream, of_path
 from pubsubctl.errors import InvalidRequest, UsageError
 from pubsubctl.exchange import METHODS, Header, Payload
@@ -180,7 +180,7 @@ def _with_terms(submission: Submission, terms: Terms) -> Submission:
 def _content(option: str, value: str) -> tuple[str, Content]:
     """What an option gives as text, ``@file`` or ``-``, and what to call it."""
     if value in {_STDIN, "@-"}:
-        return "standard input", Stream("standard input", sys.stdin.buffer)
+        return "standard input", Stream("standard input", standard_input())
     if value.startswith("@"):
         return value[1:], of_path(Path(value[1:]))
     return option, InMemory(os.fsencode(value))
@@ -244,7 +244,7 @@ def _from_files(asked: Asked, method: str | None, path: str, headers: list[Heade
 
 def _from_lines(name: str, apart_over: int | None) -> Iterator[Submission]:
     if name == _STDIN:
-        yield from _lines("standard input", sys.stdin.buffer, apart_over)
+        yield from _lines("standard input", standard_input(), apart_over)
         return
     with _opened(name) as file:
         yield from _lines(name, file, apart_over)

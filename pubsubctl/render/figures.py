@@ -5,6 +5,9 @@ _HOUR = 3600
 _DAY = 86400
 _TEN = 10
 _KILO = 1000
+_ALMOST = 99
+_LOST = 1e-9
+"""What binary fractions may lack: 0.29 of a hundred is 28.999999999999996."""
 
 
 def seconds(value: float) -> str:
@@ -49,8 +52,9 @@ def rate(per_second: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A share, never rounded up to all of it."""
-    return f"{int(fraction * 100)}%"
+    """A share, rounded down: it is all of it only where nothing is missing."""
+    whole = int(fraction * 100 + _LOST)
+    return f"{whole if fraction >= 1 else min(whole, _ALMOST)}%"
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

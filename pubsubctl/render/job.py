@@ -9,7 +9,7 @@ from rich.table import Table
 from pubsubctl.job import Job, JobState
 from pubsubctl.render.bar import bar_with_percent
 from pubsubctl.render.drawing import grid, printed, state, text
-from pubsubctl.render.figures import seconds, size
+from pubsubctl.render.figures import percent, seconds, size
 from pubsubctl.render.output import Format, document
 from pubsubctl.render.plain import why
 
@@ -44,7 +44,7 @@ class JobView:
     def line(self) -> str:
         """See ``View``."""
         job = self.job
-        told = f", {int(job.progress_fraction * 100)}%" if job.progress_fraction is not None else ""
+        told = f", {percent(job.progress_fraction)}" if job.progress_fraction is not None else ""
         noted = f", {job.progress_note}" if job.progress_note else ""
         now = f"{job.id} {job.state}, attempt {job.attempt}{told}{noted}, {self._elapsed()}"
         return "; ".join((now, *self.notices))
@@ -88,7 +88,7 @@ def full(job: Job) -> Table:
     content = in_full(job)
     content["crashes"] = content["crashes"] or None
     progress = content.pop("progress")
-    told = "" if progress["fraction"] is None else f"{int(progress['fraction'] * 100)}%"
+    told = "" if progress["fraction"] is None else percent(progress["fraction"])
     content["progress"] = f"{told} {progress['note'] or ''}".strip()
     if content["result_bytes"] is not None:
         content["result_bytes"] = f"{content['result_bytes']} ({size(content['result_bytes'])})"

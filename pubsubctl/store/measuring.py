@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pubsubctl.errors import StoreError
-from pubsubctl.job import JobState, Reason
+from pubsubctl.job import UNSEEN, JobState
 from pubsubctl.store.answers import Activity
 
 COUNTED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
@@ -15,9 +15,6 @@ TIMED = (JobState.SUCCEEDED, JobState.FAILED)
 TIMES_KEPT = 500
 SAMPLE = ("finished_at", "started_at", "attempt", "reason", "published_at", "created_at")
 """What a job's times are taken from, in this order."""
-
-# Of these it is not known when the last attempt ended, or there was none.
-_UNSEEN = frozenset({Reason.CRASHED, Reason.UNPUBLISHED, Reason.DEAD_LETTERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +67,5 @@ def _run_times(samples: Sequence[Sequence[Any]]) -> tuple[float, ...]:
     return tuple(
         max(0.0, finished_at - started_at)
         for finished_at, started_at, _, reason, _, _ in samples
-        if started_at is not None and reason not in _UNSEEN
+        if started_at is not None and reason not in UNSEEN
     )

@@ -9,10 +9,11 @@ import logging
 import os
 import select
 import sys
-from collections.abc import Iterator
+from _thread import RLock  # the real one, whatever the application makes of threads; threading.RLock may be any
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import RLock  # the real one, whatever the application makes of threading.RLock
+from functools import partial
 from typing import Any
 
 from pubsubctl.worker.marks import Mark, marked
@@ -23,40 +24,12 @@ _PATIENCE_S = 1.0
 _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
 
 
-class _Turn:
-    """Whose turn it is to print: what is let out must be so once, and in order.
-
-    Entering tells whether what waits may be touched: not by one who is in there already, as a signal came while its
-    thread printed, and the signal's handler prints too.
-    """
-
-    __slots__ = ("_depth", "_lock")
-
-    def __init__(self) -> None:
-        self._lock = RLock()
-        self._depth = 0
-
-    @property
-    def is_taken(self) -> bool:
-        return self._depth > 0
-
-    def __enter__(self) -> bool:
-        self._lock.acquire()
-        self._depth += 1
-        return self._depth == 1
-
-    def __exit__(self, *_: object) -> None:
-        self._depth -= 1
-        self._lock.release()
-
-
 class Log:
     """What one attempt has printed and logged; a line that is not complete waits a moment for its end.
 
     Attributes:
         mark: what its output is marked with, if that is asked for.
         line_is_open: what was let out last was not the end of a line.
-        turn: of those who print.
         is_over: the attempt has ended; nobody lets out what waits any more, so nothing does.
     """
 
@@ -66,11 +39,37 @@ class Log:
         self.is_over = False
         self.tail = Tail()
         self.held: dict[int, bytearray] = {}
-        self.turn = _Turn()
+        self._turn = RLock()
+        self._is_taken = False
+
+    def take_turn(self, work: Callable[[bool], None]) -> None:
+        """Do something while nobody else prints, so that what is let out is so once, and in order.
+
+        Args:
+            work: is told whether it may touch what waits. It may not where this thread has the turn already, as a
+                signal came while it printed, and the signal's handler prints too.
+        """
+        with self._turn:  # in C alone, or a handler that raises might come between the lock and what gives it back
+            may = not self._is_taken
+            try:
+                self._is_taken = True
+                work(may)
+            finally:
+                self._is_taken = not may
+
+    def take_turn_if_free(self, work: Callable[[bool], None]) -> None:
+        """Do it unless somebody prints just now. Not for the main thread, where handlers of signals may raise."""
+        turn = self._turn
+        if turn.acquire(blocking=False):
+            try:
+                self.take_turn(work)
+            finally:
+                turn.release()
 
     def fork(self) -> None:
         """This is a copy in a process that the application has forked: what waits is let out by the original."""
-        self.turn = _Turn()
+        self._turn = RLock()
+        self._is_taken = False
         self.held.clear()
 
     def lines(self, descriptor: int, data: bytes) -> bytes:
@@ -136,7 +135,7 @@ class Capture:
             _current.reset(token)
             log.is_over = True
             self._logs.discard(log)
-            self._let_out(log)
+            self.let_out(log)
             if log.mark is not None and log.line_is_open:  # else the next one's first line would go on from there
                 self.put(1, b"\n", log)
 
@@ -145,11 +144,18 @@ class Capture:
         log = _current.get()
         return next(iter(tuple(self._logs)), None) if log is None and self._alone else log
 
+    def take(self, log: Log, descriptor: int, data: bytes) -> None:
+        """An attempt prints this."""
+        log.take_turn(partial(self._take, log, descriptor, data))
+
+    def let_out(self, log: Log, *descriptors: int) -> None:
+        """Let out what waits for the end of its line: for these descriptors, or for all."""
+        log.take_turn(partial(self._let_out, log, descriptors))
+
     def flush(self) -> None:
         """Let out what waits for the end of its line, but for what somebody is about to add to."""
         for log in tuple(self._logs):
-            if not log.turn.is_taken:
-                self._let_out(log)
+            log.take_turn_if_free(partial(self._let_out, log, ()))
 
     def put(self, descriptor: int, data: bytes, log: Log | None = None) -> None:
         """Write, wholly; what cannot be written, since the application has closed the descriptor, is lost."""
@@ -168,15 +174,20 @@ class Capture:
                     done += os.write(descriptor, view[done:])
                 except BlockingIOError:
                     select.select([], [descriptor], [], _PATIENCE_S)
-                except OSError:
+                except OSError as error:
+                    if error.errno is None:  # not from here: the handler of a signal has raised it, a TimeoutError say
+                        raise
                     break
             with self._counting:
                 self.written += done
 
-    def _let_out(self, log: Log) -> None:
-        with log.turn as may:
-            for descriptor in tuple(log.held) if may else ():
-                self.put(descriptor, log.rest(descriptor), log)
+    def _take(self, log: Log, descriptor: int, data: bytes, may: bool) -> None:
+        log.tail.feed(data)
+        self.put(descriptor, log.lines(descriptor, data) if may else data, log)
+
+    def _let_out(self, log: Log, descriptors: Sequence[int], may: bool) -> None:
+        for descriptor in (descriptors or tuple(log.held)) if may else ():
+            self.put(descriptor, log.rest(descriptor), log)
 
 
 class _Tee(io.RawIOBase):
@@ -191,18 +202,13 @@ class _Tee(io.RawIOBase):
         log = self._capture.log()
         if log is None:
             self._capture.put(self._descriptor, piece)
-            return len(piece)
-        with log.turn as may:
-            log.tail.feed(piece)
-            self._capture.put(self._descriptor, log.lines(self._descriptor, piece) if may else piece, log)
+        else:
+            self._capture.take(log, self._descriptor, piece)
         return len(piece)
 
     def flush(self) -> None:
-        if (log := self._capture.log()) is None:
-            return
-        with log.turn as may:
-            if may:
-                self._capture.put(self._descriptor, log.rest(self._descriptor), log)
+        if (log := self._capture.log()) is not None:
+            self._capture.let_out(log, self._descriptor)
 
     def writable(self) -> bool:
         return True
@@ -247,5 +253,5 @@ def _note(log: Log, record: logging.LogRecord) -> None:
         line = _FORMAT.format(record)
     except Exception as error:  # noqa: BLE001 - a record whose text and arguments do not fit, as logging itself takes it
         line = f"{record.levelname} {record.name}: {record.msg!r} cannot be formatted: {error!r}"
-    with log.turn:
-        log.tail.feed(f"{line}\n".encode(errors="backslashreplace"))
+    data = f"{line}\n".encode(errors="backslashreplace")
+    log.take_turn(lambda _: log.tail.feed(data))

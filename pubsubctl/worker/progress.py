@@ -1,10 +1,11 @@
 """``pubsubctl.progress``: how far the job that runs here has come."""
 
+import os
 import time
+from _thread import RLock  # the real one, whatever the application makes of threads; threading.RLock may be any
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from threading import Lock
 
 Send = Callable[[float | None, str | None], None]
 
@@ -17,24 +18,28 @@ class Reporter:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._lock = Lock()
+        self._owner = os.getpid()
+        self._lock = RLock()
+        self._is_sending = False
         self._sent_at = 0.0
         self._waiting: tuple[float | None, str | None] | None = None
         self._closed = False
 
     def report(self, fraction: float | None, note: str | None) -> None:
-        """Send it now, or leave it for ``flush`` when one was sent a moment ago."""
+        """Send it now, or leave it for ``flush`` when one was sent a moment ago; a copy that was forked sends none."""
+        if os.getpid() != self._owner:
+            return  # whoever had the lock is not here to give it back
         with self._lock:
             if self._closed:
                 return
             self._waiting = (fraction, note)
-            if time.monotonic() - self._sent_at >= _LEAST_GAP_S:
+            if not self._is_sending and time.monotonic() - self._sent_at >= _LEAST_GAP_S:
                 self._send_waiting()
 
     def flush(self) -> None:
         """Send what still waits."""
         with self._lock:
-            if self._waiting is not None:
+            if not self._is_sending:
                 self._send_waiting()
 
     def close(self) -> None:
@@ -43,9 +48,15 @@ class Reporter:
             self._closed, self._waiting = True, None
 
     def _send_waiting(self) -> None:
-        assert self._waiting is not None
-        self._send(*self._waiting)
-        self._waiting, self._sent_at = None, time.monotonic()
+        if self._waiting is None:
+            return
+        self._is_sending = True  # the handler of a signal may report too, and must not get in between
+        try:
+            report, self._waiting = self._waiting, None
+            self._send(*report)
+            self._sent_at = time.monotonic()
+        finally:
+            self._is_sending = False
 
 
 _current: ContextVar[Reporter | None] = ContextVar("pubsubctl_progress", default=None)

@@ -192,6 +192,16 @@ def test_the_latest_of_many_are_told_and_the_latest_first(store, backend):
     assert told
 
 
+def test_what_is_told_of_one_way_to_end_is_as_late_as_what_is_told_of_the_others(store, backend):
+    for number in range(12):
+        running(store, f"job-{number}")
+        backend.advance(5.0 if number < 4 else 1.0)
+        store.record([(a_failure if number < 4 else an_outcome)(f"job-{number}")])
+    told = store.activity(within_s=100.0, steps=4).run_times_s
+    assert told == pytest.approx(([1.0] * 8 + [5.0] * 4)[: len(told)])
+    assert told
+
+
 def test_it_counts_what_came_by_message_alone(store):
     store.claim([a_claim("by-message", request=Request("GET", "/"))])
     store.record([an_outcome("by-message")])

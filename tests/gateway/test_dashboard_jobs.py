@@ -9,8 +9,8 @@ from dashboard_jobs import WORKER, a_client, added, answered, begun, given_up
 from dashboard_site import Site
 
 from pubsubctl.exchange import Request, Response
-from pubsubctl.job import JobState
-from pubsubctl.store.claims import Lease, WorkerInfo
+from pubsubctl.job import JobState, Reason
+from pubsubctl.store.claims import Lease, Outcome, WorkerInfo
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 SCRIPT = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}"
@@ -69,7 +69,7 @@ def test_what_cannot_be_asked_for_is_refused(site, query):
 
 def test_a_cursor_that_is_none_is_refused_with_a_page(site):
     answer = site.get("/_dashboard/jobs", cursor="%%%")
-    assert (answer.status, "is no cursor" in answer.text) == (502, True)
+    assert (answer.status, "is no cursor" in answer.text) == (400, True)
 
 
 def test_pages_follow_one_another_and_keep_what_was_asked_for(client, site):
@@ -143,6 +143,36 @@ def test_progress_is_shown(client, site):
 def test_what_does_not_change_any_more_is_not_asked_for_again_and_again(client, site):
     assert "data-live-switch" in page_of(site, added(client))
     assert "data-live-switch" not in page_of(site, answered(client))
+
+
+@pytest.mark.parametrize("query", [{"path": "/x*"}, {"worker": "w", "state": "failed"}])
+def test_what_a_store_may_look_for_for_long_is_not_looked_for_again_and_again(site, query):
+    assert "data-live-switch" not in site.get("/_dashboard/jobs", **query).text
+
+
+@pytest.mark.parametrize("query", [{}, {"worker": "w"}, {"state": "failed", "batch": "b", "within": "1h"}])
+def test_what_is_found_at_once_is_kept_up_to_date(site, query):
+    assert "data-live-switch" in site.get("/_dashboard/jobs", **query).text
+
+
+def test_of_a_job_that_was_cancelled_between_attempts_it_is_not_told_how_long_it_ran(client, site):
+    job_id = added(client)
+    attempt = begun(client, job_id)
+    client.store.record([Outcome(job_id, attempt, JobState.RETRYING, Reason.STATUS, "503", retry_in_s=60.0)])
+    client.store.cancel([job_id])
+    assert "<dt>Ran</dt>" not in page_of(site, job_id)
+    assert "<dt>Ran</dt>" in page_of(site, answered(client))
+
+
+def test_what_was_done_is_told_until_the_job_goes_on(client, site):
+    job_id = added(client)
+    page = f"/_dashboard/jobs/{job_id}"
+    done = site.post(f"{page}/cancel", of=page).headers["Location"]
+    text = site.get(done).text
+    assert "The job is cancelled." in text
+    assert f'href="{page}">Reload<' in text, "to reload is not to be told again"
+    client.retry(job_id)
+    assert "The job is cancelled." not in site.get(done).text
 
 
 def test_an_unknown_job_is_a_plain_page(site):

@@ -1,6 +1,8 @@
 """Dead letters on the dashboard: nothing is done before it was asked about, and then exactly that."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from dashboard_jobs import added, answered, given_up
@@ -86,3 +88,37 @@ def test_what_is_no_dead_letter_any_more_is_left_alone(client, site):
     text = site.get("/_dashboard/letters/confirm", do="purge", id=dead).text
     assert "None of them is a dead letter any more" in text
     assert 'action="/_dashboard/letters/act"' not in text
+
+
+def test_what_has_become_old_enough_since_it_was_asked_about_is_left_alone(client, site):
+    now, hour = client.store.now(), 3600.0
+    old, young = given_up(client), given_up(client)
+    with closing(sqlite3.connect(client.settings.state.jobs_db)) as database, database:
+        for job_id, created_at in ((old, now - 3 * hour), (young, now - 1.5 * hour)):
+            database.execute(
+                "UPDATE jobs SET created_at = ?, finished_at = ? WHERE id = ?", (created_at, created_at, job_id)
+            )
+    asked_at = now - hour  # of those of an hour then
+    page = f"/_dashboard/jobs/{young}"
+    site.post("/_dashboard/letters/act", of=page, do="purge", all="1", older="1h", until=repr(asked_at))
+    assert [job is None for job in client.store.get([old, young])] == [True, False]
+
+
+def test_whoever_has_done_something_is_back_where_it_was_asked_for(client, site):
+    dead = [given_up(client, path="/a") for _ in range(60)]
+    text = site.get("/_dashboard/letters", path="/a").text
+    cursor = re.search(r"cursor=([^&\"]+)", text)[1]
+    assert listed(site, path="/a", cursor=cursor) == dead[9::-1]
+    answer = confirmed(site, do="purge", id=dead[:10], path="/a", cursor=cursor)
+    location = answer.headers["Location"]
+    assert location == f"/_dashboard/letters?path=/a&cursor={cursor}&did=purge&count=10"
+    text = site.get(location).text
+    assert "There is no older dead letter like that." in text
+    assert 'href="/_dashboard/letters?path=/a">Newest<' in text
+
+
+def test_no_worker_is_asked_for(client, site):
+    dead = given_up(client)
+    text = site.get("/_dashboard/letters", worker="another").text
+    assert dead in text
+    assert "With all dead letters" in text

@@ -16,7 +16,7 @@ from pubsubctl.render.secrets import is_secret
 from pubsubctl.store.answers import Activity
 
 SERIES = [charts.Series("fine", "succeeded", "plain", [0, 3, 7]), charts.Series("not", "failed", "hatched", [1, 0, 2])]
-STEPS = ["10:00", "10:01", "10:02"]
+TIMES = charts.Times(["10:00", "10:01", "10:02"], "10:03")
 
 
 def parsed(chart):
@@ -28,16 +28,16 @@ def titles(chart):
 
 
 def test_a_stack_has_its_numbers_on_hover_its_unit_and_its_times():
-    chart = charts.stacked("k", "What ended", STEPS, SERIES, "jobs a minute")
+    chart = charts.stacked("k", "What ended", TIMES, SERIES, "jobs a minute")
     assert titles(chart) == ["10:00: 0 fine, 1 not", "10:01: 3 fine, 0 not", "10:02: 7 fine, 2 not"]
     assert parsed(chart).get("aria-label") == "What ended"
     texts = [one.text for one in parsed(chart).iter("text")]
-    assert texts == ["0", "5", "10", "jobs a minute", "10:00", "10:01", "10:02", "time (UTC)"]
+    assert texts == ["0", "5", "10", "jobs a minute", "10:00", "10:01", "10:03", "time (UTC)"]
 
 
 def test_what_lies_in_a_stack_is_as_high_as_it_is_many():
     bars = [
-        one for one in parsed(charts.stacked("k", "t", STEPS, SERIES, "u")).iter("rect") if "url" in one.get("fill", "")
+        one for one in parsed(charts.stacked("k", "t", TIMES, SERIES, "u")).iter("rect") if "url" in one.get("fill", "")
     ]
     heights = [(one.get("fill"), round(float(one.get("height")))) for one in bars]
     tenth = (190 - 12 - 34) / 10
@@ -48,13 +48,13 @@ def test_what_lies_in_a_stack_is_as_high_as_it_is_many():
 def test_no_two_kinds_differ_by_colour_alone():
     patterns = [
         ET.tostring(one).split(b">", 2)[2]
-        for one in parsed(charts.stacked("k", "t", STEPS, SERIES, "u")).iter("pattern")
+        for one in parsed(charts.stacked("k", "t", TIMES, SERIES, "u")).iter("pattern")
     ]
     assert len(patterns) == len(set(patterns)) == 2
 
 
 def test_a_line_has_a_gap_where_nothing_is_known():
-    chart = charts.line("Failed", STEPS, [0.5, None, 0.25], "failed")
+    chart = charts.line("Failed", TIMES, [0.5, None, 0.25], "failed")
     assert titles(chart) == ["10:00: 50.0%", "10:02: 25.0%"]
     (path,) = [one for one in parsed(chart).iter("path") if one.get("class") == "line failed"]
     assert re.sub(r"[\d.,]+", "", path.get("d")) == "M M"
@@ -76,8 +76,8 @@ def test_names_are_text_whatever_they_are():
     hostile = '"><script>'
     series = [charts.Series(hostile, "failed", "plain", [1])]
     for chart in (
-        charts.stacked("k", hostile, [hostile], series, hostile),
-        charts.line(hostile, [hostile], [0.1], "failed"),
+        charts.stacked("k", hostile, charts.Times([hostile], hostile), series, hostile),
+        charts.line(hostile, charts.Times([hostile], hostile), [0.1], "failed"),
         charts.ranges(hostile, [charts.Row(hostile, [(hostile, 1.0)])]),
         charts.legend(series, "k"),
     ):
@@ -92,8 +92,8 @@ def test_whatever_the_numbers_every_mark_is_within_its_chart(times, counts):
     wholes = [count + 1 for count in counts]
     for chart in (
         charts.ranges("t", rows),
-        charts.stacked("k", "t", ["x"] * len(counts), series, "u"),
-        charts.line("t", ["x"] * len(counts), shares(counts, wholes, 1), "failed"),
+        charts.stacked("k", "t", charts.Times(["x"] * len(counts), "y"), series, "u"),
+        charts.line("t", charts.Times(["x"] * len(counts), "y"), shares(counts, wholes, 1), "failed"),
     ):
         svg = parsed(chart)
         width, height = map(float, svg.get("viewBox").split()[2:])
@@ -101,6 +101,12 @@ def test_whatever_the_numbers_every_mark_is_within_its_chart(times, counts):
             x, y = float(mark.get("cx", mark.get("x", 0))), float(mark.get("cy", mark.get("y", 0)))
             assert -7 <= x <= width
             assert -7 <= y <= height
+
+
+@pytest.mark.parametrize(("steps", "shown"), [([], []), (["a"], ["a", "z"]), (["a", "b"], ["a", "b", "z"])])
+def test_however_few_steps_there_are_they_begin_and_end_where_they_do(steps, shown):
+    chart = charts.line("t", charts.Times(steps, "z"), [0.5] * len(steps), "failed")
+    assert [one.text for one in parsed(chart).iter("text") if one.text in {"a", "b", "z"}] == shown
 
 
 @given(st.floats(0, 1e9))
@@ -123,6 +129,7 @@ def test_shares_are_of_some_steps_together_and_unknown_where_nothing_was():
 def test_an_hour_says_what_its_steps_are_however_long():
     minutes = hour_of(Activity(0.0, 60.0, (1,) * 60, (1,) * 60, (0,) * 60, (0.1,), (0.2,)))
     assert (minutes.ended, minutes.per_minute, len(minutes.shares)) == (120, 2.0, 12)
+    assert (minutes.steps[-1], minutes.share_steps[-1], minutes.until) == ("00:59", "00:55", "01:00")
     coarse = hour_of(Activity(0.0, 300.0, (10,) * 12, (0,) * 12, (0,) * 12, (), ()))
     assert (coarse.per_minute, len(coarse.shares), coarse.rows[1]) == (2.0, 12, ("00:05", [10, 0, 0]))
 

@@ -15,13 +15,20 @@ def a_worker(worker_id: str, *, busy: int = 0, slots: int = 2) -> WorkerInfo:
 
 def test_each_worker_has_its_own_and_no_more_than_it_has_slots():
     at_work = AtWork([a_job(3, "a"), a_job(1, "a"), a_job(2, "b"), a_job(4, "a")], all_known=True)
-    busy, running = at_work.of(a_worker("a"))
+    busy, running = at_work.of(a_worker("a"), alive=True)
     assert (busy, [job.id for job in running]) == (2, ["job-1", "job-3"])
-    assert at_work.of(a_worker("b", busy=2)) == (1, [a_job(2, "b")]), "it has ended the other one since it told of it"
-    assert at_work.of(a_worker("c", busy=2)) == (0, [])
+    assert at_work.of(a_worker("b", busy=2), alive=True) == (1, [a_job(2, "b")]), (
+        "it has ended the other one since it told of it"
+    )
+    assert at_work.of(a_worker("c", busy=2), alive=True) == (0, [])
 
 
 def test_where_not_all_are_known_what_a_worker_tells_counts_too():
     at_work = AtWork([a_job(1, "a")], all_known=False)
-    assert at_work.of(a_worker("a", busy=2)) == (2, [a_job(1, "a")])
-    assert at_work.of(a_worker("b", busy=9)) == (2, [])
+    assert at_work.of(a_worker("a", busy=2), alive=True) == (2, [a_job(1, "a")])
+    assert at_work.of(a_worker("b", busy=9), alive=True) == (2, [])
+
+
+def test_what_a_lost_worker_told_last_is_not_so_any_more():
+    at_work = AtWork([a_job(1, "a")], all_known=False)
+    assert at_work.of(a_worker("a", busy=2), alive=False) == (1, [a_job(1, "a")])

@@ -48,7 +48,12 @@ def test_rate(value, shown):
 
 
 def test_all_is_said_only_of_all():
-    assert (figures.percent(0.999), figures.percent(1.0)) == ("99%", "100%")
+    shares = [0.0, 0.999, 1 - 1e-15, 1.0]
+    assert [figures.percent(share) for share in shares] == ["0%", "99%", "99%", "100%"]
+
+
+def test_a_share_of_whole_hundredths_is_as_many():
+    assert [figures.percent(number / 100) for number in range(101)] == [f"{number}%" for number in range(101)]
 
 
 def test_plural():

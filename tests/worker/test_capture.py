@@ -1,7 +1,10 @@
 """What is printed is let out once, whoever lets it out: its own thread, the watch, a signal's handler."""
 
+import random
+import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 
 import pytest
@@ -85,6 +88,27 @@ def test_the_handler_of_a_signal_may_print_while_its_thread_prints(capfd):
         log.held[2] = interrupted(lambda: (capture.stderr.write("handler\n"), capture.stderr.flush()))
         capture.stderr.write(MUCH)
     assert capfd.readouterr().err == "handler\n" + MUCH
+
+
+def test_the_handler_of_a_signal_may_raise_while_its_thread_prints(capfd):
+    capture, chance, free = Capture(alone=True), random.Random(1), []
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGVTALRM, give_up)
+    try:
+        for _ in range(200):
+            with capture.attempt() as log:
+                with suppress(TimeoutError):
+                    signal.setitimer(signal.ITIMER_VIRTUAL, chance.uniform(0.0002, 0.003))
+                    while True:
+                        capture.stderr.write("no end of a line, ")
+                elsewhere(lambda log=log: log.take_turn_if_free(free.append))
+    finally:
+        signal.signal(signal.SIGVTALRM, before)
+    assert free == [True] * 200
+    assert capfd.readouterr().err.startswith("no end of a line, no end of a line, ")
 
 
 def test_what_is_printed_after_the_attempt_does_not_wait_for_the_end_of_its_line(capfd):

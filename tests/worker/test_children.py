@@ -27,6 +27,7 @@ import _thread, os, select, threading, time
 def cooperates(*_, **__): raise RuntimeError("there is no turn to wait for")
 _thread.start_new_thread = threading._start_new_thread = threading._allocate_lock = time.sleep = cooperates
 threading.Lock = threading.RLock = threading.Condition = threading.Event = cooperates
+threading._CRLock, threading._PyRLock = None, cooperates
 def waits(descriptor, size, read=os.read):
     select.select([descriptor], [], [])
     return read(descriptor, size)

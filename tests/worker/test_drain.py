@@ -199,7 +199,7 @@ def test_a_third_signal_leaves_at_once_whatever_holds_the_worker_up(project):
 
 def test_what_does_not_end_in_time_for_docker_stop_is_given_back_before_its_sigkill(project):
     # `docker stop` sends SIGTERM, and SIGKILL 10 s later.
-    worker = project.worker("-p", "1", "--drain-timeout", "8")
+    worker = project.worker("-p", "1", "--drain-timeout", "5")
     with project.client() as client:
         job = client.submit("GET", "/stubborn")
         until_running(job)

@@ -56,6 +56,12 @@ class Asked:
         """Whether it is about less than all jobs."""
         return bool(self.states or self.reasons or self.path or self.batch or self.worker or self.within or self.older)
 
+    @property
+    def is_costly(self) -> bool:
+        """Whether a store may look at very many jobs to find these: not every two seconds, then."""
+        others = self.states or self.reasons or self.batch or self.within or self.older
+        return bool(self.path or (self.worker and others))
+
     def query(self, **changes: str | None) -> dict[str, Any]:
         """As an address says it, with some parts changed, or left out where they are None."""
         parts: dict[str, Any] = {

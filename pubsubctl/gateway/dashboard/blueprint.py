@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, g, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
@@ -17,6 +17,7 @@ from pubsubctl.errors import (
     PayloadMissing,
     PubsubctlError,
     ResultNotReady,
+    StoreError,
     Unreachable,
 )
 from pubsubctl.gateway.dashboard import batches, broker, job, jobs, letters, login, now, results, words
@@ -24,7 +25,7 @@ from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.security import FORM_TOKEN, admit, sealed
 from pubsubctl.gateway.dashboard.session import Sessions
 from pubsubctl.job import JobState
-from pubsubctl.render.figures import plural, seconds, size, took
+from pubsubctl.render.figures import percent, plural, size
 
 PREFIX = "/_dashboard"
 _PAGES = (login, now, jobs, job, results, batches, letters, broker)
@@ -83,9 +84,8 @@ def _words(board: Board) -> dict[str, Any]:
         "outcome": words.outcome,
         "plain": words.plain,
         "plural": plural,
-        "seconds": seconds,
+        "percent": percent,
         "size": size,
-        "took": took,
     }
 
 
@@ -104,7 +104,7 @@ def _refused(error: HTTPException) -> Any:
 def _failed(error: Exception) -> Response:
     if isinstance(error, (JobNotFound, NoResult, PayloadMissing, ResultNotReady)):
         return error_page(404, "Not found", str(error))
-    if isinstance(error, InvalidName):
+    if isinstance(error, InvalidName) or (isinstance(error, StoreError) and request.args.get("cursor")):
         return error_page(400, "Not possible", str(error))
     if isinstance(error, Unreachable):
         return error_page(503, "Not reachable", str(error))

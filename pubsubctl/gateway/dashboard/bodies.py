@@ -5,7 +5,6 @@ of its own, by a name and a type of ours. Some kinds of images may be shown, if 
 says.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from flask import Response
 
+from pubsubctl.gateway.dashboard.jsontext import laid_out
 from pubsubctl.gateway.dashboard.words import plain
 
 SHOWN_BYTES = 64 * 1024
@@ -94,9 +94,9 @@ def preview(content_type: str | None, head: bytes, size: int) -> Preview:
         return Preview("binary", size)
     kind = media_type(content_type)
     if not cut and (kind == "application/json" or kind.endswith("+json")):
-        laid_out = _laid_out(text)
-        if laid_out is not None:
-            return Preview("json", size, plain(laid_out))
+        lines = laid_out(text, _LAID_OUT)
+        if lines is not None:
+            return Preview("json", size, plain(lines))
     return Preview("text", size, plain(text), is_cut=cut)
 
 
@@ -140,17 +140,3 @@ def _text(head: bytes, content_type: str | None, *, is_cut: bool) -> str | None:
                 continue
             return None if "\0" in text else text
     return None
-
-
-def _laid_out(text: str) -> str | None:
-    """JSON with a field a line; None where it is none, or has become too long."""
-    pieces, length = [], 0
-    try:
-        for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(json.loads(text)):
-            pieces.append(piece)
-            length += len(piece)
-            if length > _LAID_OUT:
-                return None
-    except (ValueError, RecursionError):
-        return None
-    return "".join(pieces)

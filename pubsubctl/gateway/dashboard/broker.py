@@ -153,7 +153,10 @@ def _subscription(found: Mapping[str, Any], board: Board) -> Subscription:
 
 
 def _backlog(found: Mapping[str, Any], board: Board) -> int | None:
-    """Of the subscription that workers pull from, the jobs of its topic that have not ended: Pub/Sub does not tell."""
+    """Of the subscription that workers pull from, the jobs of its topic that have not ended and may run now.
+
+    Pub/Sub itself does not tell.
+    """
     settings = board.settings
     if (found["name"], found.get("topic")) != (settings.subscription_path, settings.topic_path):
         return None

@@ -41,6 +41,14 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Times:
+    """When each step begins, and when the last one ends."""
+
+    steps: Sequence[str]
+    until: str
+
+
+@dataclass(frozen=True)
 class Row:
     """Times of one kind: a name, and points by their names, in seconds."""
 
@@ -48,13 +56,13 @@ class Row:
     points: Sequence[tuple[str, float]]
 
 
-def stacked(key: str, title: str, steps: Sequence[str], series: Sequence[Series], unit: str) -> Markup:
+def stacked(key: str, title: str, times: Times, series: Sequence[Series], unit: str) -> Markup:
     """Bars over time, one kind upon the other.
 
     Args:
         key: tells the chart apart from others of the page.
         title: what it shows.
-        steps: the time of each bar.
+        times: of the bars.
         series: what lies in each, the lowest first.
         unit: of the numbers.
     """
@@ -67,20 +75,20 @@ def stacked(key: str, title: str, steps: Sequence[str], series: Sequence[Series]
         + Markup("</pattern>")
         for one in series
     ]
-    width = _PLOT_WIDTH / max(1, len(steps))
+    width = _PLOT_WIDTH / max(1, len(times.steps))
     bars = [
         _bar(key, step, _column(number, width), [(one, one.values[number]) for one in series], top)
-        for number, step in enumerate(steps)
+        for number, step in enumerate(times.steps)
     ]
-    parts = [Markup("<defs>"), *patterns, Markup("</defs>"), _grid(top, unit), *bars, _times(steps, width)]
+    parts = [Markup("<defs>"), *patterns, Markup("</defs>"), _grid(top, unit), *bars, _times(times, width)]
     return _svg(title, _HEIGHT, parts)
 
 
-def line(title: str, steps: Sequence[str], values: Sequence[float | None], kind: str) -> Markup:
+def line(title: str, times: Times, values: Sequence[float | None], kind: str) -> Markup:
     """Shares over time, as points on a line; there is a gap where nothing is known."""
     known = [value for value in values if value is not None]
     top = min(1.0, nice(math.ceil(max(known, default=0.0) * 100)) / 100) or 1.0
-    width = _PLOT_WIDTH / max(1, len(steps))
+    width = _PLOT_WIDTH / max(1, len(times.steps))
     path, points, pen = "", [], "M"
     for number, value in enumerate(values):
         if value is None:
@@ -91,12 +99,12 @@ def line(title: str, steps: Sequence[str], values: Sequence[float | None], kind:
         pen = "L"
         points.append(
             Markup('<g class="step"><title>{}: {}</title><circle class="hit" cx="{:.1f}" cy="{:.1f}" r="12"/>').format(
-                steps[number], f"{value:.1%}", x, y
+                times.steps[number], f"{value:.1%}", x, y
             )
             + Markup('<circle class="fill {}" cx="{:.1f}" cy="{:.1f}" r="3.5"/></g>').format(kind, x, y)
         )
     drawn = Markup('<path class="line {}" d="{}"/>').format(kind, path.strip()) if path else Markup("")
-    return _svg(title, _HEIGHT, [_grid(top * 100, "% failed"), drawn, *points, _times(steps, width)])
+    return _svg(title, _HEIGHT, [_grid(top * 100, "% failed"), drawn, *points, _times(times, width)])
 
 
 def ranges(title: str, rows: Sequence[Row]) -> Markup:
@@ -213,19 +221,19 @@ def _bar(key: str, step: str, at: tuple[float, float], values: Sequence[tuple[Se
     return Markup("").join([*parts, Markup("</g>")])
 
 
-def _times(steps: Sequence[str], width: float) -> Markup:
-    if not steps:
+def _times(times: Times, width: float) -> Markup:
+    """The beginning, the step in the middle, and the end."""
+    if not times.steps:
         return Markup("")
-    marks = sorted({0, len(steps) // 2, len(steps) - 1})
-    anchors = {0: "start", len(steps) - 1: "end"}
+    middle = len(times.steps) // 2
+    marks = [(0.0, "start", times.steps[0]), (_PLOT_WIDTH, "end", times.until)]
+    if middle:
+        marks.insert(1, ((middle + 0.5) * width, "middle", times.steps[middle]))
     parts = [
         Markup('<text class="tick" x="{:.1f}" y="{}" text-anchor="{}">{}</text>').format(
-            _LEFT + (0 if number == 0 else _PLOT_WIDTH if number == len(steps) - 1 else (number + 0.5) * width),
-            _HEIGHT - _BOTTOM + 15,
-            anchors.get(number, "middle"),
-            steps[number],
+            _LEFT + at, _HEIGHT - _BOTTOM + 15, anchor, said
         )
-        for number in marks
+        for at, anchor, said in marks
     ]
     return Markup("").join([*parts, _axis_name("time (UTC)", _HEIGHT)])
 

@@ -13,7 +13,7 @@ from pubsubctl.explaining import waits_for
 from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.gateway.dashboard.bodies import Preview, preview
 from pubsubctl.gateway.dashboard.words import cut, hidden
-from pubsubctl.job import FINISHED, Job
+from pubsubctl.job import FINISHED, Job, JobState
 from pubsubctl.render.figures import seconds
 from pubsubctl.render.secrets import masked
 from pubsubctl.render.story import Entry, sentence, terms
@@ -82,8 +82,15 @@ def _job(board: Board, job_id: str) -> str:
         response_shown=_shown(response) if response else None,
         can_cancel=not job.finished,
         can_retry=job.state in RETRIABLE,
-        done=DONE.get(request.args.get("done", "")),
+        done=_done(job),
     )
+
+
+def _done(job: Job) -> str | None:
+    """What was done before this page came, unless the job has gone on since."""
+    done = request.args.get("done", "")
+    gone_on = {"cancelled": job.state is not JobState.CANCELLED, "queued": job.finished}
+    return None if gone_on.get(done) else DONE.get(done)
 
 
 def _cancel(board: Board, job_id: str) -> BaseResponse:

@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from pubsubctl.gateway.dashboard.asked import AGES, Asked
 from pubsubctl.gateway.dashboard.board import Board
-from pubsubctl.job import JobState
 
 PAGE = 50
 _LOOKS = 20
@@ -30,16 +29,13 @@ def _jobs(board: Board) -> str:
         if page.jobs or page.next_cursor is None:
             break
         page = store.find(**asked.terms(), **of_worker, limit=PAGE, cursor=page.next_cursor)
-    counts = store.counts(asked.batch or None)
     return render_template(
         "dashboard/jobs.html",
         asked=asked,
         ages=AGES,
         jobs=page.jobs,
         next_cursor=page.next_cursor,
-        counts=counts,
-        ended=sum(counts[state] for state in (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)),
-        total=sum(counts.values()),
+        counts=store.counts(asked.batch) if asked.batch else {},
         now=store.now(),
     )
 

@@ -76,14 +76,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Hour:
-    """The last hour: of each step its time, and what ended in it; and how long the latest jobs took."""
+    """The last hour: when each step begins, and what ended in it; and how long the latest jobs took."""
 
     steps: Sequence[str]
     step_s: float
     series: Sequence[charts.Series]
     ended: int
     failed: int
-    ends: Sequence[str]
+    until: str
+    share_steps: Sequence[str]
     shares: Sequence[float | None]
     queue: Spread
     run: Spread
@@ -101,7 +102,7 @@ class Hour:
     @property
     def share_rows(self) -> list[tuple[str, float | None]]:
         """The share that failed, by its time."""
-        return list(zip(self.ends, self.shares, strict=True))
+        return list(zip(self.share_steps, self.shares, strict=True))
 
 
 class Sights:
@@ -145,9 +146,9 @@ def _look(board: Board) -> Seen:
     at_work = AtWork(running, all_known=counts[JobState.RUNNING] <= len(running))
     living = {worker.id for worker in infos if alive(worker, now, settings.lease)}
     shown = sorted(infos, key=lambda worker: worker.id not in living)[:_WORKERS]
-    workers = [Worker(worker, worker.id in living, *at_work.of(worker)) for worker in shown]
-    slots = sum(worker.slots for worker in infos)
-    held = max(0, counts[JobState.RUNNING] - slots) if workers else 0  # a worker has them, and no slot for them yet
+    workers = [Worker(worker, worker.id in living, *at_work.of(worker, alive=worker.id in living)) for worker in shown]
+    slots = sum(worker.slots for worker in infos if worker.id in living)
+    held = max(0, counts[JobState.RUNNING] - slots) if living else 0  # a worker has them, and no slot for them yet
     return Seen(
         now=now,
         counts=counts,
@@ -186,7 +187,8 @@ def hour_of(activity: Activity) -> Hour:
         ],
         ended=sum(ended),
         failed=sum(failed),
-        ends=steps[::together],
+        share_steps=steps[::together],
+        until=_clock(activity.begins_at + len(ended) * activity.step_s),
         shares=shares(failed, ended, together),
         queue=spread(activity.queue_times_s),
         run=spread(activity.run_times_s),
@@ -197,12 +199,13 @@ def _drawn(hour: Hour) -> dict[str, Any]:
     rows = [charts.Row("queue", hour.queue.values), charts.Row("run", hour.run.values)]
     unit = "jobs a minute" if hour.step_s == _MINUTE_S else f"jobs in {seconds(hour.step_s)}"
     share = "Share of the jobs ended that failed, over the last hour"
+    times, timed = charts.Times(hour.steps, hour.until), hour.run.count or hour.queue.count
     return {
         "hour": hour,
-        "throughput": charts.stacked("ended", "Jobs that ended over the last hour", hour.steps, hour.series, unit),
+        "throughput": charts.stacked("ended", "Jobs that ended over the last hour", times, hour.series, unit),
         "throughput_legend": charts.legend(hour.series, "ended"),
-        "failures": charts.line(share, hour.ends, hour.shares, "failed"),
-        "times": charts.ranges("Queue time and run time of the latest jobs", rows) if hour.run.count else "",
+        "failures": charts.line(share, charts.Times(hour.share_steps, hour.until), hour.shares, "failed"),
+        "times": charts.ranges("Queue time and run time of the latest jobs", rows) if timed else "",
         "times_legend": charts.point_legend(["p50", "p90", "p99"]),
         "exact": charts.exact,
     }

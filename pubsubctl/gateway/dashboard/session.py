@@ -64,7 +64,11 @@ class Sessions:
             return int(expiry) > self._clock() and nonce not in self._ended
 
     def end(self, cookie: str) -> None:
-        """Let a session be good no more, though its cookie may still be somewhere."""
+        """Let a session be good no more in this process, though its cookie may still be somewhere.
+
+        Another process of the same token, or the next one, does not know of it; the cookie is good there until it
+        expires.
+        """
         if not self.is_good(cookie):
             return
         expiry, nonce, _ = cookie.split(".")

@@ -49,12 +49,10 @@ def ago(at: float | None, now: float) -> Markup:
 
 
 def duration(job: Job, now: float) -> str:
-    """How long the last attempt of a job ran, or has been running."""
-    if job.started_at is None:
-        return ""
-    if job.state is JobState.RUNNING:
+    """How long the last attempt of a job ran, or has been running; nothing where that is not known."""
+    if job.state is JobState.RUNNING and job.started_at is not None:
         return seconds(now - job.started_at)
-    return took(job.finished_at - job.started_at) if job.finished_at is not None else ""
+    return took(job.ran_s) if job.ran_s is not None else ""
 
 
 def outcome(job: Job, now: float) -> str:

@@ -34,7 +34,12 @@ def activity(view: View, *, within_s: float, steps: int) -> Activity:
         for state in COUNTED
     }
     counts = [_in_steps(view, window, state, latest[state]) for state in COUNTED]
-    return window.activity(counts, ([each.get(name) for name in SAMPLE] for state in TIMED for each in latest[state]))
+    # There may be others that ended before the last of a state that were read, and after an older one of another state.
+    known_since = max(
+        (latest[state][-1]["finished_at"] for state in TIMED if len(latest[state]) == LATEST[state]), default=0.0
+    )
+    timed = (each for state in TIMED for each in latest[state] if each["finished_at"] >= known_since)
+    return window.activity(counts, ([each.get(name) for name in SAMPLE] for each in timed))
 
 
 def _in_steps(view: View, window: Window, state: JobState, latest: Sequence[Fields]) -> list[int]:

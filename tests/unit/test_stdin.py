@@ -1,0 +1,60 @@
+"""Standard input is read as it comes, and a signal is heard whichever thread it comes to."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from pubsubctl.cli.stdin import standard_input
+
+READS = """
+import signal, sys, threading, time
+from pubsubctl.cli.stdin import standard_input
+elsewhere = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+elsewhere.start()
+file = standard_input()
+print(file.readline().decode(), end="", flush=True)
+threading.Timer(0.3, signal.pthread_kill, (elsewhere.ident, signal.SIGINT)).start()
+try:
+    file.readline()
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_a_signal_that_another_thread_has_got_ends_the_wait():
+    with subprocess.Popen([sys.executable, "-c", READS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b"a line\n")
+        process.stdin.flush()
+        assert process.stdout.read() == b"a line\ninterrupted\n"
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
+def test_it_is_read_as_it_comes_to_its_end(monkeypatch: pytest.MonkeyPatch):
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        given = b"a\n" + bytes(range(256)) * 5000 + b"\nno end"
+
+        def write() -> None:
+            with os.fdopen(writing, "wb", buffering=0) as there:
+                for start in range(0, len(given), 100_000):
+                    there.write(given[start : start + 100_000])
+                    time.sleep(0.01)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        found = standard_input()
+        assert found.readline() == b"a\n"
+        assert b"a\n" + found.read() == given
+        writer.join()
+
+
+def test_what_has_no_descriptor_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"given")))
+    assert standard_input().read() == b"given"
