@@ -36,7 +36,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 JAR = "platform/pubsub-emulator/lib/*-all.jar"
 START_S = 30
 LIGHT = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-"""A quarter less of the processor's time: what compiles well for a server that runs for days is lost on one of minutes."""
+"""A quarter less of the processor's time: what compiles well for a server of days is lost on one of minutes."""
 
 
 def lacking(part: str, reason: str) -> NoReturn:
