@@ -58,4 +58,4 @@ def test_where_jobs_have_ended_and_no_times_are_known_that_is_what_is_told(clien
     client.store.cancel([added(client)])
     text = site.get("/_dashboard/").text
     assert "1 job ended" in text
-    assert "No job has ended" not in text
+    assert "Of none of them the times are known." in text

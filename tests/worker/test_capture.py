@@ -1,10 +1,11 @@
 """What is printed is let out once, whoever lets it out: its own thread, the watch, a signal's handler."""
 
+import os
 import random
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 
 import pytest
@@ -90,14 +91,36 @@ def test_the_handler_of_a_signal_may_print_while_its_thread_prints(capfd):
     assert capfd.readouterr().err == "handler\n" + MUCH
 
 
-def test_the_handler_of_a_signal_may_raise_while_its_thread_prints(capfd):
-    capture, chance, free = Capture(alone=True), random.Random(1), []
+@contextmanager
+def given_up_at(number: signal.Signals) -> Iterator[None]:
+    """A signal raises what is a kind of OSError, as many applications have it."""
 
     def give_up(*_: object) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGVTALRM, give_up)
+    before = signal.signal(number, give_up)
     try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+def test_the_handler_of_a_signal_may_raise_while_nobody_reads_what_its_thread_prints():
+    reading, writing = os.pipe()
+    here = threading.get_ident()
+    with given_up_at(signal.SIGUSR1):
+        later = threading.Timer(0.2, signal.pthread_kill, (here, signal.SIGUSR1))
+        later.start()
+        with pytest.raises(TimeoutError):
+            Capture(alone=True).put(writing, bytes(1 << 20))
+        later.join()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_handler_of_a_signal_may_raise_while_its_thread_prints(capfd):
+    capture, chance, free = Capture(alone=True), random.Random(1), []
+    with given_up_at(signal.SIGVTALRM):
         for _ in range(200):
             with capture.attempt() as log:
                 with suppress(TimeoutError):
@@ -105,8 +128,6 @@ def test_the_handler_of_a_signal_may_raise_while_its_thread_prints(capfd):
                     while True:
                         capture.stderr.write("no end of a line, ")
                 elsewhere(lambda log=log: log.take_turn_if_free(free.append))
-    finally:
-        signal.signal(signal.SIGVTALRM, before)
     assert free == [True] * 200
     assert capfd.readouterr().err.startswith("no end of a line, no end of a line, ")
 
