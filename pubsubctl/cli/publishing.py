@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pubsubctl.cli.lists import pairs, utf8
 from pubsubctl.cli.readers import parsed
-from pubsubctl.cli.stdin import standard_input
 from pubsubctl.errors import UsageError
+from pubsubctl.render.stdin import standard_input
 
 if TYPE_CHECKING:
     from pubsubctl.broker.publish import Outgoing

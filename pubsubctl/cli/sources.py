@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pubsubctl import wire
-from pubsubctl.cli.stdin import standard_input
 from pubsubctl.content import Content, InMemory, Stream, of_path
 from pubsubctl.errors import InvalidRequest, UsageError
 from pubsubctl.exchange import METHODS, Header, Payload
 from pubsubctl.media import guess_type
 from pubsubctl.multipart import Upload
+from pubsubctl.render.stdin import standard_input
 from pubsubctl.submission import IDEMPOTENCY_KEY, Submission, build, of_file, of_line, parse
 
 _STDIN = "-"

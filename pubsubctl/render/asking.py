@@ -3,6 +3,7 @@
 import sys
 
 from pubsubctl.render.output import clean
+from pubsubctl.render.stdin import typed_line
 
 
 def ask(question: str) -> bool:
@@ -12,7 +13,7 @@ def ask(question: str) -> bool:
     sys.stderr.flush()
     answer = ""
     try:
-        answer = sys.stdin.readline()
+        answer = typed_line()
     finally:
         if not answer.endswith("\n"):
             sys.stderr.write("\n")  # it was broken off: what is said next stands on a line of its own

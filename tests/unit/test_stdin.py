@@ -9,25 +9,28 @@ import time
 
 import pytest
 
-from pubsubctl.cli.stdin import standard_input
+from pubsubctl.render.stdin import standard_input
 
 READS = """
 import signal, sys, threading, time
-from pubsubctl.cli.stdin import standard_input
+from pubsubctl.render.stdin import standard_input, typed_line
 elsewhere = threading.Thread(target=time.sleep, args=(60,), daemon=True)
 elsewhere.start()
 file = standard_input()
 print(file.readline().decode(), end="", flush=True)
 threading.Timer(0.3, signal.pthread_kill, (elsewhere.ident, signal.SIGINT)).start()
 try:
-    file.readline()
+    %s
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
 
 
-def test_a_signal_that_another_thread_has_got_ends_the_wait():
-    with subprocess.Popen([sys.executable, "-c", READS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+@pytest.mark.parametrize("waits", ["file.readline()", "typed_line()"])
+def test_a_signal_that_another_thread_has_got_ends_the_wait(waits):
+    with subprocess.Popen(
+        [sys.executable, "-c", READS % waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         process.stdin.write(b"a line\n")
         process.stdin.flush()
         assert process.stdout.read() == b"a line\ninterrupted\n"

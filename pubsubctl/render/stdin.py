@@ -1,4 +1,4 @@
-"""Standard input, read so that Ctrl-C ends it wherever it waits."""
+"""Standard input, waited for so that Ctrl-C ends it wherever it is."""
 
 import io
 import os
@@ -19,15 +19,31 @@ class _Patient(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
-        while not select.select([self._descriptor], [], [], _LOOK_S)[0]:
-            pass
+        _wait_for(self._descriptor)
         return os.readv(self._descriptor, [buffer])
 
 
 def standard_input() -> BinaryIO:
     """Its bytes; to be asked for once."""
+    descriptor = _descriptor()
+    return sys.stdin.buffer if descriptor is None else io.BufferedReader(_Patient(descriptor))
+
+
+def typed_line() -> str:
+    """The next line that somebody types."""
+    descriptor = _descriptor()
+    if descriptor is not None:
+        _wait_for(descriptor)
+    return sys.stdin.readline()
+
+
+def _descriptor() -> int | None:
     try:
-        descriptor = sys.stdin.fileno()
+        return sys.stdin.fileno()
     except io.UnsupportedOperation:  # something else has been put in its place
-        return sys.stdin.buffer
-    return io.BufferedReader(_Patient(descriptor))
+        return None
+
+
+def _wait_for(descriptor: int) -> None:
+    while not select.select([descriptor], [], [], _LOOK_S)[0]:
+        pass
