@@ -1,7 +1,7 @@
 """Many jobs by what they are, a page at a time: however many there are, only some are in memory."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pubsubctl.errors import JobNotFound
 from pubsubctl.job import DEAD, Job, JobState, Reason
@@ -19,6 +19,8 @@ class Selection:
     Attributes:
         limit: the most jobs.
         cursor: where the jobs shown before ended.
+        asked_at: when they were chosen, by the store's clock: ages count from then, and what has ended since is none of
+            them. Whoever is asked about jobs answers for those that there were, however long that takes.
     """
 
     states: Sequence[JobState] = ()
@@ -29,21 +31,25 @@ class Selection:
     newer_than_s: float | None = None
     limit: int | None = None
     cursor: str | None = None
+    asked_at: float | None = None
 
     def pages(self, store: Store) -> Iterator[Page]:
         """The jobs, the newest first; the last page has the cursor of those beyond the limit."""
         left, cursor = self.limit, self.cursor
         while True:
+            since_s = 0.0 if self.asked_at is None else max(0.0, store.now() - self.asked_at)
             page = store.find(
                 states=self.states,
                 reasons=self.reasons,
                 batch_id=self.batch_id,
                 path=self.path,
-                older_than_s=self.older_than_s,
-                newer_than_s=self.newer_than_s,
+                older_than_s=None if self.older_than_s is None else self.older_than_s + since_s,
+                newer_than_s=None if self.newer_than_s is None else self.newer_than_s + since_s,
                 limit=AT_ONCE if left is None else min(AT_ONCE, left),
                 cursor=cursor,
             )
+            if self.asked_at is not None:
+                page = replace(page, jobs=[job for job in page.jobs if (job.finished_at or 0.0) <= self.asked_at])
             yield page
             left = None if left is None else left - len(page.jobs)
             cursor = page.next_cursor

@@ -1,6 +1,7 @@
 """The work of ``dlq purge``: delete dead letters for good, by id or by what they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from pubsubctl.claimcheck import ClaimCheck
@@ -54,6 +55,7 @@ def by_selection(
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
+    selection = replace(selection, asked_at=store.now())
     total = selection.count(store)
     _ask(total, yes=yes or dry_run)
     act = partial(_purge, store, bodies, dry_run=dry_run)

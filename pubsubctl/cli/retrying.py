@@ -1,6 +1,7 @@
 """The work of ``retry`` and ``dlq replay``: queue jobs again, by id or by what they are."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
@@ -67,6 +68,7 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
+    selection = replace(selection, asked_at=store.now())
     total = selection.count(store)
     if total and not dry_run:
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)

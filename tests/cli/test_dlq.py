@@ -201,6 +201,20 @@ def test_on_a_terminal_purging_is_a_question(idle, answer, left):
     assert (idle.store.get([dead])[0] is not None) is left
 
 
+def test_what_is_given_up_while_it_is_asked_is_not_purged(idle):
+    dead = lives.dead(idle.store, "/while")
+    terminal = Terminal(idle.command("dlq", "purge", "--path", "/while"), idle.folder, idle.environment, columns=80)
+    try:
+        terminal.read_until(lambda text: "1 dead letter is deleted for good. Purge? [y/N]" in text)
+        later = lives.dead(idle.store, "/while")
+        terminal.type(b"y\n")
+        assert terminal.wait() == 0
+        assert "1 dead letter purged" in terminal.screen.text
+    finally:
+        terminal.close()
+    assert [job is None for job in idle.store.get([dead, later])] == [True, False]
+
+
 def measured(project, *arguments):
     """The exit code, the output and the peak in kB of a command."""
     # Linux hands the peak of a process on to what it starts, so a small one stands between this one and the command.

@@ -122,11 +122,12 @@ def test_on_a_terminal_it_says_how_many_and_asks(served, answer, state):
     terminal = Terminal(served.command("retry", "--failed"), served.folder, served.environment, columns=80)
     try:
         terminal.read_until(lambda text: "1 job goes back to the queue. Retry? [y/N]" in text)
+        later = lives.dead(served.store)
         terminal.type(answer)
         assert terminal.wait() == (0 if state == "queued" else 1)
     finally:
         terminal.close()
-    assert states(served, job_id) == [state]
+    assert states(served, job_id, later) == [state, "failed"], "nobody was asked about what has failed meanwhile"
 
 
 def test_a_retry_of_what_another_has_retried_meanwhile_changes_nothing(idle):

@@ -133,21 +133,12 @@ def _chosen(board: Board, ids: Sequence[str], until: float) -> "islice[Job]":
     What was given up on after ``until`` is none of them: whoever was asked has not heard of it.
     """
     found: Iterable[Job | None] = (
-        board.store.get(list(dict.fromkeys(ids))) if ids else _asked_for(board, until).jobs(board.store)
+        board.store.get(list(dict.fromkeys(ids)))
+        if ids
+        else Selection(**_asked().terms(), asked_at=until).jobs(board.store)
     )
     known = (job for job in found if job is not None and job.dead_letter)
     return islice((job for job in known if (job.finished_at or 0.0) <= until), _MOST)
-
-
-def _asked_for(board: Board, until: float) -> Selection:
-    """The dead letters that are asked for, of such an age at ``until``: by now they are older."""
-    selection, since_s = Selection(**_asked().terms()), max(0.0, board.store.now() - until)
-    newer, older = selection.newer_than_s, selection.older_than_s
-    return replace(
-        selection,
-        newer_than_s=None if newer is None else newer + since_s,
-        older_than_s=None if older is None else older + since_s,
-    )
 
 
 def _until() -> float:
