@@ -23,7 +23,7 @@ def confirm(doing: str, paths: Sequence[str], consequence: str, *, yes: bool) ->
     """
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
         raise UsageError(f"there is no terminal to ask on; add --yes to {doing} without being asked")
     for path in paths:
         note(f"  {path}")

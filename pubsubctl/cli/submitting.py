@@ -54,10 +54,13 @@ def _submit_only(client: Client, coming: Source, form: Format) -> None:
         if form is Format.JSON:
             streamed({"batch_id": batch_id}, "ids", ids)
             return
+        job_id = None
         for job_id in ids:
             document({"id": job_id, "batch_id": batch_id}, form) if form is Format.JSONL else line(job_id)
     flush()
-    if not coming.single:
+    if job_id is None:
+        note("no job was submitted: nothing was asked for")
+    elif not coming.single:
         note(f"{_submitted(client, batch_id)}; to follow them:")
         commands(f"pubsubctl status {batch_id} --watch")
 

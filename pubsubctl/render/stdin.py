@@ -6,6 +6,8 @@ import select
 import sys
 from typing import BinaryIO
 
+from pubsubctl.errors import UsageError
+
 _LOOK_S = 0.5
 """How long it is waited at a time. The kernel may give a signal to a thread of gRPC's, which does not wake the main
 thread; Python calls the signal's handler once the main thread runs."""
@@ -24,7 +26,11 @@ class _Patient(io.RawIOBase):
 
 
 def standard_input() -> BinaryIO:
-    """Its bytes; to be asked for once."""
+    """Its bytes; to be asked for once.
+
+    Raises:
+        UsageError: the command was started without one.
+    """
     descriptor = _descriptor()
     return sys.stdin.buffer if descriptor is None else io.BufferedReader(_Patient(descriptor))
 
@@ -38,6 +44,8 @@ def typed_line() -> str:
 
 
 def _descriptor() -> int | None:
+    if sys.stdin is None:
+        raise UsageError("standard input is closed, so nothing can be read from it")
     try:
         return sys.stdin.fileno()
     except io.UnsupportedOperation:  # something else has been put in its place

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import lives
 import pytest
 from cli_project import only_line, wait_for
 
@@ -276,6 +277,29 @@ def test_interrupted_says_how_to_come_back(idle):
         r"pubsubctl: interrupted; the job goes on:\n  pubsubctl status (\w+) --watch\n  pubsubctl result \1\n", told
     )[1]
     assert idle.store.get([job_id])[0].state == "queued"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["submit", "--from", "-"], "standard input is closed"),
+        (["submit", "POST", "/", "--data", "-"], "standard input is closed"),
+        (["retry", "--failed"], "there is no terminal to ask on"),
+    ],
+)
+def test_without_a_standard_input_there_is_one_line(idle, arguments, said):
+    lives.dead(idle.store)
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", *idle.command(*arguments)],
+        cwd=idle.folder,
+        env=idle.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in only_line(done.stderr)
 
 
 @pytest.mark.parametrize("flags", [[], ["--wait"]], ids=["submit", "wait"])
