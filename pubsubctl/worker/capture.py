@@ -7,13 +7,13 @@ application starts belongs to its job if it runs in a copy of the context; with 
 import io
 import logging
 import os
-import select
 import sys
 from _thread import RLock  # the real one, whatever the application makes of threads; threading.RLock may be any
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from select import select
 from typing import Any
 
 from pubsubctl.worker.marks import Mark, marked
@@ -51,11 +51,12 @@ class Log:
         """
         with self._turn:  # in C alone, or a handler that raises might come between the lock and what gives it back
             may = not self._is_taken
+            before = self._is_taken
             try:
                 self._is_taken = True
                 work(may)
             finally:
-                self._is_taken = not may
+                self._is_taken = before
 
     def take_turn_if_free(self, work: Callable[[bool], None]) -> None:
         """Do it unless somebody prints just now. Not for the main thread, where handlers of signals may raise."""
@@ -173,7 +174,7 @@ class Capture:
                 try:
                     done += os.write(descriptor, view[done:])
                 except BlockingIOError:
-                    select.select([], [descriptor], [], _PATIENCE_S)
+                    select([], [descriptor], [], _PATIENCE_S)
                 except OSError as error:
                     if error.errno is None:  # not from here: the handler of a signal has raised it, a TimeoutError say
                         raise

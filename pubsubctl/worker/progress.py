@@ -44,6 +44,8 @@ class Reporter:
 
     def close(self) -> None:
         """The job has ended: nothing is sent any more."""
+        if os.getpid() != self._owner:
+            return
         with self._lock:
             self._closed, self._waiting = True, None
 
