@@ -16,13 +16,18 @@ thread; Python calls the signal's handler once the main thread runs."""
 class _Patient(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._has_ended = False  # a terminal would be asked again: Ctrl-D ends what was read before it, once
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
+        if self._has_ended:
+            return 0
         _wait_for(self._descriptor)
-        return os.readv(self._descriptor, [buffer])
+        count = os.readv(self._descriptor, [buffer])
+        self._has_ended = not count
+        return count
 
 
 def standard_input() -> BinaryIO:

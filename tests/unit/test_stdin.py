@@ -61,3 +61,13 @@ def test_it_is_read_as_it_comes_to_its_end(monkeypatch: pytest.MonkeyPatch):
 def test_what_has_no_descriptor_is_read_as_it_is(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"given")))
     assert standard_input().read() == b"given"
+
+
+def test_at_a_terminal_the_end_is_typed_once(monkeypatch: pytest.MonkeyPatch):
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs) as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        os.write(ours, b"abc\n\x04")
+        found = standard_input()
+        assert [found.read(1 << 16), found.read(1 << 16), found.readline()] == [b"abc\n", b"", b""]
+    os.close(ours)
