@@ -19,8 +19,13 @@ def patient(seconds: float) -> "retry.Retry":
     """Try again for so long where that may help at once: the broker is away, or asks for it."""
     from google.api_core import exceptions, retry
 
+    def may_help(error: Exception) -> bool:
+        # What says more, of single messages, will say so again.
+        is_aborted = isinstance(error, exceptions.Aborted) and not error.metadata
+        return is_aborted or isinstance(error, exceptions.ServiceUnavailable)
+
     return retry.Retry(
-        predicate=retry.if_exception_type(exceptions.Aborted, exceptions.ServiceUnavailable),
+        predicate=may_help,
         initial=0.1,
         maximum=1.0,
         multiplier=2.0,

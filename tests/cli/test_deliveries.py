@@ -121,6 +121,20 @@ def test_what_exactly_once_delivery_cannot_confirm_is_told_of_each(console):
     assert last == "pubsubctl: 1 of 2 could not be acknowledged"
 
 
+@EMBEDDED_ALONE
+def test_each_of_many_that_cannot_be_confirmed_is_named(console):
+    console.text("topics", "create", "orders")
+    console.text("subscriptions", "create", "workers", "--topic", "orders", "--enable-exactly-once-delivery")
+    console.publish("orders", *[b"x"] * 200)
+    received = console.pull("workers", limit=200)
+    assert len(received) == 200
+    console.text("subscriptions", "ack", "workers", "--ack-ids", ack_ids(received[1:]))
+    done = console.run("subscriptions", "ack", "workers", "--ack-ids", ack_ids(received))
+    assert (done.code, done.out) == (1, "1 message acknowledged\n")
+    assert len(done.err.splitlines()) == 200
+    assert done.err.splitlines()[-1] == "pubsubctl: 199 of 200 could not be acknowledged"
+
+
 @pytest.mark.parametrize("console", ["embedded"], indirect=True)
 @pytest.mark.parametrize(
     ("arguments", "says"),

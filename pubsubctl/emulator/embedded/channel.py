@@ -240,6 +240,10 @@ class Channel:
         self.pump()
         return failures
 
+    def expect_again(self, ack_ids: set[str]) -> None:
+        """Let these, which have settled their messages, count as good when they are sent again: nobody said so."""
+        self._unconfirmed |= ack_ids
+
     def _await_confirmation(self, ack_ids: set[str]) -> None:
         """Remember the acks whose sender hears that they could not be written: when they are sent again they count."""
 

@@ -75,7 +75,8 @@ class Rpc:
 
         Args:
             request: a message of class ``request``; whatever gRPC gives for a stream.
-            context: tells ``time_remaining()``, the seconds that the caller waits, None if that is not known.
+            context: tells ``time_remaining()``, the seconds that the caller waits, None if that is not known, and
+                ``invocation_metadata()``, pairs of names and values.
 
         Raises:
             Refusal: it was refused.

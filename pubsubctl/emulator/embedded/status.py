@@ -66,14 +66,3 @@ def unavailable(text: str) -> Refusal:
 def internal(text: str) -> Refusal:
     """INTERNAL: something here is broken."""
     return Refusal(grpc.StatusCode.INTERNAL, text)
-
-
-def failed_acks(failures: dict[str, str]) -> Refusal:
-    """INVALID_ARGUMENT: acks did nothing; each is named with what the service calls that, and may be tried again."""
-    return Refusal(
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "Some acknowledgement ids in the request were invalid. This could be because the acknowledgement ids have "
-        "expired or the acknowledgement ids were malformed.",
-        reason="EXACTLY_ONCE_ACKID_FAILURE",
-        metadata=failures,
-    )

@@ -3,14 +3,14 @@
 import asyncio
 from typing import Any
 
-from pubsubctl.emulator.embedded import limits, settings
+from pubsubctl.emulator.embedded import ackfailures, limits, settings
 from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.names import DELETED_TOPIC, check, check_project, generated, project_of
 from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import Empty, ListSubscriptionsResponse
 from pubsubctl.emulator.embedded.replay import Replay
-from pubsubctl.emulator.embedded.status import failed_acks, invalid, not_found
+from pubsubctl.emulator.embedded.status import invalid, not_found
 
 POLL_S = 90.0
 ANSWER_BEFORE_S = 1.0
@@ -77,22 +77,27 @@ class Subscriber(Replay):
             batch = await _within(channel, outlet, _patience_s(context.time_remaining()))
         return channel.response(batch)
 
-    async def acknowledge(self, request: Any, _context: Any) -> Any:
+    async def acknowledge(self, request: Any, context: Any) -> Any:
         """Answered once the acks are in the log."""
         channel = self._channel(request.subscription)
         if not request.ack_ids:
             raise invalid("No ack ids specified.")
         failures = channel.ack(request.ack_ids)
         await self._broker.committer.outcome(self._broker.committer.open().acknowledged)
-        _confirm(failures)
+        if failures:
+            refusal = ackfailures.refusal(failures, context)
+            if len(refusal.metadata) < len(failures):
+                channel.expect_again(set(request.ack_ids) - failures.keys())
+            raise refusal
         return Empty()
 
-    async def modify_ack_deadline(self, request: Any, _context: Any) -> Any:
+    async def modify_ack_deadline(self, request: Any, context: Any) -> Any:
         """Renew leases, or end them."""
         channel = self._channel(request.subscription)
         if not request.ack_ids:
             raise invalid("No ack ids specified")
-        _confirm(channel.modify(request.ack_ids, limits.lease(request.ack_deadline_seconds)))
+        if failures := channel.modify(request.ack_ids, limits.lease(request.ack_deadline_seconds)):
+            raise ackfailures.refusal(failures, context)
         return Empty()
 
     def _check_dead_letter_topic(self, config: Any) -> None:
@@ -111,12 +116,6 @@ def described(channel: Channel) -> Any:
     elif topic.config.HasField("message_retention_duration"):
         config.topic_message_retention_duration.CopyFrom(topic.config.message_retention_duration)
     return config
-
-
-def _confirm(failures: dict[str, str]) -> None:
-    """Say which acks did nothing, as is told where delivery is exactly once."""
-    if failures:
-        raise failed_acks(failures)
 
 
 def _patience_s(remaining_s: float | None) -> float:

@@ -32,6 +32,10 @@ class Deadline:
         """The seconds that the caller still waits."""
         return max(0.0, self._at - self._loop.time())
 
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        """Nothing: what concerns gRPC clients concerns nobody here."""
+        return ()
+
 
 class Api:
     """Pub/Sub's REST API, and the emulator's own.
