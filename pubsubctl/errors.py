@@ -30,6 +30,7 @@
     │   ├── AccessDenied          whoever asks may not do that
     │   └── ResourceNotFound      a topic or subscription that does not exist
     └── StoreError                the store answered with a refusal, or is not ours
+        └── InvalidCursor         no page of a listing begins there
 
 An error's text is one line: what is wrong and what to do next.
 """
@@ -161,3 +162,7 @@ class ResourceNotFound(BrokerError):
 
 class StoreError(PubsubctlError):
     """The store refused a call, or belongs to another program or version."""
+
+
+class InvalidCursor(StoreError):
+    """A page was asked for by a cursor that no listing ever gave."""

@@ -7,6 +7,7 @@ from pubsubctl.errors import JobNotFound
 from pubsubctl.job import DEAD, Job, JobState, Reason
 from pubsubctl.store.answers import Page
 from pubsubctl.store.base import Store
+from pubsubctl.store.paging import Position, position
 
 AT_ONCE = 500
 """Jobs of a page, and of a write to the store: others write too."""
@@ -21,6 +22,7 @@ class Selection:
         cursor: where the jobs shown before ended.
         asked_at: when they were chosen, by the store's clock: ages count from then, and what has ended since is none of
             them. Whoever is asked about jobs answers for those that there were, however long that takes.
+        last: where the last of those that were chosen stands; what comes after it is none of them.
     """
 
     states: Sequence[JobState] = ()
@@ -32,11 +34,12 @@ class Selection:
     limit: int | None = None
     cursor: str | None = None
     asked_at: float | None = None
+    last: Position | None = None
 
     def pages(self, store: Store) -> Iterator[Page]:
         """The jobs, the newest first; the last page has the cursor of those beyond the limit."""
-        left, cursor = self.limit, self.cursor
-        while True:
+        left, cursor, is_over = self.limit, self.cursor, self.limit == 0
+        while not is_over:
             since_s = 0.0 if self.asked_at is None else max(0.0, store.now() - self.asked_at)
             page = store.find(
                 states=self.states,
@@ -48,29 +51,31 @@ class Selection:
                 limit=AT_ONCE if left is None else min(AT_ONCE, left),
                 cursor=cursor,
             )
-            if self.asked_at is not None:
-                page = replace(page, jobs=[job for job in page.jobs if (job.finished_at or 0.0) <= self.asked_at])
-            yield page
-            left = None if left is None else left - len(page.jobs)
+            had = [job for job in page.jobs if self._had(job)]
+            left = None if left is None else left - len(had)
             cursor = page.next_cursor
-            if cursor is None or left == 0:
-                return
+            is_over = cursor is None or left == 0 or self._is_beyond(page.jobs)
+            yield replace(page, jobs=had)
 
     def jobs(self, store: Store) -> Iterator[Job]:
         """The same, one by one."""
         for page in self.pages(store):
             yield from page.jobs
 
-    def count(self, store: Store) -> int:
-        """How many there are.
+    def counted(self, store: Store) -> "tuple[int, Selection]":
+        """How many there are, and a selection of no others: where some are gone meanwhile, none takes their place.
 
         Raises:
             JobNotFound: there are none, and no job belongs to the batch.
         """
-        total = sum(len(page.jobs) for page in self.pages(store))
+        asked = replace(self, asked_at=store.now())
+        total, last = 0, None
+        for page in asked.pages(store):
+            total += len(page.jobs)
+            last = position(page.jobs[-1]) if page.jobs else last
         if not total:
             self.check_batch(store)
-        return total
+        return total, replace(asked, limit=total, last=last)
 
     def check_batch(self, store: Store) -> None:
         """See that the batch is one: nothing is found of a mistyped one either.
@@ -80,6 +85,15 @@ class Selection:
         """
         if self.batch_id is not None and not any(store.counts(self.batch_id).values()):
             raise JobNotFound(f"no batch {self.batch_id!r} in the store; `pubsubctl status` lists the latest jobs")
+
+    def _had(self, job: Job) -> bool:
+        """Whether it was there to be chosen."""
+        is_late = self.asked_at is not None and (job.finished_at or 0.0) > self.asked_at
+        return not is_late and not self._is_beyond([job])
+
+    def _is_beyond(self, jobs: Sequence[Job]) -> bool:
+        """Whether the last of these comes after the last that was chosen."""
+        return bool(self.last is not None and jobs and position(jobs[-1]) < self.last)
 
     @property
     def everything(self) -> bool:

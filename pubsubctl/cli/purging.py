@@ -1,7 +1,6 @@
 """The work of ``dlq purge``: delete dead letters for good, by id or by what they are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from pubsubctl.claimcheck import ClaimCheck
@@ -55,11 +54,10 @@ def by_selection(
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
-    selection = replace(selection, asked_at=store.now())
-    total = selection.count(store)
+    total, chosen = selection.counted(store)
     _ask(total, yes=yes or dry_run)
     act = partial(_purge, store, bodies, dry_run=dry_run)
-    steps = Steps(store, selection, act, doing="purged", total=total, form=form, dry_run=dry_run)
+    steps = Steps(store, chosen, act, doing="purged", total=total, form=form, dry_run=dry_run)
     steps.carry_out("dead letter", none="there is no such dead letter")
 
 

@@ -1,7 +1,6 @@
 """The work of ``retry`` and ``dlq replay``: queue jobs again, by id or by what they are."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from pubsubctl.cli.confirming import confirm
@@ -68,12 +67,11 @@ def by_selection(store: Store, selection: Selection, form: Format, *, yes: bool,
         UsageError: there is no terminal on which to ask.
         PubsubctlError: the answer was no.
     """
-    selection = replace(selection, asked_at=store.now())
-    total = selection.count(store)
+    total, chosen = selection.counted(store)
     if total and not dry_run:
         confirm("retry", (), f"{plural(total, 'job goes', 'jobs go')} back to the queue.", yes=yes)
     act = partial(_retry, store, dry_run=dry_run)
-    steps = Steps(store, selection, act, doing="queued again", total=total, form=form, dry_run=dry_run)
+    steps = Steps(store, chosen, act, doing="queued again", total=total, form=form, dry_run=dry_run)
     steps.carry_out("job", none="nothing matches")
     if steps.count and not dry_run:
         _say_who_publishes(store)

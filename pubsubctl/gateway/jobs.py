@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from flask import Flask, Response, request
 
 from pubsubctl.client import Client
-from pubsubctl.errors import PubsubctlError, StoreError
+from pubsubctl.errors import InvalidCursor, PubsubctlError
 from pubsubctl.gateway import resource
 from pubsubctl.gateway.documents import PREFIX, document, json_of, nothing, root_of
 from pubsubctl.gateway.events import Events, mark
@@ -54,9 +54,7 @@ class Jobs:
             return problem(400, str(error))
         try:
             page = self._client.store.find(**asked)
-        except StoreError as error:
-            if asked["cursor"] is None:
-                raise
+        except InvalidCursor as error:
             return problem(400, str(error))
         self._expectation.learn(page.jobs)
         content: dict[str, Any] = {"jobs": [document(job, root_of(request)) for job in page.jobs], "next": None}

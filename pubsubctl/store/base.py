@@ -290,7 +290,7 @@ class Store(ABC):
             cursor: where the page before ended.
 
         Raises:
-            StoreError: the cursor is not one that ``find`` gave.
+            InvalidCursor: the cursor is not one that ``find`` gave.
         """
 
     @abstractmethod

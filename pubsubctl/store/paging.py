@@ -3,7 +3,7 @@
 import base64
 import binascii
 
-from pubsubctl.errors import StoreError
+from pubsubctl.errors import InvalidCursor
 from pubsubctl.job import Job
 
 Position = tuple[float, str]
@@ -13,14 +13,19 @@ LAST_ID = "\N{DELETE}"
 """After every id."""
 
 
+def position(job: Job) -> Position:
+    """Where a job stands among all others."""
+    return job.created_at, job.id
+
+
 def cursor_after(last: Job) -> str:
     """The cursor of the page that begins after this job."""
-    return cursor_at((last.created_at, last.id))
+    return cursor_at(position(last))
 
 
-def cursor_at(position: Position) -> str:
+def cursor_at(end: Position) -> str:
     """The cursor of the page that begins after this position."""
-    created_at, job_id = position
+    created_at, job_id = end
     return base64.urlsafe_b64encode(f"{created_at!r} {job_id}".encode()).decode().rstrip("=")
 
 
@@ -28,14 +33,14 @@ def position_of(cursor: str) -> Position:
     """What a cursor stands for.
 
     Raises:
-        StoreError: it is none.
+        InvalidCursor: it is none.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, _, job_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode().partition(" ")
-        position = float(created_at), job_id
+        found = float(created_at), job_id
     except (binascii.Error, ValueError):
-        position = NEWEST
-    if not position[1]:
-        raise StoreError(f"{cursor!r} is no cursor; pass on the one that the page before gave")
-    return position
+        found = NEWEST
+    if not found[1]:
+        raise InvalidCursor(f"{cursor!r} is no cursor; pass on the one that the page before gave")
+    return found

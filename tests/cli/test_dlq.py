@@ -215,6 +215,21 @@ def test_what_is_given_up_while_it_is_asked_is_not_purged(idle):
     assert [job is None for job in idle.store.get([dead, later])] == [True, False]
 
 
+def test_no_other_takes_the_place_of_one_that_is_gone_while_it_is_asked(idle):
+    oldest, older, newest = [lives.dead(idle.store, "/limited") for _ in range(3)]
+    command = idle.command("dlq", "purge", "--path", "/limited", "--limit", "2")
+    terminal = Terminal(command, idle.folder, idle.environment, columns=80)
+    try:
+        terminal.read_until(lambda text: "2 dead letters are deleted for good. Purge? [y/N]" in text)
+        idle.store.retry([newest])
+        terminal.type(b"y\n")
+        assert terminal.wait() == 0
+        assert "1 dead letter purged" in terminal.screen.text
+    finally:
+        terminal.close()
+    assert [job is None for job in idle.store.get([oldest, older, newest])] == [False, True, False]
+
+
 def measured(project, *arguments):
     """The exit code, the output and the peak in kB of a command."""
     # Linux hands the peak of a process on to what it starts, so a small one stands between this one and the command.

@@ -7,6 +7,7 @@ from contextlib import closing
 import pytest
 from dashboard_jobs import added, answered, given_up
 
+from pubsubctl.gateway.dashboard import letters
 from pubsubctl.job import JobState, Reason
 
 
@@ -14,9 +15,10 @@ def listed(site, **query):
     return re.findall(r'name="id" value="([^"]+)"', site.get("/_dashboard/letters", **query).text)
 
 
-def confirmed(site, **query):
+def confirmed(site, *, meanwhile=lambda: None, **query):
     """Ask, and answer yes: with the form of the page that asks."""
     page = site.get("/_dashboard/letters/confirm", **query).text
+    meanwhile()
     form = page.partition('action="/_dashboard/letters/act"')[2].partition("</form>")[0]
     fields: dict[str, list[str]] = {}
     for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', form):
@@ -102,6 +104,21 @@ def test_what_has_become_old_enough_since_it_was_asked_about_is_left_alone(clien
     page = f"/_dashboard/jobs/{young}"
     site.post("/_dashboard/letters/act", of=page, do="purge", all="1", older="1h", until=repr(asked_at))
     assert [job is None for job in client.store.get([old, young])] == [True, False]
+
+
+def test_no_other_takes_the_place_of_one_that_is_gone_since_it_was_asked_about(client, site, monkeypatch):
+    monkeypatch.setattr(letters, "_MOST", 2)
+    oldest, older, newest = [given_up(client) for _ in range(3)]
+    confirmed(site, do="purge", all="1", meanwhile=lambda: client.retry(newest))
+    assert [job is None for job in client.store.get([oldest, older, newest])] == [False, True, False]
+
+
+def test_a_form_that_ends_nowhere_does_nothing(client, site):
+    dead = given_up(client)
+    page, now = f"/_dashboard/jobs/{dead}", repr(client.store.now())
+    answer = site.post("/_dashboard/letters/act", of=page, do="purge", all="1", until=now, last="nowhere")
+    assert (answer.status, "is no cursor" in answer.text) == (400, True)
+    assert client.get(dead).state is JobState.FAILED
 
 
 def test_whoever_has_done_something_is_back_where_it_was_asked_for(client, site):

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from pubsubctl.client import Client
 from pubsubctl.errors import (
+    InvalidCursor,
     InvalidName,
     InvalidSetting,
     JobNotFound,
@@ -17,7 +18,6 @@ from pubsubctl.errors import (
     PayloadMissing,
     PubsubctlError,
     ResultNotReady,
-    StoreError,
     Unreachable,
 )
 from pubsubctl.gateway.dashboard import batches, broker, job, jobs, letters, login, now, results, words
@@ -104,7 +104,7 @@ def _refused(error: HTTPException) -> Any:
 def _failed(error: Exception) -> Response:
     if isinstance(error, (JobNotFound, NoResult, PayloadMissing, ResultNotReady)):
         return error_page(404, "Not found", str(error))
-    if isinstance(error, InvalidName) or (isinstance(error, StoreError) and request.args.get("cursor")):
+    if isinstance(error, (InvalidCursor, InvalidName)):
         return error_page(400, "Not possible", str(error))
     if isinstance(error, Unreachable):
         return error_page(503, "Not reachable", str(error))

@@ -15,6 +15,7 @@ from pubsubctl.gateway.dashboard.board import Board
 from pubsubctl.job import Job, JobState
 from pubsubctl.render.figures import plural
 from pubsubctl.selecting import Selection
+from pubsubctl.store.paging import Position, cursor_after, position_of
 
 _PAGE = 50
 _AT_ONCE = 500
@@ -85,7 +86,9 @@ def _confirm(board: Board) -> str:
     now = board.store.now()
     chosen = _chosen(board, [] if everything else ids, now)
     jobs = list(islice(chosen, _SHOWN))
-    count = len(jobs) + sum(1 for _ in chosen)
+    count, last = len(jobs), jobs[-1] if jobs else None
+    for last in chosen:  # noqa: B007 - the last of them is wanted
+        count += 1
     return render_template(
         "dashboard/confirm.html",
         do=do,
@@ -96,6 +99,7 @@ def _confirm(board: Board) -> str:
         ids=[] if everything else ids,
         everything=everything,
         until=repr(now),
+        last=cursor_after(last) if last else "",
         asked=_shown(_asked()),
         now=now,
     )
@@ -107,7 +111,7 @@ def _act(board: Board) -> Response:
     if not ids and "all" not in request.form:
         raise BadRequest("No dead letter was chosen, so nothing was done.")
     done, left = 0, ""
-    jobs = _chosen(board, [] if "all" in request.form else ids, _until())
+    jobs = _chosen(board, [] if "all" in request.form else ids, _until(), _last())
     act: Callable[[Sequence[Job]], tuple[int, str]] = (
         partial(_purge, board) if deed.is_final else partial(_replay, board)
     )
@@ -127,15 +131,16 @@ def _purge(board: Board, jobs: Sequence[Job]) -> tuple[int, str]:
     return len(gone), left or ""
 
 
-def _chosen(board: Board, ids: Sequence[str], until: float) -> "islice[Job]":
+def _chosen(board: Board, ids: Sequence[str], until: float, last: Position | None = None) -> "islice[Job]":
     """The dead letters of these ids, or those that are asked for; no more than are done at once.
 
-    What was given up on after ``until`` is none of them: whoever was asked has not heard of it.
+    What was given up on after ``until``, or comes after ``last``, is none of them: whoever was asked has not heard of
+    it.
     """
     found: Iterable[Job | None] = (
         board.store.get(list(dict.fromkeys(ids)))
         if ids
-        else Selection(**_asked().terms(), asked_at=until).jobs(board.store)
+        else Selection(**_asked().terms(), asked_at=until, last=last).jobs(board.store)
     )
     known = (job for job in found if job is not None and job.dead_letter)
     return islice((job for job in known if (job.finished_at or 0.0) <= until), _MOST)
@@ -151,6 +156,16 @@ def _until() -> float:
         return float(request.form.get("until", ""))
     except ValueError as error:
         raise BadRequest("The form does not say when it was made, so nothing was done.") from error
+
+
+def _last() -> Position | None:
+    """Where the last of those stands that were shown or counted.
+
+    Raises:
+        InvalidCursor: the form does not say it so.
+    """
+    cursor = request.form.get("last")
+    return position_of(cursor) if cursor else None
 
 
 def _asked() -> Asked:

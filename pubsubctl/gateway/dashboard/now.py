@@ -147,8 +147,7 @@ def _look(board: Board) -> Seen:
     living = {worker.id for worker in infos if alive(worker, now, settings.lease)}
     shown = sorted(infos, key=lambda worker: worker.id not in living)[:_WORKERS]
     workers = [Worker(worker, worker.id in living, *at_work.of(worker, alive=worker.id in living)) for worker in shown]
-    slots = sum(worker.slots for worker in infos if worker.id in living)
-    held = max(0, counts[JobState.RUNNING] - slots) if living else 0  # a worker has them, and no slot for them yet
+    held = at_work.begun_by_none([one for one in infos if one.id in living], counts[JobState.RUNNING])
     return Seen(
         now=now,
         counts=counts,
