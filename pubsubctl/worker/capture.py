@@ -121,7 +121,8 @@ class Capture:
     def fork(self) -> None:
         """This is a copy in a process that the application has forked, in which other threads hold nothing any more."""
         self._counting = RLock()
-        for log in tuple(self._logs):
+        mine = _current.get()  # of an attempt that is over it may be, where the thread began within it
+        for log in {*self._logs, *([mine] if mine is not None else [])}:
             log.fork()
 
     @contextmanager
@@ -173,12 +174,12 @@ class Capture:
             while done < len(view):
                 try:
                     done += os.write(descriptor, view[done:])
-                except BlockingIOError:
-                    select([], [descriptor], [], _PATIENCE_S)
                 except OSError as error:
-                    if error.errno is None:  # not from here: the handler of a signal has raised it, a TimeoutError say
+                    if _is_handlers(error):
                         raise
-                    break
+                    if not isinstance(error, BlockingIOError):
+                        break
+                    select([], [descriptor], [], _PATIENCE_S)
             with self._counting:
                 self.written += done
 
@@ -189,6 +190,11 @@ class Capture:
     def _let_out(self, log: Log, descriptors: Sequence[int], may: bool) -> None:
         for descriptor in (descriptors or tuple(log.held)) if may else ():
             self.put(descriptor, log.rest(descriptor), log)
+
+
+def _is_handlers(error: OSError) -> bool:
+    """Whether the handler of a signal has raised it during a system call, which itself has no frame of its own."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is not None
 
 
 class _Tee(io.RawIOBase):

@@ -1,5 +1,6 @@
 """What is printed is let out once, whoever lets it out: its own thread, the watch, a signal's handler."""
 
+import errno
 import os
 import random
 import signal
@@ -92,11 +93,11 @@ def test_the_handler_of_a_signal_may_print_while_its_thread_prints(capfd):
 
 
 @contextmanager
-def given_up_at(number: signal.Signals) -> Iterator[None]:
+def given_up_at(number: signal.Signals, error: OSError | None = None) -> Iterator[None]:
     """A signal raises what is a kind of OSError, as many applications have it."""
 
     def give_up(*_: object) -> None:
-        raise TimeoutError
+        raise error or TimeoutError
 
     before = signal.signal(number, give_up)
     try:
@@ -105,14 +106,16 @@ def given_up_at(number: signal.Signals) -> Iterator[None]:
         signal.signal(number, before)
 
 
-def test_the_handler_of_a_signal_may_raise_while_nobody_reads_what_its_thread_prints():
+@pytest.mark.parametrize("error", [TimeoutError(), BrokenPipeError(errno.EPIPE, ""), BlockingIOError(errno.EAGAIN, "")])
+def test_the_handler_of_a_signal_may_raise_while_nobody_reads_what_its_thread_prints(error):
     reading, writing = os.pipe()
     here = threading.get_ident()
-    with given_up_at(signal.SIGUSR1):
+    with given_up_at(signal.SIGUSR1, error):
         later = threading.Timer(0.2, signal.pthread_kill, (here, signal.SIGUSR1))
         later.start()
-        with pytest.raises(TimeoutError):
+        with pytest.raises(type(error)) as raised:
             Capture(alone=True).put(writing, bytes(1 << 20))
+        assert raised.value is error
         later.join()
     os.close(reading)
     os.close(writing)
