@@ -32,3 +32,14 @@ class AtWork:
         mine = self._by_worker.get(worker.id, [])
         busy = len(mine) if self._all_known or not alive else max(len(mine), worker.busy)
         return min(busy, worker.slots), mine[: worker.slots]
+
+    def begun_by_none(self, workers: Sequence[WorkerInfo], running: int) -> int:
+        """How many of the jobs that run are in no slot yet.
+
+        Args:
+            workers: those that live: what others had is lost, and waits for nobody's slot.
+            running: how many jobs run; of those that are not known, all are theirs.
+        """
+        if self._all_known:
+            return sum(max(0, len(self._by_worker.get(worker.id, ())) - worker.slots) for worker in workers)
+        return max(0, running - sum(worker.slots for worker in workers)) if workers else 0

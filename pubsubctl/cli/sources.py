@@ -257,9 +257,16 @@ def _opened(name: str) -> BinaryIO:
         raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
 
 
+def _line_of(name: str, file: BinaryIO) -> bytes:
+    try:
+        return file.readline(_LONGEST_LINE)
+    except OSError as error:
+        raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
+
+
 def _lines(name: str, file: BinaryIO, apart_over: int | None) -> Iterator[Submission]:
     number = 0
-    while line := file.readline(_LONGEST_LINE):
+    while line := _line_of(name, file):
         number += 1
         if not line.strip():
             continue

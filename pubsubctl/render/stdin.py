@@ -11,6 +11,8 @@ from pubsubctl.errors import UsageError
 _LOOK_S = 0.5
 """How long it is waited at a time. The kernel may give a signal to a thread of gRPC's, which does not wake the main
 thread; Python calls the signal's handler once the main thread runs."""
+_SELECTABLE = 1024
+"""The first descriptor that ``select`` cannot take. ``poll`` could; but not a terminal, on macOS."""
 
 
 class _Patient(io.RawIOBase):
@@ -49,7 +51,7 @@ def typed_line() -> str:
 
 
 def _descriptor() -> int | None:
-    if sys.stdin is None:
+    if sys.stdin is None or sys.stdin.closed:
         raise UsageError("standard input is closed, so nothing can be read from it")
     try:
         return sys.stdin.fileno()
@@ -58,5 +60,7 @@ def _descriptor() -> int | None:
 
 
 def _wait_for(descriptor: int) -> None:
+    if descriptor >= _SELECTABLE:  # put in its place by a program of which this is a part: its reads block
+        return
     while not select.select([descriptor], [], [], _LOOK_S)[0]:
         pass

@@ -32,3 +32,16 @@ def test_where_not_all_are_known_what_a_worker_tells_counts_too():
 def test_what_a_lost_worker_told_last_is_not_so_any_more():
     at_work = AtWork([a_job(1, "a")], all_known=False)
     assert at_work.of(a_worker("a", busy=2), alive=False) == (1, [a_job(1, "a")])
+
+
+def test_what_lost_workers_had_waits_for_no_slot():
+    at_work = AtWork([a_job(number, "a") for number in range(5)] + [a_job(9, "lost")], all_known=True)
+    assert at_work.begun_by_none([a_worker("a", slots=2)], 6) == 3
+    assert at_work.begun_by_none([], 6) == 0
+
+
+def test_where_not_all_jobs_are_known_those_that_run_beyond_all_slots_wait():
+    at_work = AtWork([a_job(1, "a")], all_known=False)
+    assert at_work.begun_by_none([a_worker("a", slots=2), a_worker("b", slots=3)], 300) == 295
+    assert at_work.begun_by_none([a_worker("a", slots=400)], 300) == 0
+    assert at_work.begun_by_none([], 300) == 0

@@ -1,7 +1,9 @@
 """Standard input is read as it comes, and a signal is heard whichever thread it comes to."""
 
+import fcntl
 import io
 import os
+import resource
 import subprocess
 import sys
 import threading
@@ -9,8 +11,10 @@ import time
 
 import pytest
 
+from pubsubctl.errors import UsageError
 from pubsubctl.render.stdin import standard_input
 
+FAR = 2000
 READS = """
 import signal, sys, threading, time
 from pubsubctl.render.stdin import standard_input, typed_line
@@ -71,3 +75,25 @@ def test_at_a_terminal_the_end_is_typed_once(monkeypatch: pytest.MonkeyPatch):
         found = standard_input()
         assert [found.read(1 << 16), found.read(1 << 16), found.readline()] == [b"abc\n", b"", b""]
     os.close(ours)
+
+
+def test_what_has_been_closed_meanwhile_is_said_to_be_closed(monkeypatch: pytest.MonkeyPatch):
+    file = io.TextIOWrapper(io.BytesIO(b"given"))
+    file.close()
+    monkeypatch.setattr(sys, "stdin", file)
+    with pytest.raises(UsageError, match="is closed"):
+        standard_input()
+
+
+def test_a_descriptor_beyond_those_that_can_be_waited_for_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < FAR + 1:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (FAR + 1, hard))
+    reading, writing = os.pipe()
+    far = fcntl.fcntl(reading, fcntl.F_DUPFD, FAR)
+    os.write(writing, b"a\nb\n")
+    os.close(writing)
+    os.close(reading)
+    with os.fdopen(far) as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert standard_input().read() == b"a\nb\n"
