@@ -106,7 +106,7 @@ def modify_ack_deadline(
 def _unconfirmed(call: Any, *, ack_ids: Sequence[str], **request: Any) -> Mapping[str, str]:
     """Call, and tell the failures that are those of single ack ids from those of the call.
 
-    ABORTED says that not all of them were named: the embedded emulator does so where it has more than most clients take.
+    ABORTED says that not all of them were named: the embedded emulator does so where they are more than clients take.
     """
     failed: dict[str, str] = {}
     left = list(ack_ids)

@@ -1,6 +1,7 @@
 """Where delivery is exactly once, the caller hears of each ack that did nothing, however many these are."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def until_all_is_told(call: Callable[[Sequence[str]], Any], ack_ids: Sequence[st
     calls = 0
     while True:
         calls += 1
-        kind, named = told(lambda: call([one for one in ack_ids if one not in failures]))
+        left = [one for one in ack_ids if one not in failures]
+        kind, named = told(partial(call, left))
         assert named
         failures |= named
         if kind is InvalidArgument:
