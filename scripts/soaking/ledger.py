@@ -59,7 +59,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._entries: dict[int, Entry] = {}
         self._settled: dict[int, Settled] = {}
-        self._sought: dict[int, Settled] = {}
+        self._sought: dict[int, Settled] | None = None
         self._by_own: dict[str, list[int]] = {}
         self._order = Order(self._is_acked) if ordered else None
 
@@ -91,6 +91,8 @@ class Ledger:
         """The ack of a delivery is sure to have settled the message."""
         with self._lock:
             self.acks["confirmed"] += 1
+            if self._sought is not None:  # the seek may be done already, and its answer on the way
+                return
             if self.exactly_once and message_id in self._settled:
                 before = self._settled[message_id].stamp
                 self.violate("acknowledged twice", f"message {message_id}: deliveries {before} and {stamp}")
@@ -112,7 +114,8 @@ class Ledger:
         """
         with self._lock:
             self.seeks += 1
-            self._settled = {id_: one for id_, one in self._sought.items() if one.at < settled_before}
+            sought, self._sought = self._sought or {}, None
+            self._settled = {id_: one for id_, one in sought.items() if one.at < settled_before}
             dropped = [id_ for id_, entry in self._entries.items() if entry.last.published_at < dropped_before]
             self._settled |= dict.fromkeys(dropped, Settled(ANY, at))
 

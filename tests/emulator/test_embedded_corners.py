@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import shutil
 import sqlite3
 import threading
 import time
@@ -86,6 +87,32 @@ def test_a_seek_back_keeps_what_nobody_acknowledged_however_old(broker: Broker, 
     clock.advance(1200)
     broker.subscriber.seek({"subscription": name, "time": BEGINNING})
     assert data_of(broker.pull(name)) == [b"unacknowledged"]
+
+
+def test_an_ack_while_a_seek_is_under_way_outlives_a_kill_before_its_end(
+    broker: Broker, embedded: EmbeddedBroker, tmp_path: Path
+) -> None:
+    topic, name = broker.pair(retain_acked_messages=True)
+    broker.publish(topic, b"x")
+    received = broker.pull(name)
+    serving = embedded._serving
+    assert serving is not None
+    reading = threading.Event()
+    serving.broker._reads.submit(reading.wait, 10)
+    seeking, _ = in_thread(lambda: broker.subscriber.seek({"subscription": name, "time": BEGINNING}))
+    eventually(lambda: serving.broker._changes._running, "the seek to begin")
+    broker.ack(name, *received)
+    as_killed = tmp_path / "as-killed"
+    as_killed.mkdir()
+    for file in tmp_path.glob("broker.db*"):
+        shutil.copy(file, as_killed)
+    reading.set()
+    seeking.join()
+    assert data_of(broker.pull(name)) == [b"x"]
+    with EmbeddedBroker(as_killed) as again:
+        other = Broker("embedded", again.address, broker.project)
+        assert other.is_empty(name)
+        other.close()
 
 
 def test_detaching_twice_is_detaching(broker: Broker) -> None:

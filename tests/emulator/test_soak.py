@@ -116,6 +116,20 @@ def test_a_seek_to_a_snapshot_brings_back_only_what_was_acknowledged_after_it() 
     assert rules(ledger) == ["came again after it was settled"]
 
 
+def test_an_ack_while_a_seek_is_under_way_proves_nothing() -> None:
+    ledger = Ledger("s")
+    came(ledger, 1)
+    ledger.seek_begins()
+    ledger.confirmed(1, Stamp(1, 1), 2.0)
+    came(ledger, 1, run=2, asked_at=3.0)
+    ledger.seek_ends(5.0)
+    came(ledger, 1, run=3, asked_at=6.0)
+    assert rules(ledger) == []
+    ledger.confirmed(1, Stamp(3, 1), 7.0)
+    came(ledger, 1, run=4, asked_at=8.0)
+    assert rules(ledger) == ["came again after it was settled"]
+
+
 def test_a_seek_to_a_time_settles_what_was_published_before() -> None:
     ledger = Ledger("s")
     came(ledger, 1, published_at=100.0)

@@ -267,6 +267,12 @@ class Catalogue:
     async def rewind(self, name: str, backlog: Callable[[Channel], Awaitable[Backlog]]) -> Channel:
         """Let a subscription deliver ``backlog`` from now on; acks of earlier deliveries mean nothing any more.
 
+        Until it is written acks count as ever: they were answered, and this may come to nothing yet.
+
+        Args:
+            name: of the subscription.
+            backlog: finds out what is to be delivered; what it knows of the present it finds out last.
+
         Raises:
             Refusal: NOT_FOUND, what ``backlog`` raises, or the log could not be written.
         """
@@ -274,9 +280,9 @@ class Catalogue:
         async def rewind() -> Channel:
             channel = self.find_channel(name)
             channel.check_attached()
+            wanted = await backlog(channel)
             channel.hold()
             try:
-                wanted = await backlog(channel)
                 await self._changes.write_last(*self._rewinding(channel.uid, wanted, self._run + 1))
             except BaseException:
                 channel.resume()

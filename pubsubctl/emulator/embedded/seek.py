@@ -51,12 +51,11 @@ def to_time(around: Surroundings, time_ns: int) -> Callable[[Channel], Awaitable
         tail = await around.settled_down()
         topic = channel.topic
         first = await around.read(lambda: around.log.messages.first_published(topic.uid, time_ns, tail))
-        current = channel.deliveries.backlog()
         if not channel.replayable_s:
-            return current.since(first)
+            return channel.deliveries.backlog().since(first)
         oldest_s = around.clock.time_ns() // NANOS - int(channel.replayable_s)
         kept = await around.read(lambda: around.log.messages.first_since(topic.uid, oldest_s, tail))
         origin = 0 if topic.retention_s else channel.origin
-        return current.since(first).replayed_from(max(first, kept, origin))
+        return channel.deliveries.backlog().since(first).replayed_from(max(first, kept, origin))
 
     return backlog
