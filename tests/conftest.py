@@ -20,6 +20,7 @@ from typing import NoReturn
 
 import grpc
 import pytest
+import warm_copies
 from hypothesis import settings
 from node_modules import NotInstalled, installed
 from postgres_server import PostgresServer, programs, running_server
@@ -32,6 +33,8 @@ settings.load_profile("pubsubctl")
 # hear them.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+warm_copies.install()
 
 JAR = "platform/pubsub-emulator/lib/*-all.jar"
 START_S = 30
