@@ -156,7 +156,7 @@ class Channel:
         except asyncio.CancelledError:
             # The taker went away between being given messages and hearing of it: nobody ever had them.
             if future.done() and not future.cancelled() and not future.exception():
-                self.deliveries.unsend([message for message in future.result() if message.outlet is outlet])
+                self.unsend([message for message in future.result() if message.outlet is outlet])
             self._takers.withdraw(future)
             self.pump()
             raise
@@ -167,6 +167,11 @@ class Channel:
             return batch
         await asyncio.sleep(self._around.faults.delay_s)
         return [message for message in batch if message.outlet is outlet]
+
+    def unsend(self, batch: list[Message]) -> None:
+        """Take back a batch of which nobody has heard, for whoever waits."""
+        self.deliveries.unsend(batch)
+        self.pump()
 
     def dismiss(self, outlet: Outlet) -> None:
         """Give ``outlet`` nothing more, and let it wait no longer."""

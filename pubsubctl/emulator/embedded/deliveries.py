@@ -192,6 +192,7 @@ class Deliveries:
                 if message.message_id < tail and not self.rules.exactly_once:
                     self._ack_late(message, settled)
             elif message is not None and message.ack_id == ack_id:
+                message.outlet.lapsed = False
                 self._release(message)
                 self._settle(message)
                 settled.append(message.id)
@@ -219,6 +220,7 @@ class Deliveries:
             if seconds > 0:
                 self.leases.renew(message, now + seconds)
             elif message.ack_id:
+                message.outlet.lapsed = False
                 self._release(message)
                 refused.append(message)
         return self._fail(refused, now)
@@ -231,6 +233,7 @@ class Deliveries:
                 self._return([message])
         ended = self.leases.take_expired(now)
         for message in ended:
+            message.outlet.lapsed = True
             self._leave_outlet(message)
         return self._fail(ended, now)
 

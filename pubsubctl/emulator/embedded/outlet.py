@@ -1,4 +1,8 @@
-"""Who takes messages of a subscription: a stream, a pull, or a push endpoint."""
+"""Who takes messages of a subscription: a stream, a pull, or a push endpoint.
+
+A stream may be open and yet have nobody who reads it: google-cloud-pubsub for Python leaves one behind where a stream
+ends just as it is opened. What it was given waits for its lease to end.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ RESPONSE_MESSAGES = 1_000
 
 
 class Outlet:
-    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more."""
+    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more.
+
+    ``lapsed``: a lease of its has ended, and since then it has settled nothing: others are given messages first.
+    """
 
     def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
         """Zero for a limit means none."""
@@ -21,6 +28,7 @@ class Outlet:
         self.messages = 0
         self.size = 0
         self.closed = False
+        self.lapsed = False
 
     def room(self, share: int) -> Room:
         """What it accepts now, of ``share`` messages that it may have in one response."""

@@ -80,7 +80,7 @@ class Stream:
     async def _write(self) -> None:
         while batch := await self._channel.take(self._outlet):
             if self._broker.faults.disconnects():
-                self._channel.deliveries.unsend(batch)
+                self._channel.unsend(batch)
                 raise unavailable("The stream was disconnected (--chaos disconnect)")
             await self._send(self._channel.response(batch) + _properties(self._channel.config))
             # It may have become a push subscription while nothing was waited for.

@@ -12,6 +12,7 @@ from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.status import Refusal
 
 Batch = asyncio.Future[list[Message]]
+Taker = tuple[Outlet, Batch]
 
 
 class Takers:
@@ -19,7 +20,7 @@ class Takers:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Outlet, Batch]] = deque()
+        self._waiting: deque[Taker] = deque()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -50,17 +51,30 @@ class Takers:
         self._waiting.clear()
 
     def give(self, deliveries: Deliveries, now: float) -> None:
-        """Give away what is ready: to each in turn its share, as far as it has room."""
-        blocked: deque[tuple[Outlet, Batch]] = deque()
-        while self._waiting and (ready := deliveries.ready_count):
-            taker = self._waiting.popleft()
-            outlet, future = taker
-            if future.done():
-                continue
-            share = math.ceil(ready / (len(self._waiting) + 1))
-            batch = deliveries.take(outlet, share, now)
-            if batch:
-                future.set_result(batch)
-            else:
-                blocked.append(taker)
-        self._waiting.extendleft(reversed(blocked))
+        """Give away what is ready: to each in turn its share, as far as it has room; what is left to who has lapsed."""
+        if not deliveries.ready_count:
+            return
+        lapsed = deque(taker for taker in self._waiting if taker[0].lapsed)
+        if lapsed:
+            self._waiting = deque(taker for taker in self._waiting if not taker[0].lapsed)
+        self._waiting = _served(self._waiting, deliveries, now)
+        if lapsed:
+            self._waiting += _served(lapsed, deliveries, now)
+
+
+def _served(takers: deque[Taker], deliveries: Deliveries, now: float) -> deque[Taker]:
+    """Give each in turn its share; those who wait on."""
+    blocked: deque[Taker] = deque()
+    while takers and (ready := deliveries.ready_count):
+        taker = takers.popleft()
+        outlet, future = taker
+        if future.done():
+            continue
+        share = math.ceil(ready / (len(takers) + 1))
+        batch = deliveries.take(outlet, share, now)
+        if batch:
+            future.set_result(batch)
+        else:
+            blocked.append(taker)
+    takers.extendleft(reversed(blocked))
+    return takers

@@ -1,0 +1,118 @@
+"""A stream that is open and that nobody reads keeps no message from those that are read."""
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
+from pubsub_kit import Broker, data_of, eventually
+
+from pubsubctl.emulator.embedded import EmbeddedBroker, Faults, MovableClock
+
+
+@pytest.fixture
+def clock() -> MovableClock:
+    return MovableClock()
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, clock: MovableClock) -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker(tmp_path, clock=clock) as made:
+        yield made
+
+
+@pytest.fixture
+def broker(embedded: EmbeddedBroker) -> Iterator[Broker]:
+    made = Broker("embedded", embedded.address)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def mute(broker: Broker) -> Iterator[Any]:
+    """Opens a stream and never reads it."""
+    with grpc.insecure_channel(broker.address) as channel:
+        open_stream = channel.stream_stream(
+            "/google.pubsub.v1.Subscriber/StreamingPull",
+            request_serializer=StreamingPullRequest.serialize,
+            response_deserializer=StreamingPullResponse.deserialize,
+        )
+        calls = []
+
+        def opened(subscription: str) -> None:
+            requests: queue.SimpleQueue[StreamingPullRequest | None] = queue.SimpleQueue()
+            requests.put(StreamingPullRequest(subscription=subscription, stream_ack_deadline_seconds=10))
+            calls.append(open_stream(iter(requests.get, None)))
+
+        yield opened
+        for call in calls:
+            call.cancel()
+
+
+def leased(embedded: EmbeddedBroker, name: str) -> int:
+    serving = embedded._serving
+    assert serving is not None
+    return len(serving.broker.catalogue.channels[name].deliveries.leases)
+
+
+def test_what_it_let_lapse_goes_to_others_and_so_does_all_that_comes(
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, mute: Any
+) -> None:
+    topic, name = broker.pair()
+    mute(name)
+    broker.publish(topic, b"1", b"2", b"3", b"4")
+    eventually(lambda: leased(embedded, name) == 4, "the mute stream to be given all")
+    stream = broker.stream(name)
+    clock.advance(11)
+    assert sorted(data_of(stream.wait_for(4))) == [b"1", b"2", b"3", b"4"]
+    broker.publish(topic, *[b"later"] * 20)
+    assert len(stream.wait_for(24)) == 24
+
+
+def test_where_nobody_else_waits_it_is_given_messages_as_ever(
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, mute: Any
+) -> None:
+    topic, name = broker.pair()
+    mute(name)
+    broker.publish(topic, b"1")
+    eventually(lambda: leased(embedded, name) == 1, "it to be given the message")
+    clock.advance(11)
+    eventually(lambda: leased(embedded, name) == 1, "it to be given the message again")
+    broker.publish(topic, b"2")
+    eventually(lambda: leased(embedded, name) == 2, "it to be given the next one too")
+
+
+def test_who_settles_something_again_has_its_share_again(broker: Broker, clock: MovableClock) -> None:
+    topic, name = broker.pair()
+    first = broker.stream(name)
+    broker.publish(topic, b"1")
+    first.wait_for(1)
+    clock.advance(11)
+    [_, again] = first.wait_for(2)
+    first.ack(again)
+    eventually(lambda: broker.is_empty(name), "the ack to have come")
+    second = broker.stream(name)
+    eventually(lambda: broker.publish(topic, b"x") and second.received, "the other to be given something")
+    eventually(lambda: broker.publish(topic, b"x") and len(first.received) > 2, "and this one too")
+
+
+def test_what_a_broken_stream_was_never_sent_is_given_to_who_waits(tmp_path: Path) -> None:
+    breaking: list[bool] = []
+
+    class Breaks(Faults):
+        def disconnects(self) -> bool:
+            return bool(breaking) and breaking.pop()
+
+    with EmbeddedBroker(tmp_path, faults=Breaks()) as embedded:
+        broker = Broker("embedded", embedded.address)
+        topic, name = broker.pair()
+        streams = [broker.stream(name), broker.stream(name)]
+        waiting = embedded._serving.broker.catalogue.channels[name]._takers._waiting  # type: ignore[union-attr]
+        eventually(lambda: len(waiting) == 2, "both streams to wait")
+        breaking.append(True)
+        broker.publish(topic, b"x")
+        eventually(lambda: any(stream.received for stream in streams), "the other stream to be given it", within_s=5)
+        broker.close()
