@@ -31,6 +31,7 @@ import itertools
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
 
@@ -100,7 +101,8 @@ def _signalling(number: signal.Signals, turn: int) -> Callable[[], None]:
 
     def act() -> None:
         if next(turns) == turn:
-            os.kill(os.getpid(), number)
+            # To this thread: where another may get it first, this one would go on for a moment.
+            signal.pthread_kill(threading.get_ident(), number)
 
     return act
 

@@ -13,49 +13,83 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 SERVER = Path(__file__).with_name("warm_copies_server.py")
-MODULES = {"pubsubctl", "pubsubctl.emulator.embedded", "pubsubctl.worker.child"}
-UNDERSTOOD = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
-READ_ON_IMPORT = ("PYTHON", "GRPC_", "OTEL_", "PUBSUBCTL_FAULT")
+MODULES = {"pubsubctl", "pubsubctl.emulator.embedded"}
+"""A child of a worker is none of them: the variables that it was started with tell what descends from it."""
+UNDERSTOOD = {"PYTHONPATH", "PYTHONUNBUFFERED"}
+READ_AT_FIRST = (
+    "PYTHON",
+    "GRPC_",
+    "OTEL_",
+    "PUBSUBCTL_FAULT",
+    "LC_",
+    "LANG",
+    "TZ",
+    "GITHUB_",
+    "FORCE_COLOR",
+    "PY_COLORS",
+)
+"""Variables that Python reads when it starts, or a module when it is imported: in a copy that has happened."""
+HOOKS = ("sitecustomize.py", "usercustomize.py", "pubsubctl")
+"""What no folder of PYTHONPATH may have: it would be run at the start, or be found before what was imported."""
 SWITCH = "PUBSUBCTL_TEST_COPIES"
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _USUAL = {14: True, 16: -1, 17: None, 18: None, 19: None, 20: -1, 21: None}
 """Of what ``fork_exec`` of CPython 3.11 is given: signals restored; no group, user, mask or function of its own."""
 _GIVEN = 23
+_NUMBER = 4
 
 
 class Warm:
-    """The process that is copied; it is started when it is needed first, and ends with the tests' process."""
+    """The process that is copied; it is started when it is needed first, and ends with the tests' process.
+
+    Attributes:
+        environment: its own.
+    """
 
     def __init__(self) -> None:
+        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._prctl = ctypes.CDLL(None).prctl
 
     def copy(self, request: dict[str, Any], streams: list[int]) -> int:
-        """Start a copy as a child of this process; its id."""
+        """Start a copy as a child of this process; its id.
+
+        Raises:
+            OSError: it could not be started. What is asked for next is asked of another such process.
+        """
         content = json.dumps(request).encode()
         with self._lock:
-            self._line = self._line or self._start()
-            self._prctl(_SUBREAPER, 1, 0, 0, 0)  # the copy's own parent ends at once, and the copy falls to us
+            line, self._line = self._line or self._start(), None
             try:
-                socket.send_fds(self._line, [len(content).to_bytes(4, "big")], streams)
-                self._line.sendall(content)
-                return int.from_bytes(self._line.recv(4, socket.MSG_WAITALL), "big")
+                self._prctl(_SUBREAPER, 1, 0, 0, 0)  # the copy's own parent ends at once, and the copy falls to us
+                socket.send_fds(line, [len(content).to_bytes(_NUMBER, "big")], streams)
+                line.sendall(content)
+                pid = _number(line)
+            except BaseException:  # its answer, if it comes yet, must not be taken for another's
+                line.close()
+                raise
             finally:
                 self._prctl(_SUBREAPER, 0, 0, 0, 0)
+            self._line = line
+            return pid
 
     def _start(self) -> socket.socket:
+        """Start it, and wait until it has imported everything."""
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", str(SERVER), str(theirs.fileno())]
-        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
-        theirs.close()
+        with theirs:
+            self._process = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], env=self.environment, stdin=subprocess.DEVNULL
+            )
+        _number(ours)
         return ours
 
 
@@ -66,7 +100,7 @@ def install() -> None:
     warm, afresh = Warm(), subprocess._fork_exec  # type: ignore[attr-defined]
 
     def fork_exec(*given: Any) -> int:
-        request = _request(given)
+        request = _request(given, warm.environment)
         streams = [own if one == -1 else one for one, own in ((given[6], 0), (given[9], 1), (given[11], 2))]
         if request is None or any(map(os.isatty, streams)):
             started: int = afresh(*given)
@@ -76,7 +110,7 @@ def install() -> None:
     subprocess._fork_exec = fork_exec  # type: ignore[attr-defined]
 
 
-def _request(given: tuple[Any, ...]) -> dict[str, Any] | None:
+def _request(given: tuple[Any, ...], at_first: Mapping[str, str]) -> dict[str, Any] | None:
     """What a copy is to do; None if it cannot be a copy."""
     if len(given) != _GIVEN or any(given[number] != usual for number, usual in _USUAL.items()):
         return None
@@ -84,23 +118,38 @@ def _request(given: tuple[Any, ...]) -> dict[str, Any] | None:
     is_safe = words[1:2] == ["-P"]
     start = [sys.executable, *(["-P"] if is_safe else []), "-m"]
     module, *arguments = words[len(start) :] or [""]
-    if words[: len(start)] != start or module not in MODULES:
+    if words[: len(start)] != start or module not in MODULES or kept != (errors,):
         return None
     environment = _environment(given[5])
-    is_unusual = any(name.startswith(READ_ON_IMPORT) and name not in UNDERSTOOD for name in environment)
-    if kept != (errors,) or is_unusual or environment.get(SWITCH) == "0":
+    cwd = os.fsdecode(given[4] or Path.cwd())
+    if environment.get(SWITCH) == "0" or _is_unusual(environment, at_first) or not Path(cwd).is_dir():
         return None
     return {
         "module": module,
         "arguments": arguments,
         "safe_path": is_safe,
-        "cwd": os.fsdecode(given[4] or Path.cwd()),
+        "cwd": cwd,
         "environment": environment,
         "session": bool(given[15]),
     }
+
+
+def _is_unusual(environment: Mapping[str, str], at_first: Mapping[str, str]) -> bool:
+    """Whether Python, or a module, would begin otherwise than it did in the process that is copied."""
+    read = {name for name in {*environment, *at_first} if name.startswith(READ_AT_FIRST)} - UNDERSTOOD
+    places = [Path(place) for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
+    is_hooked = any((place / hook).exists() for place in places for hook in HOOKS)
+    return is_hooked or any(environment.get(name) != at_first.get(name) for name in read)
 
 
 def _environment(given: list[bytes] | None) -> dict[str, str]:
     if given is None:
         return dict(os.environ)
     return dict(os.fsdecode(one).split("=", 1) for one in given)
+
+
+def _number(line: socket.socket) -> int:
+    content = line.recv(_NUMBER, socket.MSG_WAITALL)
+    if len(content) < _NUMBER or not any(content):
+        raise ChildProcessError("no copy could be made")
+    return int.from_bytes(content, "big")

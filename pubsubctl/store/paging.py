@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import math
 
 from pubsubctl.errors import InvalidCursor
 from pubsubctl.job import Job
@@ -41,6 +42,7 @@ def position_of(cursor: str) -> Position:
         found = float(created_at), job_id
     except (binascii.Error, ValueError):
         found = NEWEST
-    if not found[1]:
+    is_one = bool(found[1]) and found[1].removesuffix(LAST_ID).isprintable() and math.isfinite(found[0])
+    if not is_one:
         raise InvalidCursor(f"{cursor!r} is no cursor; pass on the one that the page before gave")
     return found

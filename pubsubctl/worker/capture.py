@@ -19,6 +19,7 @@ from typing import Any
 from pubsubctl.worker.marks import Mark, marked
 from pubsubctl.worker.tail import Tail
 
+_write = os.write  # the real one, as it has no frame of Python's own: see ``_is_handlers``
 _MOST_HELD = 4096
 _PATIENCE_S = 1.0
 _FORMAT = logging.Formatter("%(levelname)s %(name)s: %(message)s")
@@ -173,7 +174,7 @@ class Capture:
             done = 0
             while done < len(view):
                 try:
-                    done += os.write(descriptor, view[done:])
+                    done += _write(descriptor, view[done:])
                 except OSError as error:
                     if _is_handlers(error):
                         raise

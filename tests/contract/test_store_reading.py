@@ -3,7 +3,7 @@ from given import REQUEST, a_failure, a_retry, added, an_outcome, running, the_j
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pubsubctl.errors import StoreError
+from pubsubctl.errors import InvalidCursor
 from pubsubctl.job import JobState
 from pubsubctl.store.base import Store
 
@@ -128,9 +128,9 @@ def test_the_last_page_has_no_cursor_even_if_it_is_full(store):
     assert store.find(limit=1, states=[JobState.FAILED]).next_cursor is None
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "\N{SNOWMAN}", "AAAA", "MTIz"])
+@pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "\N{SNOWMAN}", "AAAA", "MTIz", "MS4wIGEAYg", "bmFuIHg", "aW5mIHg"])
 def test_a_cursor_that_find_did_not_give_is_refused(store, cursor):
-    with pytest.raises(StoreError, match="no cursor"):
+    with pytest.raises(InvalidCursor, match="no cursor"):
         store.find(cursor=cursor)
 
 

@@ -80,6 +80,22 @@ def test_more_failures_than_a_client_takes_are_told_in_several_answers(broker: B
     assert broker.is_empty(name)
 
 
+def test_good_nacks_among_many_others_are_not_called_failures(broker: Broker, clock: MovableClock) -> None:
+    topic, name = broker.pair(enable_exactly_once_delivery=True)
+    broker.publish(topic, *[b"x"] * MANY)
+    stale = [one.ack_id for one in broker.pull_all(name, MANY)]
+    clock.advance(11)
+    good = [one.ack_id for one in broker.pull_all(name, MANY)][:5]
+    modify = broker.subscriber.modify_ack_deadline
+    failures, _ = until_all_is_told(
+        lambda left: modify(subscription=name, ack_ids=left, ack_deadline_seconds=0), [*good, *stale]
+    )
+    assert failures == dict.fromkeys(stale, PERMANENT)
+    assert len(broker.pull_all(name, 5)) == 5
+    kind, named = told(lambda: modify(subscription=name, ack_ids=good, ack_deadline_seconds=0))
+    assert (kind, named) == (InvalidArgument, dict.fromkeys(good, PERMANENT))
+
+
 def test_what_was_told_to_be_good_once_is_settled_for_good(broker: Broker, clock: MovableClock) -> None:
     topic, name = broker.pair(enable_exactly_once_delivery=True)
     broker.publish(topic, *[b"x"] * MANY)

@@ -1,4 +1,4 @@
-"""A stream that is open and that nobody reads keeps no message from those that are read."""
+"""A stream that is open and that nobody reads keeps no message for long from those that are read."""
 
 import queue
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
 from pubsub_kit import Broker, data_of, eventually
 
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults, MovableClock
+from pubsubctl.emulator.embedded.outlet import Outlet
 
 
 @pytest.fixture
@@ -52,6 +53,12 @@ def mute(broker: Broker) -> Iterator[Any]:
             call.cancel()
 
 
+def waiting(embedded: EmbeddedBroker, name: str) -> int:
+    serving = embedded._serving
+    assert serving is not None
+    return len(serving.broker.catalogue.channels[name]._takers._waiting)
+
+
 def leased(embedded: EmbeddedBroker, name: str) -> int:
     serving = embedded._serving
     assert serving is not None
@@ -66,6 +73,7 @@ def test_what_it_let_lapse_goes_to_others_and_so_does_all_that_comes(
     broker.publish(topic, b"1", b"2", b"3", b"4")
     eventually(lambda: leased(embedded, name) == 4, "the mute stream to be given all")
     stream = broker.stream(name)
+    eventually(lambda: waiting(embedded, name) == 2, "both streams to wait")
     clock.advance(11)
     assert sorted(data_of(stream.wait_for(4))) == [b"1", b"2", b"3", b"4"]
     broker.publish(topic, *[b"later"] * 20)
@@ -85,18 +93,37 @@ def test_where_nobody_else_waits_it_is_given_messages_as_ever(
     eventually(lambda: leased(embedded, name) == 2, "it to be given the next one too")
 
 
-def test_who_settles_something_again_has_its_share_again(broker: Broker, clock: MovableClock) -> None:
+@pytest.mark.parametrize("says", ["an ack", "that it needs longer"])
+def test_who_says_something_has_its_share_again(
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, says: str
+) -> None:
     topic, name = broker.pair()
     first = broker.stream(name)
     broker.publish(topic, b"1")
     first.wait_for(1)
     clock.advance(11)
     [_, again] = first.wait_for(2)
-    first.ack(again)
-    eventually(lambda: broker.is_empty(name), "the ack to have come")
     second = broker.stream(name)
-    eventually(lambda: broker.publish(topic, b"x") and second.received, "the other to be given something")
-    eventually(lambda: broker.publish(topic, b"x") and len(first.received) > 2, "and this one too")
+    eventually(lambda: waiting(embedded, name) == 2, "both streams to wait")
+    broker.publish(topic, *[b"x"] * 4)
+    assert len(second.wait_for(4)) == 4
+    if says == "an ack":
+        first.ack(again)
+    else:
+        first.modify(60, again)
+    eventually(lambda: broker.publish(topic, b"x", b"x") and len(first.received) > 2, "it to be given its share")
+
+
+def test_it_is_given_another_chance_after_a_while_and_later_each_time() -> None:
+    outlet = Outlet(ack_deadline_s=10)
+    outlet.lapse(100.0)
+    assert [outlet.comes_last(now) for now in (100.0, 119.9, 120.0)] == [True, True, False]
+    outlet.lapse(120.0)
+    outlet.lapse(125.0)  # of the messages that it had at once, this is not another time
+    assert [outlet.comes_last(now) for now in (159.9, 160.0)] == [True, False]
+    outlet.answer()
+    outlet.lapse(160.0)
+    assert not outlet.comes_last(180.0)
 
 
 def test_what_a_broken_stream_was_never_sent_is_given_to_who_waits(tmp_path: Path) -> None:
@@ -110,8 +137,7 @@ def test_what_a_broken_stream_was_never_sent_is_given_to_who_waits(tmp_path: Pat
         broker = Broker("embedded", embedded.address)
         topic, name = broker.pair()
         streams = [broker.stream(name), broker.stream(name)]
-        waiting = embedded._serving.broker.catalogue.channels[name]._takers._waiting  # type: ignore[union-attr]
-        eventually(lambda: len(waiting) == 2, "both streams to wait")
+        eventually(lambda: waiting(embedded, name) == 2, "both streams to wait")
         breaking.append(True)
         broker.publish(topic, b"x")
         eventually(lambda: any(stream.received for stream in streams), "the other stream to be given it", within_s=5)

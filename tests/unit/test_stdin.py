@@ -14,7 +14,7 @@ import pytest
 from pubsubctl.errors import UsageError
 from pubsubctl.render.stdin import standard_input
 
-FAR = 2000
+FAR = 1024
 READS = """
 import signal, sys, threading, time
 from pubsubctl.render.stdin import standard_input, typed_line
@@ -86,9 +86,8 @@ def test_what_has_been_closed_meanwhile_is_said_to_be_closed(monkeypatch: pytest
 
 
 def test_a_descriptor_beyond_those_that_can_be_waited_for_is_read_all_the_same(monkeypatch: pytest.MonkeyPatch):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < FAR + 1:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (FAR + 1, hard))
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] <= FAR:
+        pytest.skip(f"no process may open {FAR} files here")
     reading, writing = os.pipe()
     far = fcntl.fcntl(reading, fcntl.F_DUPFD, FAR)
     os.write(writing, b"a\nb\n")

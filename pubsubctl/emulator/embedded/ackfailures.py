@@ -3,7 +3,8 @@
 All ids at once can be more than a client takes. One on gRPC's C core, as Google's for Python, ends a call with a status
 of its own at 8 to 16 KiB of metadata, unless its channel was told otherwise, which it is not where it was made from
 PUBSUB_EMULATOR_HOST. Google's client for Python then breaks off its stream without a word. So such a client is told of
-as many as fit, by a status after which it asks for the others again.
+as many as fit, by a status after which it asks for the others again. Clients that are none of these are told of all:
+some take what is not named for done.
 """
 
 import bisect

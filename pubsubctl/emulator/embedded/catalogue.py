@@ -280,9 +280,10 @@ class Catalogue:
         async def rewind() -> Channel:
             channel = self.find_channel(name)
             channel.check_attached()
-            wanted = await backlog(channel)
             channel.hold()
             try:
+                wanted = await backlog(channel)
+                channel.hold_acks()
                 await self._changes.write_last(*self._rewinding(channel.uid, wanted, self._run + 1))
             except BaseException:
                 channel.resume()

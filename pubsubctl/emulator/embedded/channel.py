@@ -26,6 +26,7 @@ from pubsubctl.emulator.embedded.topic import Topic
 
 INVALID_ACK_ID = "PERMANENT_FAILURE_INVALID_ACK_ID"
 TRANSIENT_FAILURE = "TRANSIENT_FAILURE_ACK_DROPPED"
+MOST_UNTOLD = 10_000
 
 T = TypeVar("T")
 
@@ -94,8 +95,10 @@ class Channel:
         self._loading = Loading(topic, around, loaded=self.pump, failed=self._unreadable)
         self._timer: asyncio.TimerHandle | None = None
         self._closed: Refusal | None = None
+        self._is_held = False
         self._held_acks: list[list[str]] | None = None
         self._unconfirmed: set[str] = set()
+        self._untold: set[str] = set()
 
     @property
     def is_push(self) -> bool:
@@ -116,7 +119,7 @@ class Channel:
     @property
     def is_held(self) -> bool:
         """Whether other deliveries are about to take over."""
-        return self._held_acks is not None
+        return self._is_held
 
     def used_at(self, now_s: int) -> int:
         """When it was last in use, which it is while somebody waits for messages, in seconds since 1970."""
@@ -192,7 +195,7 @@ class Channel:
 
     def pump(self) -> None:
         """Give away what can be given, and see that this is called again in time."""
-        if self._held_acks is not None:
+        if self._is_held:
             return
         now = self._around.clock.monotonic()
         self._takers.give(self.deliveries, now)
@@ -245,9 +248,11 @@ class Channel:
         self.pump()
         return failures
 
-    def expect_again(self, ack_ids: set[str]) -> None:
-        """Let these, which have settled their messages, count as good when they are sent again: nobody said so."""
-        self._unconfirmed |= ack_ids
+    def expect_again(self, ack_ids: Iterable[str]) -> None:
+        """Let these, which did what they were to do, count as good when they are sent again: nobody has said so yet."""
+        self._untold.update(ack_ids)
+        if len(self._untold) > MOST_UNTOLD:  # of clients that are gone, or do not ask again
+            self._untold.clear()
 
     def _await_confirmation(self, ack_ids: set[str]) -> None:
         """Remember the acks whose sender hears that they could not be written: when they are sent again they count."""
@@ -264,7 +269,9 @@ class Channel:
         if not self.deliveries.rules.exactly_once:
             return {}
         stale = self.deliveries.stale(ack_ids)
-        return {ack_id: INVALID_ACK_ID for ack_id in stale if ack_id not in self._unconfirmed}
+        failures = {one: INVALID_ACK_ID for one in stale if one not in self._unconfirmed and one not in self._untold}
+        self._untold.difference_update(stale)
+        return failures
 
     def _not_dropped(self, ack_ids: Iterable[str], failures: dict[str, str]) -> list[str]:
         """Leave out the acks that a fault drops; where these are confirmed, they are not."""
@@ -298,19 +305,25 @@ class Channel:
         self.pump()
 
     def hold(self) -> None:
-        """Give nothing away, and note what is acknowledged, until ``replace`` or ``resume``."""
+        """Give nothing away until ``replace`` or ``resume``."""
+        self._is_held = True
+
+    def hold_acks(self) -> None:
+        """Only note what is acknowledged, too: it is to be what other deliveries make of it."""
         self._held_acks = []
 
     def replace(self, deliveries: Deliveries) -> None:
         """Deliver what ``deliveries`` has instead; what is out now was never delivered, and its acks mean nothing."""
         self.deliveries.abandon()
         self.deliveries = deliveries
-        self._held_acks = None
+        self._is_held, self._held_acks = False, None
         self._unconfirmed.clear()
+        self._untold.clear()
         self.pump()
 
     def resume(self) -> None:
         """Go on as before ``hold``."""
+        self._is_held = False
         held, self._held_acks = self._held_acks or [], None
         for ack_ids in held:
             with contextlib.suppress(Refusal):

@@ -192,7 +192,7 @@ class Deliveries:
                 if message.message_id < tail and not self.rules.exactly_once:
                     self._ack_late(message, settled)
             elif message is not None and message.ack_id == ack_id:
-                message.outlet.lapsed = False
+                message.outlet.answer()
                 self._release(message)
                 self._settle(message)
                 settled.append(message.id)
@@ -218,9 +218,10 @@ class Deliveries:
             if not isinstance(message, Message):
                 continue
             if seconds > 0:
+                message.outlet.answer()
                 self.leases.renew(message, now + seconds)
             elif message.ack_id:
-                message.outlet.lapsed = False
+                message.outlet.answer()
                 self._release(message)
                 refused.append(message)
         return self._fail(refused, now)
@@ -233,7 +234,7 @@ class Deliveries:
                 self._return([message])
         ended = self.leases.take_expired(now)
         for message in ended:
-            message.outlet.lapsed = True
+            message.outlet.lapse(now)
             self._leave_outlet(message)
         return self._fail(ended, now)
 

@@ -12,13 +12,11 @@ from pubsubctl.emulator.embedded.ready import Room
 
 RESPONSE_SIZE = 3_500_000
 RESPONSE_MESSAGES = 1_000
+MOST_LAPSES = 6
 
 
 class Outlet:
-    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more.
-
-    ``lapsed``: a lease of its has ended, and since then it has settled nothing: others are given messages first.
-    """
+    """One taker of messages, a stream or a pull: what it may hold, what it holds, and whether it wants no more."""
 
     def __init__(self, *, max_messages: int = 0, max_size: int = 0, ack_deadline_s: float = 10) -> None:
         """Zero for a limit means none."""
@@ -28,7 +26,22 @@ class Outlet:
         self.messages = 0
         self.size = 0
         self.closed = False
-        self.lapsed = False
+        self._lapses = 0
+        self._last_until = 0.0
+
+    def lapse(self, now: float) -> None:
+        """A lease of its has ended: for a while others are given messages first, for longer each time in a row."""
+        if now >= self._last_until:
+            self._lapses = min(self._lapses + 1, MOST_LAPSES)
+            self._last_until = now + self.ack_deadline_s * 2**self._lapses
+
+    def answer(self) -> None:
+        """It has said something of a message that it holds."""
+        self._lapses, self._last_until = 0, 0.0
+
+    def comes_last(self, now: float) -> bool:
+        """Whether others are given messages first."""
+        return now < self._last_until
 
     def room(self, share: int) -> Room:
         """What it accepts now, of ``share`` messages that it may have in one response."""

@@ -10,7 +10,7 @@ from pubsubctl.emulator.embedded.outlet import Outlet
 from pubsubctl.emulator.embedded.pages import page
 from pubsubctl.emulator.embedded.protocol import Empty, ListSubscriptionsResponse
 from pubsubctl.emulator.embedded.replay import Replay
-from pubsubctl.emulator.embedded.status import invalid, not_found
+from pubsubctl.emulator.embedded.status import Refusal, invalid, not_found
 
 POLL_S = 90.0
 ANSWER_BEFORE_S = 1.0
@@ -85,10 +85,7 @@ class Subscriber(Replay):
         failures = channel.ack(request.ack_ids)
         await self._broker.committer.outcome(self._broker.committer.open().acknowledged)
         if failures:
-            refusal = ackfailures.refusal(failures, context)
-            if len(refusal.metadata) < len(failures):
-                channel.expect_again(set(request.ack_ids) - failures.keys())
-            raise refusal
+            raise _told(channel, request, failures, context)
         return Empty()
 
     async def modify_ack_deadline(self, request: Any, context: Any) -> Any:
@@ -97,7 +94,7 @@ class Subscriber(Replay):
         if not request.ack_ids:
             raise invalid("No ack ids specified")
         if failures := channel.modify(request.ack_ids, limits.lease(request.ack_deadline_seconds)):
-            raise ackfailures.refusal(failures, context)
+            raise _told(channel, request, failures, context)
         return Empty()
 
     def _check_dead_letter_topic(self, config: Any) -> None:
@@ -116,6 +113,14 @@ def described(channel: Channel) -> Any:
     elif topic.config.HasField("message_retention_duration"):
         config.topic_message_retention_duration.CopyFrom(topic.config.message_retention_duration)
     return config
+
+
+def _told(channel: Channel, request: Any, failures: dict[str, str], context: Any) -> Refusal:
+    """The refusal that names failures; of what it does not name, what did something is expected again."""
+    refusal = ackfailures.refusal(failures, context)
+    if len(refusal.metadata) < len(failures):
+        channel.expect_again(ack_id for ack_id in request.ack_ids if ack_id not in failures)
+    return refusal
 
 
 def _patience_s(remaining_s: float | None) -> float:

@@ -51,15 +51,16 @@ class Takers:
         self._waiting.clear()
 
     def give(self, deliveries: Deliveries, now: float) -> None:
-        """Give away what is ready: to each in turn its share, as far as it has room; what is left to who has lapsed."""
+        """Give away what is ready: to each in turn its share, as far as it has room, and to some what others leave."""
         if not deliveries.ready_count:
             return
-        lapsed = deque(taker for taker in self._waiting if taker[0].lapsed)
-        if lapsed:
-            self._waiting = deque(taker for taker in self._waiting if not taker[0].lapsed)
-        self._waiting = _served(self._waiting, deliveries, now)
-        if lapsed:
-            self._waiting += _served(lapsed, deliveries, now)
+        if not any(outlet.comes_last(now) for outlet, _ in self._waiting):
+            self._waiting = _served(self._waiting, deliveries, now)
+            return
+        first, last = deque[Taker](), deque[Taker]()
+        for taker in self._waiting:
+            (last if taker[0].comes_last(now) else first).append(taker)
+        self._waiting = _served(first, deliveries, now) + _served(last, deliveries, now)
 
 
 def _served(takers: deque[Taker], deliveries: Deliveries, now: float) -> deque[Taker]:
