@@ -128,7 +128,9 @@ def test_the_last_page_has_no_cursor_even_if_it_is_full(store):
     assert store.find(limit=1, states=[JobState.FAILED]).next_cursor is None
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "\N{SNOWMAN}", "AAAA", "MTIz", "MS4wIGEAYg", "bmFuIHg", "aW5mIHg"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "not a cursor", "\N{SNOWMAN}", "AAAA", "MTIz", "MS4wIGEAYg", "bmFuIHg", "aW5mIHg"]
+)
 def test_a_cursor_that_find_did_not_give_is_refused(store, cursor):
     with pytest.raises(InvalidCursor, match="no cursor"):
         store.find(cursor=cursor)
