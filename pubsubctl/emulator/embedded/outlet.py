@@ -12,7 +12,8 @@ from pubsubctl.emulator.embedded.ready import Room
 
 RESPONSE_SIZE = 3_500_000
 RESPONSE_MESSAGES = 1_000
-MOST_LAPSES = 6
+LAST_FOR_S = 600.0
+"""The longest that others are given messages first."""
 
 
 class Outlet:
@@ -26,18 +27,18 @@ class Outlet:
         self.messages = 0
         self.size = 0
         self.closed = False
-        self._lapses = 0
+        self._last_for_s = 0.0
         self._last_until = 0.0
 
     def lapse(self, now: float) -> None:
         """A lease of its has ended: for a while others are given messages first, for longer each time in a row."""
         if now >= self._last_until:
-            self._lapses = min(self._lapses + 1, MOST_LAPSES)
-            self._last_until = now + self.ack_deadline_s * 2**self._lapses
+            self._last_for_s = min(2 * (self._last_for_s or self.ack_deadline_s), LAST_FOR_S)
+            self._last_until = now + self._last_for_s
 
     def answer(self) -> None:
         """It has said something of a message that it holds."""
-        self._lapses, self._last_until = 0, 0.0
+        self._last_for_s = self._last_until = 0.0
 
     def comes_last(self, now: float) -> bool:
         """Whether others are given messages first."""
