@@ -37,6 +37,7 @@ READ_AT_FIRST = (
 HOOKS = ("sitecustomize.py", "usercustomize.py", "pubsubctl")
 """What no folder of PYTHONPATH may have: it would be run at the start, or be found before what was imported."""
 SWITCH = "PUBSUBCTL_TEST_COPIES"
+QUIET = "GRPC_VERBOSITY"
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 _USUAL = {14: True, 16: -1, 17: None, 18: None, 19: None, 20: -1, 21: None}
@@ -53,7 +54,8 @@ class Warm:
     """
 
     def __init__(self) -> None:
-        self.environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        self.environment = {QUIET: "NONE", **os.environ}
+        self.environment.pop("PYTHONPATH", None)
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,6 +139,7 @@ def _request(given: tuple[Any, ...], at_first: Mapping[str, str]) -> dict[str, A
 def _is_unusual(environment: Mapping[str, str], at_first: Mapping[str, str]) -> bool:
     """Whether Python, or a module, would begin otherwise than it did in the process that is copied."""
     read = {name for name in {*environment, *at_first} if name.startswith(READ_AT_FIRST)} - UNDERSTOOD
+    environment = {QUIET: "NONE", **environment}  # a command sets it, before anything reads it
     places = [Path(place) for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
     is_hooked = any((place / hook).exists() for place in places for hook in HOOKS)
     return is_hooked or any(environment.get(name) != at_first.get(name) for name in read)

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,9 +33,15 @@ def sockets(pid: int) -> set[str]:
     return {link for link in links if link.startswith("socket:")}
 
 
-def emulator(folder: Path, **how: object) -> subprocess.Popen[bytes]:
+@contextmanager
+def emulator(folder: Path, **how: object) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "pubsubctl.emulator.embedded", "--data", "log", "--host-port", "127.0.0.1:0"]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)  # type: ignore[call-overload,no-any-return]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how)  # type: ignore[call-overload]
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize(("words", "code"), [(["--version"], 0), (["no-such"], 2), (["status"], 5)])
@@ -61,6 +69,14 @@ def test_it_is_our_child_in_a_session_of_its_own_and_has_its_own_folder(tmp_path
         assert process.wait(10) == -signal.SIGKILL
 
 
+def test_a_command_that_ran_in_our_own_process_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("", "NONE"):
+        monkeypatch.setenv("GRPC_VERBOSITY", value) if value else monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+        with emulator(tmp_path) as process:
+            assert b"listening at" in process.stdout.readline()  # type: ignore[union-attr]
+            assert is_copy(process)
+
+
 @pytest.mark.parametrize(
     "unusual",
     [{"PUBSUBCTL_FAULT": "acked:kill"}, {"LC_ALL": "C"}, {"PYTHONPATH": "hooked"}, {"PUBSUBCTL_TEST_COPIES": "0"}],
@@ -73,7 +89,6 @@ def test_what_begins_otherwise_is_started_afresh(tmp_path: Path, unusual: dict[s
         environment["PYTHONPATH"] = str(tmp_path / "hooked")
     with emulator(tmp_path, env=environment) as process:
         assert not is_copy(process)
-        process.kill()
 
 
 def test_another_takes_the_place_of_one_that_has_died(tmp_path: Path) -> None:
