@@ -23,13 +23,14 @@ def test_a_job_that_holds_the_gil_for_longer_than_its_lease_runs_once_and_so_doe
         wait_for(lambda: bool(project.runs), what="the job runs")
         behind = [client.submit("GET", f"/noop?n={n}") for n in range(2)]
         for job in (long, *behind):
-            record = job.wait(60)
+            record = job.wait(60 if project.google is None else 150)
             assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 1, 0)
     assert sorted(project.runs) == sorted((job.id, 1) for job in (long, *behind))
     assert deliveries(project) == 3, "the broker sent each message once"
 
 
 @pytest.mark.on_every_broker
+@pytest.mark.timeout(240)
 def test_a_job_is_another_workers_soon_after_its_worker_was_killed(project):
     check_that_another_runs_it(project)
 
@@ -54,7 +55,7 @@ def check_that_another_runs_it(project: Project, *, broker_too: bool = False) ->
     assert (record.state, record.attempt, record.crashes) == (JobState.SUCCEEDED, 2, 1)
     assert project.runs == [(job.id, 1), (job.id, 2)]
     # Google's may send what was held to the stream of the dead once more.
-    assert took_s < 2.5 * LEASE_S if project.google is None else 70
+    assert took_s < 2.5 * LEASE_S if project.google is None else 150
 
 
 @pytest.mark.parametrize("hours", [2, -2])

@@ -49,7 +49,8 @@ def test_code_that_does_not_import_is_told_once_and_waits_for_the_next_change(pr
     write(project, "old")
     worker = project.worker("--reload", "-p", "2", app="edited:app")
     with project.client() as client:
-        (project.folder / "edited.py").write_text("import missing_module\n")
+        (project.folder / ".edited").write_text("import missing_module\n")
+        (project.folder / ".edited").replace(project.folder / "edited.py")  # at once: half of it is another change
         wait_for(lambda: "no job is begun until" in project.log(), what="it says so")
         job = client.submit("GET", "/version")
         write(project, "mended")
