@@ -250,7 +250,7 @@ class Channel:
 
     def expect_again(self, ack_ids: Iterable[str]) -> None:
         """Let these, which did what they were to do, count as good when they are sent again: nobody has said so yet."""
-        self._untold.update(ack_ids)
+        self._untold.update(self.deliveries.stale(list(ack_ids)))  # a lease that lives answers for itself
         if len(self._untold) > MOST_UNTOLD:  # of clients that are gone, or do not ask again
             self._untold.clear()
 
