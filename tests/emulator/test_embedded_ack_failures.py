@@ -96,6 +96,25 @@ def test_good_nacks_among_many_others_are_not_called_failures(broker: Broker, cl
     assert (kind, named) == (InvalidArgument, dict.fromkeys(good, PERMANENT))
 
 
+def test_a_late_ack_of_what_was_renewed_among_many_others_is_a_failure(broker: Broker, clock: MovableClock) -> None:
+    topic, name = broker.pair(enable_exactly_once_delivery=True)
+    broker.publish(topic, *[b"x"] * MANY)
+    stale = [one.ack_id for one in broker.pull_all(name, MANY)]
+    clock.advance(11)
+    [renewed, *_] = [one.ack_id for one in broker.pull_all(name, MANY)]
+    client = broker.subscriber
+    failures, _ = until_all_is_told(
+        lambda left: client.modify_ack_deadline(subscription=name, ack_ids=left, ack_deadline_seconds=60),
+        [*stale, renewed],
+    )
+    assert failures == dict.fromkeys(stale, PERMANENT)
+    clock.advance(61)
+    assert told(lambda: client.acknowledge(subscription=name, ack_ids=[renewed])) == (
+        InvalidArgument,
+        {renewed: PERMANENT},
+    )
+
+
 def test_what_was_told_to_be_good_once_is_settled_for_good(broker: Broker, clock: MovableClock) -> None:
     topic, name = broker.pair(enable_exactly_once_delivery=True)
     broker.publish(topic, *[b"x"] * MANY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sqlite3
 from array import array
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ from pubsubctl.emulator.embedded.topic import Topic
 INVALID_ACK_ID = "PERMANENT_FAILURE_INVALID_ACK_ID"
 TRANSIENT_FAILURE = "TRANSIENT_FAILURE_ACK_DROPPED"
 MOST_UNTOLD = 10_000
+"""Clients that are gone do not ask again; the oldest are forgotten."""
 
 T = TypeVar("T")
 
@@ -98,7 +100,7 @@ class Channel:
         self._is_held = False
         self._held_acks: list[list[str]] | None = None
         self._unconfirmed: set[str] = set()
-        self._untold: set[str] = set()
+        self._untold: dict[str, None] = {}
 
     @property
     def is_push(self) -> bool:
@@ -250,9 +252,10 @@ class Channel:
 
     def expect_again(self, ack_ids: Iterable[str]) -> None:
         """Let these, which did what they were to do, count as good when they are sent again: nobody has said so yet."""
-        self._untold.update(self.deliveries.stale(list(ack_ids)))  # a lease that lives answers for itself
-        if len(self._untold) > MOST_UNTOLD:  # of clients that are gone, or do not ask again
-            self._untold.clear()
+        # A lease that lives answers for itself.
+        self._untold |= dict.fromkeys(self.deliveries.stale(list(ack_ids)))
+        for oldest in list(itertools.islice(self._untold, max(0, len(self._untold) - MOST_UNTOLD))):
+            del self._untold[oldest]
 
     def _await_confirmation(self, ack_ids: set[str]) -> None:
         """Remember the acks whose sender hears that they could not be written: when they are sent again they count."""
@@ -270,7 +273,9 @@ class Channel:
             return {}
         stale = self.deliveries.stale(ack_ids)
         failures = {one: INVALID_ACK_ID for one in stale if one not in self._unconfirmed and one not in self._untold}
-        self._untold.difference_update(stale)
+        if self._untold:
+            for ack_id in stale:
+                self._untold.pop(ack_id, None)
         return failures
 
     def _not_dropped(self, ack_ids: Iterable[str], failures: dict[str, str]) -> list[str]:
