@@ -87,11 +87,18 @@ class Warm:
         """Start it, and wait until it has imported everything."""
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-P", str(SERVER), str(theirs.fileno())]
+        if self._process is not None:  # it has failed
+            self._process.kill()
+            self._process.wait()
         with theirs:
             self._process = subprocess.Popen(
                 command, pass_fds=[theirs.fileno()], env=self.environment, stdin=subprocess.DEVNULL
             )
-        _number(ours)
+        try:
+            _number(ours)
+        except BaseException:
+            ours.close()
+            raise
         return ours
 
 
