@@ -6,6 +6,7 @@ program, a command at a terminal, one whose start is not the usual one. ``PUBSUB
 of a command, or of the tests, has it started afresh.
 """
 
+import atexit
 import ctypes
 import json
 import os
@@ -36,6 +37,7 @@ READ_AT_FIRST = (
 """Variables that Python reads when it starts, or a module when it is imported: in a copy that has happened."""
 HOOKS = ("sitecustomize.py", "usercustomize.py", "pubsubctl")
 """What no folder of PYTHONPATH may have: it would be run at the start, or be found before what was imported."""
+CLOSE_S = 10
 SWITCH = "PUBSUBCTL_TEST_COPIES"
 QUIET = "GRPC_VERBOSITY"
 
@@ -83,6 +85,13 @@ class Warm:
             self._line = line
             return pid
 
+    def close(self) -> None:
+        """Make no copies any more; those that were made live on."""
+        if self._line is not None:
+            self._line.close()
+        if self._process is not None:
+            self._process.wait(CLOSE_S)
+
     def _start(self) -> socket.socket:
         """Start it, and wait until it has imported everything."""
         ours, theirs = socket.socketpair()
@@ -107,6 +116,7 @@ def install() -> None:
     if sys.platform != "linux" or sys.version_info[:2] != (3, 11) or os.environ.get(SWITCH) == "0":
         return
     warm, afresh = Warm(), subprocess._fork_exec  # type: ignore[attr-defined]
+    atexit.register(warm.close)
 
     def fork_exec(*given: Any) -> int:
         request = _request(given, warm.environment)
