@@ -111,7 +111,7 @@ class Client:
         return self._submit([Submission(built.request, *terms, content=built.content)], None)[0]
 
     def submit_many(
-        self, requests: Iterable[Mapping[str, Any] | Submission], *, batch_id: str | None = None
+        self, requests: Iterable[Mapping[str, Any] | Submission | None], *, batch_id: str | None = None
     ) -> Iterator[SubmittedJob]:
         """Submit requests as they come, in bulk; yields their jobs in order.
 
@@ -119,7 +119,8 @@ class Client:
         them, are in memory at a time.
 
         Args:
-            requests: submissions, or mappings of what a JSONL line holds (see ``submission``).
+            requests: submissions, or mappings of what a JSONL line holds (see ``submission``). A None among them says
+                that the next may be long in coming: those before it are submitted at once.
             batch_id: what to call them together; one is made unless given.
 
         Raises:
@@ -128,7 +129,7 @@ class Client:
             BrokerError: the broker refused; those that it has not taken are marked as failed.
         """
         batch = batch_id or names.new_batch_id()
-        submissions = (item if isinstance(item, Submission) else of_mapping(item) for item in requests)
+        submissions = (item if item is None or isinstance(item, Submission) else of_mapping(item) for item in requests)
         for bulk in bulks(submissions):
             yield from self._submit(bulk, batch)
 

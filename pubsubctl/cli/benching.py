@@ -102,7 +102,7 @@ def split(words: Sequence[str]) -> tuple[str | None, list[str]]:
 def _submission(wanted: Wanted, target: Sequence[str]) -> Submission:
     asked = sources.Asked(target, sources.Terms(), wanted.json, wanted.data, headers=wanted.headers, form=wanted.form)
     coming = sources.source(asked)
-    found = list(coming)
+    found = [one for one in coming if one is not None]
     if coming.stopped_by is not None:
         raise coming.stopped_by
     if found[0].idempotency_key is not None:

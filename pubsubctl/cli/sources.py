@@ -13,7 +13,7 @@ from pubsubctl.errors import InvalidRequest, UsageError
 from pubsubctl.exchange import METHODS, Header, Payload
 from pubsubctl.media import guess_type
 from pubsubctl.multipart import Upload
-from pubsubctl.render.stdin import standard_input
+from pubsubctl.render.stdin import lines_of, standard_input
 from pubsubctl.submission import IDEMPOTENCY_KEY, Submission, build, of_file, of_line, parse
 
 _STDIN = "-"
@@ -62,20 +62,22 @@ class Source:
     """Submissions to come.
 
     Attributes:
+        submissions: None among them says that the next is waited for.
         single: whether it is one, and known to be.
         apart_over: see ``Asked``.
         stopped_by: the error that ended it early: what came before it stands.
     """
 
-    submissions: Iterator[Submission]
+    submissions: Iterator[Submission | None]
     single: bool
     apart_over: int | None = None
     stopped_by: InvalidRequest | None = field(default=None)
 
-    def __iter__(self) -> Iterator[Submission]:
+    def __iter__(self) -> Iterator[Submission | None]:
         try:
             for submission in self.submissions:
-                _check_fits(submission, self.apart_over)
+                if submission is not None:
+                    _check_fits(submission, self.apart_over)
                 yield submission
         except InvalidRequest as error:
             self.stopped_by = error
@@ -242,7 +244,7 @@ def _from_files(asked: Asked, method: str | None, path: str, headers: list[Heade
         yield _with_terms(built, asked.terms)
 
 
-def _from_lines(name: str, apart_over: int | None) -> Iterator[Submission]:
+def _from_lines(name: str, apart_over: int | None) -> Iterator[Submission | None]:
     if name == _STDIN:
         yield from _lines("standard input", standard_input(), apart_over)
         return
@@ -257,16 +259,19 @@ def _opened(name: str) -> BinaryIO:
         raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
 
 
-def _line_of(name: str, file: BinaryIO) -> bytes:
+def _lines_of(name: str, file: BinaryIO) -> Iterator[bytes | None]:
     try:
-        return file.readline(_LONGEST_LINE)
+        yield from lines_of(file, _LONGEST_LINE)
     except OSError as error:
         raise InvalidRequest(f"cannot read {name}: {error.strerror}") from error
 
 
-def _lines(name: str, file: BinaryIO, apart_over: int | None) -> Iterator[Submission]:
+def _lines(name: str, file: BinaryIO, apart_over: int | None) -> Iterator[Submission | None]:
     number = 0
-    while line := _line_of(name, file):
+    for line in _lines_of(name, file):
+        if line is None:
+            yield None
+            continue
         number += 1
         if not line.strip():
             continue

@@ -1,7 +1,7 @@
 """The work of ``submit``: hand in what there is, and wait where that is asked for."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pubsubctl.render.figures import plural
 from pubsubctl.render.output import Format, commands, document, flush, line, note, streamed
 from pubsubctl.render.plain import ended, why
 from pubsubctl.settings import Settings
+from pubsubctl.submission import Submission
 
 
 def run(
@@ -50,7 +51,7 @@ def run(
 def _submit_only(client: Client, coming: Source, form: Format) -> None:
     batch_id = names.new_batch_id()
     with _telling(client, coming, batch_id):
-        ids = (job.id for job in client.submit_many(coming, batch_id=batch_id))
+        ids = (job.id for job in client.submit_many(_pausing(coming, flush), batch_id=batch_id))
         if form is Format.JSON:
             streamed({"batch_id": batch_id}, "ids", ids)
             return
@@ -131,14 +132,17 @@ class _Many:
             raise typer.Exit(Code.JOB_FAILED)
 
     def _submit(self, coming: Source, display: Display) -> None:
-        for job in self._client.submit_many(coming, batch_id=self._batch_id):
+        def look() -> None:
+            if display.due:
+                display.show(self._look(submitting=True))
+
+        for job in self._client.submit_many(_pausing(coming, look), batch_id=self._batch_id):
             if job.existed and not self._batch.also(job.id):
                 continue
             self._submitted += 1
             if self._endings is not None:
                 self._endings.add(job.id)
-            if display.due:
-                display.show(self._look(submitting=True))
+            look()
 
     def _look(self, *, submitting: bool = False) -> BatchView:
         self._print_endings()
@@ -161,6 +165,14 @@ class _Many:
         elif self._form is Format.JSON:
             head = batches.content(view)
             streamed(head, "jobs", (job.document() for job in self._batch.jobs()))
+
+
+def _pausing(coming: Source, pause: Callable[[], None]) -> Iterator[Submission | None]:
+    """What comes, with a call of ``pause`` whenever the next is waited for."""
+    for submission in coming:
+        if submission is None:
+            pause()
+        yield submission
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import io
 import os
 import select
 import sys
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from pubsubctl.errors import UsageError
@@ -11,6 +12,9 @@ from pubsubctl.errors import UsageError
 _LOOK_S = 0.5
 """How long it is waited at a time. The kernel may give a signal to a thread of gRPC's, which does not wake the main
 thread; Python calls the signal's handler once the main thread runs."""
+_PAUSE_S = 0.1
+"""How long a line may be in coming before it is said that it is waited for."""
+_AT_ONCE = 65_536
 _SELECTABLE = 1024
 """The first descriptor that ``select`` cannot take. ``poll`` could; but not a terminal, on macOS."""
 
@@ -19,6 +23,9 @@ class _Patient(io.RawIOBase):
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._has_ended = False  # a terminal would be asked again: Ctrl-D ends what was read before it, once
+
+    def fileno(self) -> int:
+        return self._descriptor
 
     def readable(self) -> bool:
         return True
@@ -42,6 +49,34 @@ def standard_input() -> BinaryIO:
     return sys.stdin.buffer if descriptor is None else io.BufferedReader(_Patient(descriptor))
 
 
+def lines_of(file: BinaryIO, longest: int) -> Iterator[bytes | None]:
+    """The lines of a file as they come, what is longer in pieces; None whenever the next is waited for.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        descriptor = file.fileno()
+    except io.UnsupportedOperation:  # something else has been put in its place
+        descriptor = _SELECTABLE
+    if descriptor >= _SELECTABLE:
+        yield from iter(lambda: file.readline(longest), b"")
+        return
+    begun, size = list[bytes](), 0
+    while content := (yield from _content(descriptor)):
+        *ends, rest = content.split(b"\n")
+        for end in ends:
+            yield b"".join((*begun, end, b"\n"))
+            begun, size = [], 0
+        begun.append(rest)
+        size += len(rest)
+        if size >= longest:
+            yield b"".join(begun)
+            begun, size = [], 0
+    if size:
+        yield b"".join(begun)
+
+
 def typed_line() -> str:
     """The next line that somebody types."""
     descriptor = _descriptor()
@@ -57,6 +92,15 @@ def _descriptor() -> int | None:
         return sys.stdin.fileno()
     except io.UnsupportedOperation:  # something else has been put in its place
         return None
+
+
+def _content(descriptor: int) -> Generator[None, None, bytes]:
+    """What is there to be read; nothing at the end."""
+    patience_s = _PAUSE_S
+    while not select.select([descriptor], [], [], patience_s)[0]:
+        yield
+        patience_s = _LOOK_S
+    return os.read(descriptor, _AT_ONCE)
 
 
 def _wait_for(descriptor: int) -> None:

@@ -304,6 +304,7 @@ def test_without_a_standard_input_there_is_one_line(idle, arguments, said):
 
 @pytest.mark.parametrize("flags", [[], ["--wait"]], ids=["submit", "wait"])
 def test_interrupted_while_it_submits_says_how_to_come_back(idle, flags):
+    before = sum(idle.store.counts().values())
     command = subprocess.Popen(
         idle.command("submit", "--from", "-", *flags),
         cwd=idle.folder,
@@ -312,22 +313,50 @@ def test_interrupted_while_it_submits_says_how_to_come_back(idle, flags):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    before = sum(idle.store.counts().values())
-    command.stdin.write(b'{"path": "/"}\n' * 1500)
-    command.stdin.flush()
-    wait_for(lambda: sum(idle.store.counts().values()) == before + 1000, "the first thousand")
-    time.sleep(0.5)  # they are published too, and it waits for more
-    command.send_signal(signal.SIGINT)
-    told = command.stderr.read().decode()
-    command.stdin.close()
-    command.stderr.close()
-    assert command.wait(20) == 130
+    with command:
+        try:
+            command.stdin.write(b'{"path": "/"}\n' * 1500)
+            command.stdin.flush()
+            wait_for(lambda: sum(idle.store.counts().values()) == before + 1500, "all that came")
+            time.sleep(0.5)  # they are published too, and it waits for more
+            command.send_signal(signal.SIGINT)
+            told = command.stderr.read().decode()
+            assert command.wait(20) == 130
+        finally:
+            command.kill()
     batch_id = re.search(
-        r"pubsubctl: interrupted; submitted 1,000 jobs as (batch-\w+); to come back:\n  pubsubctl status \1 --watch\n$",
+        r"pubsubctl: interrupted; submitted 1,500 jobs as (batch-\w+); to come back:\n  pubsubctl status \1 --watch\n$",
         told,
     )[1]
-    assert told.count("interrupted") == told.count("submitted 1,000 jobs") == 1
-    assert idle.run("cancel", batch_id).stdout == f"{batch_id}: 1,000 jobs cancelled\n"
+    assert told.count("interrupted") == told.count("submitted 1,500 jobs") == 1
+    assert idle.run("cancel", batch_id).stdout == f"{batch_id}: 1,500 jobs cancelled\n"
+
+
+@pytest.mark.parametrize("flags", [[], ["--wait", "--format", "jsonl"]], ids=["submit", "wait"])
+def test_what_came_is_submitted_and_told_while_more_is_waited_for(served, flags):
+    served.start_worker()
+    command = subprocess.Popen(
+        served.command("submit", "--from", "-", *flags),
+        cwd=served.folder,
+        env=served.environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    with command:
+        try:
+            for lines in (1, 3, 2):
+                command.stdin.write(b'{"path": "/"}\n' * lines + b'{"pa')  # and the next has begun
+                command.stdin.flush()
+                told = [command.stdout.readline() for _ in range(lines)]
+                assert all(b"\n" in line for line in told), told
+                command.stdin.write(b'th": "/"}\n')
+                command.stdin.flush()
+                assert command.stdout.readline()
+            command.stdin.close()
+            assert (command.wait(40), command.stdout.read()) == (0, b"")
+        finally:
+            command.kill()
 
 
 def test_jobs_that_the_broker_refused_are_not_called_submitted(idle):

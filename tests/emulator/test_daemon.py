@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from process_parts import open_files
 from pubsub_kit import Broker, eventually
 
 from pubsubctl.emulator import daemon, record
@@ -287,14 +288,6 @@ def test_one_that_could_not_be_recorded_does_not_stay(state: State, monkeypatch:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def open_files(pid: int) -> set[Path]:
-    found = set()
-    for file in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
-            found.add(file.readlink())
-    return found
-
-
 def test_it_inherits_no_open_file(state: State) -> None:
     reading, writing = os.pipe()
     os.set_inheritable(writing, True)

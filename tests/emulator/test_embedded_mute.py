@@ -11,6 +11,7 @@ from google.pubsub_v1.types import StreamingPullRequest, StreamingPullResponse
 from pubsub_kit import Broker, data_of, eventually
 
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults, MovableClock
+from pubsubctl.emulator.embedded.channel import Channel
 from pubsubctl.emulator.embedded.outlet import Outlet
 
 
@@ -53,16 +54,22 @@ def mute(broker: Broker) -> Iterator[Any]:
             call.cancel()
 
 
-def waiting(embedded: EmbeddedBroker, name: str) -> int:
+def channel(embedded: EmbeddedBroker, name: str) -> Channel:
     serving = embedded._serving
     assert serving is not None
-    return len(serving.broker.catalogue.channels[name]._takers._waiting)
+    return serving.broker.catalogue.channels[name]
+
+
+def waiting(embedded: EmbeddedBroker, name: str) -> int:
+    return len(channel(embedded, name)._takers._waiting)
+
+
+def coming_last(embedded: EmbeddedBroker, name: str, clock: MovableClock) -> int:
+    return sum(outlet.comes_last(clock.monotonic()) for outlet, _ in list(channel(embedded, name)._takers._waiting))
 
 
 def leased(embedded: EmbeddedBroker, name: str) -> int:
-    serving = embedded._serving
-    assert serving is not None
-    return len(serving.broker.catalogue.channels[name].deliveries.leases)
+    return len(channel(embedded, name).deliveries.leases)
 
 
 def test_what_it_let_lapse_goes_to_others_and_so_does_all_that_comes(
@@ -115,15 +122,34 @@ def test_who_says_something_has_its_share_again(
 
 
 def test_it_is_given_another_chance_after_a_while_and_later_each_time() -> None:
-    outlet = Outlet(ack_deadline_s=10)
+    outlet = Outlet()
     outlet.lapse(100.0)
-    assert [outlet.comes_last(now) for now in (100.0, 119.9, 120.0)] == [True, True, False]
-    outlet.lapse(120.0)
-    outlet.lapse(125.0)  # of the messages that it had at once, this is not another time
-    assert [outlet.comes_last(now) for now in (159.9, 160.0)] == [True, False]
+    outlet.lapse(110.0)  # of the messages that it had at once, this is not another time
+    assert [outlet.comes_last(now) for now in (110.0, 169.9, 170.0)] == [True, True, False]
+    outlet.lapse(180.0)
+    assert [outlet.comes_last(now) for now in (299.9, 300.0)] == [True, False]
     outlet.answer()
-    outlet.lapse(160.0)
-    assert not outlet.comes_last(180.0)
+    outlet.lapse(300.0)
+    assert not outlet.comes_last(360.0)
+
+
+@pytest.mark.parametrize("says", ["an ack", "that it needs longer"])
+def test_who_is_only_late_has_its_share_again(
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, says: str
+) -> None:
+    topic, name = broker.pair(retry_policy={"minimum_backoff": {"seconds": 10}})
+    first = broker.stream(name)
+    broker.publish(topic, b"1")
+    [message] = first.wait_for(1)
+    broker.stream(name)
+    eventually(lambda: waiting(embedded, name) == 2, "both streams to wait")
+    clock.advance(11)
+    eventually(lambda: coming_last(embedded, name, clock) == 1, "the lease to have ended")
+    if says == "an ack":
+        first.ack(message)
+    else:
+        first.modify(60, message)
+    eventually(lambda: coming_last(embedded, name, clock) == 0, "it to be one of those who are given messages first")
 
 
 def test_what_a_broken_stream_was_never_sent_is_given_to_who_waits(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from partitioning import needs
+from process_parts import children_of, open_files
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 UP_S = 90
@@ -48,7 +49,7 @@ def test_whatever_the_network_does_each_job_has_its_one_result():
 @pytest.mark.parametrize("whom", ["the run alone", "its caretaker too"])
 def test_a_run_that_is_killed_leaves_nothing_for_long(whom):
     with _a_run_that_is_up() as (run, name):
-        caretakers = [pid for pid in _children(run.pid) if b"partitioning.leftovers" in _command_line(pid)]
+        caretakers = [pid for pid in children_of(run.pid) if b"partitioning.leftovers" in _command_line(pid)]
         assert len(caretakers) == 1
         if whom == "its caretaker too":
             os.kill(caretakers[0], signal.SIGKILL)
@@ -91,14 +92,7 @@ def _a_run_that_is_up() -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def _holds(pid: int, path: Path) -> bool:
-    links = [Path(f"/proc/{pid}/fd/{entry}") for entry in os.listdir(f"/proc/{pid}/fd")]  # noqa: PTH208
-    return any(link.exists() and link.samefile(path) for link in links)
-
-
-def _children(pid: int) -> list[int]:
-    return [
-        int(child) for each in Path(f"/proc/{pid}/task").iterdir() for child in (each / "children").read_text().split()
-    ]
+    return path.resolve() in open_files(pid)
 
 
 def _command_line(pid: int) -> bytes:

@@ -12,6 +12,7 @@ import yaml
 from imaging import debian, pip
 from imaging.image import Image
 from imaging.services import Container, Services
+from process_parts import children_of
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 NOBODY = "65534"
@@ -32,10 +33,6 @@ def wait_for(condition, what, seconds=20):
         time.sleep(0.05)
 
 
-def children(pid):
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def is_running(pid, program):
     try:
         return Path(f"/proc/{pid}/comm").read_text() == f"{program}\n"
@@ -47,8 +44,8 @@ def is_running(pid, program):
 def test_what_runs_in_a_root_ends_with_whoever_started_it(apart, user):
     process = subprocess.Popen(Image(Path("/"), user=user).entered(["sleep", "100"], {}))
     try:
-        wait_for(lambda: any(is_running(child, "sleep") for child in children(process.pid)), "it runs")
-        (child,) = children(process.pid)
+        wait_for(lambda: any(is_running(child, "sleep") for child in children_of(process.pid)), "it runs")
+        (child,) = children_of(process.pid)
         assert str(Path(f"/proc/{child}").stat().st_uid) == user
     finally:
         process.kill()

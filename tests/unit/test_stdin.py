@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from pubsubctl.errors import UsageError
-from pubsubctl.render.stdin import standard_input
+from pubsubctl.render.stdin import lines_of, standard_input
 
 FAR = 1024
 READS = """
@@ -96,3 +97,29 @@ def test_a_descriptor_beyond_those_that_can_be_waited_for_is_read_all_the_same(m
     with os.fdopen(far) as file:
         monkeypatch.setattr(sys, "stdin", file)
         assert standard_input().read() == b"a\nb\n"
+
+
+def test_lines_come_as_they_are_ended_and_it_is_said_where_none_comes():
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as file:
+        lines = lines_of(file, 100)
+        os.write(writing, b"a\n\nb\r\nc")
+        assert [next(lines) for _ in range(5)] == [b"a\n", b"\n", b"b\r\n", None, None]
+        os.write(writing, b"d\ne")
+        assert [next(lines) for _ in range(2)] == [b"cd\n", None]
+        os.close(writing)
+        assert list(lines) == [b"e"]
+
+
+def test_a_line_that_is_too_long_comes_in_pieces(tmp_path: Path):
+    content = b"x" * 200_000 + b"\n" + b"y\n" * 50_000
+    (tmp_path / "lines").write_bytes(content)
+    with (tmp_path / "lines").open("rb") as file:
+        lines = list(lines_of(file, 100_000))
+    assert b"".join(lines) == content
+    assert max(map(len, lines)) < 100_000 + (1 << 16)
+    assert lines[-50_000:] == [b"y\n"] * 50_000
+
+
+def test_lines_of_what_has_no_descriptor():
+    assert list(lines_of(io.BytesIO(b"abc\n\nde"), 2)) == [b"ab", b"c\n", b"\n", b"de"]

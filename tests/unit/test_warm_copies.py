@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import warm_copies
+from process_parts import open_files
 
 COMMAND = [sys.executable, "-P", "-m", "pubsubctl"]
 pytestmark = pytest.mark.skipif(
@@ -29,8 +30,7 @@ def stat(pid: int) -> list[str]:
 
 def sockets(pid: int) -> set[str]:
     """Which it has open."""
-    links = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
-    return {link for link in links if link.startswith("socket:")}
+    return {str(link) for link in open_files(pid) if str(link).startswith("socket:")}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from google.api_core import exceptions
+from process_parts import children_of
 from project import Project, wait_for
 
 from pubsubctl import Client, names
@@ -16,14 +17,6 @@ from pubsubctl.broker.connection import Connection
 from pubsubctl.broker.publish import Outgoing, Publisher
 from pubsubctl.emulator import control, daemon
 from pubsubctl.job import FINISHED
-
-
-def children_of(pid: int) -> list[int]:
-    return [
-        int(child)
-        for thread in Path(f"/proc/{pid}/task").iterdir()
-        for child in (thread / "children").read_text().split()
-    ]
 
 
 def deliveries(project: Project, number: int = -1) -> int:

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from breaking import children_of, pulled
+from breaking import pulled
 from pool_kit import alive
+from process_parts import children_of
 from project import Project, ended, in_state, until_running, wait_for
 
 from pubsubctl import JobState

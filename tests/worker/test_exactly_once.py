@@ -2,11 +2,11 @@
 
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from breaking import chaos, left_over, thaw, wait_for_all, wait_until_frozen, wait_until_lapsed
 from probing import metrics
+from process_parts import threads_of
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
@@ -30,10 +30,6 @@ def exact(project: Project) -> Project:
 
 def refusals(client: Client, job_id: str) -> list[str | None]:
     return [event.text for event in client.store.history(job_id) if event.kind is EventKind.REFUSED]
-
-
-def threads_of(pid: int) -> list[str]:
-    return [thread.joinpath("comm").read_text().strip() for thread in Path(f"/proc/{pid}/task").iterdir()]
 
 
 @pytest.mark.on_every_broker

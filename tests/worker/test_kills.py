@@ -7,8 +7,9 @@ import os
 import signal
 from collections import Counter
 
-from breaking import children_of, kill_the_broker
+from breaking import kill_the_broker
 from pool_kit import alive
+from process_parts import children_of
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState

@@ -5,10 +5,10 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer, programs, running_server
+from process_parts import children_of
 from project import Project, wait_for
 
 from pubsubctl import Client, JobState
@@ -119,5 +119,4 @@ def psql(server: PostgresServer, *statements: str) -> str:
 
 
 def processes_of(server: PostgresServer) -> list[int]:
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return [server.pid, *map(int, children)]
+    return [server.pid, *children_of(server.pid)]

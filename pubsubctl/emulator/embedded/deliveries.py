@@ -144,6 +144,7 @@ class Deliveries:
             message.attempts += 1
             message.ack_id = f"{self._ack_ids}{message.id}-{message.attempts}"
             message.outlet = outlet
+            message.lapsed_at = None
             outlet.messages += 1
             outlet.size += message.size
             self.leases.add(message, deadline)
@@ -189,6 +190,7 @@ class Deliveries:
         settled = array("Q")
         for ack_id, message in self._resolve(ack_ids):
             if isinstance(message, AckId):
+                self._hear_late(message)
                 if message.message_id < tail and not self.rules.exactly_once:
                     self._ack_late(message, settled)
             elif message is not None and message.ack_id == ack_id:
@@ -215,9 +217,11 @@ class Deliveries:
         """
         refused = []
         for _, message in self._resolve(ack_ids):
-            if not isinstance(message, Message):
+            if isinstance(message, AckId):
+                self._hear_late(message)
+            elif message is None:
                 continue
-            if seconds > 0:
+            elif seconds > 0:
                 message.outlet.answer()
                 self.leases.renew(message, now + seconds)
             elif message.ack_id:
@@ -235,6 +239,7 @@ class Deliveries:
         ended = self.leases.take_expired(now)
         for message in ended:
             message.outlet.lapse(now)
+            message.lapsed_at = message.outlet
             self._leave_outlet(message)
         return self._fail(ended, now)
 
@@ -332,6 +337,12 @@ class Deliveries:
             self._ready.forget(message)
         else:
             self._ready.settled(message)
+
+    def _hear_late(self, ack_id: AckId) -> None:
+        """Somebody is there, though the lease has ended; of a message that another was given, this is not known."""
+        message = self._unsettled.get(ack_id.message_id)
+        if message is not None and message.lapsed_at is not None and message.attempts == ack_id.attempt:
+            message.lapsed_at.answer()
 
     def _ack_late(self, ack_id: AckId, settled: array[int]) -> None:
         message = self._unsettled.get(ack_id.message_id)

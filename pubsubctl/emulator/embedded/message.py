@@ -25,10 +25,11 @@ class Message:
     """One message as one subscription has it.
 
     ``body`` is the serialized PubsubMessage, or None while it is only in the log; ``waiting`` says that the message
-    is among the ready ones, ``done`` that it needs no more deliveries, whatever queue it may still stand in.
+    is among the ready ones, ``done`` that it needs no more deliveries, whatever queue it may still stand in. ``outlet``
+    is who holds it, ``lapsed_at`` who held it last and let its lease end.
     """
 
-    __slots__ = ("ack_id", "attempts", "body", "done", "expiry", "id", "key", "outlet", "size", "waiting")
+    __slots__ = ("ack_id", "attempts", "body", "done", "expiry", "id", "key", "lapsed_at", "outlet", "size", "waiting")
 
     def __init__(self, id: int, body: bytes | None, key: str = "") -> None:  # noqa: A002 - the API calls it id
         self.id = id
@@ -39,6 +40,7 @@ class Message:
         self.ack_id = ""
         self.expiry = 0
         self.outlet: Any = None
+        self.lapsed_at: Any = None
         self.waiting = False
         self.done = False
 

@@ -12,8 +12,8 @@ from pubsubctl.emulator.embedded.ready import Room
 
 RESPONSE_SIZE = 3_500_000
 RESPONSE_MESSAGES = 1_000
-LAST_FOR_S = 600.0
-"""The longest that others are given messages first."""
+FIRST_S, MOST_S = 60.0, 600.0
+"""For how long after a lease that has ended others are given messages first: at first, and at the most."""
 
 
 class Outlet:
@@ -31,13 +31,16 @@ class Outlet:
         self._last_until = 0.0
 
     def lapse(self, now: float) -> None:
-        """A lease of its has ended: for a while others are given messages first, for longer each time in a row."""
+        """A lease of its has ended: for a while others are given messages first.
+
+        That begins anew with each such lease; it lasts longer when the one before has passed without an answer.
+        """
         if now >= self._last_until:
-            self._last_for_s = min(2 * (self._last_for_s or self.ack_deadline_s), LAST_FOR_S)
-            self._last_until = now + self._last_for_s
+            self._last_for_s = min(2 * self._last_for_s or FIRST_S, MOST_S)
+        self._last_until = now + self._last_for_s
 
     def answer(self) -> None:
-        """It has said something of a message that it holds."""
+        """It has said something of a message that it holds, or that it held last."""
         self._last_for_s = self._last_until = 0.0
 
     def comes_last(self, now: float) -> bool:
