@@ -119,8 +119,8 @@ class Client:
         them, are in memory at a time.
 
         Args:
-            requests: submissions, or mappings of what a JSONL line holds (see ``submission``). A None among them says
-                that the next may be long in coming: those before it are submitted at once.
+            requests: submissions, or mappings of what a JSONL line holds (see ``submission``). A None among them is
+                no request; it says that the next may be long in coming: those before it are submitted at once.
             batch_id: what to call them together; one is made unless given.
 
         Raises:

@@ -11,7 +11,7 @@ from pubsubctl import names
 from pubsubctl.cli.codes import Code
 from pubsubctl.cli.following import Batch, Endings, Surroundings
 from pubsubctl.cli.sources import Asked, Source, source
-from pubsubctl.cli.waiting import Patience, coming_back, wait_for_batch, wait_for_job
+from pubsubctl.cli.waiting import Patience, coming_back, patiently, wait_for_batch, wait_for_job
 from pubsubctl.client import Client
 from pubsubctl.errors import BrokerError, InvalidRequest, PubsubctlError, StoreError, Unreachable, UsageError
 from pubsubctl.job import Job, JobState
@@ -133,16 +133,19 @@ class _Many:
 
     def _submit(self, coming: Source, display: Display) -> None:
         def look() -> None:
-            if display.due:
-                display.show(self._look(submitting=True))
+            if self._submitted and display.due:
+                display.show(patiently(lambda: self._look(submitting=True), display))
 
-        for job in self._client.submit_many(_pausing(coming, look), batch_id=self._batch_id):
+        # Where requests are typed, what is shown while one is waited for would be among what is typed.
+        coming_on = coming if is_terminal(sys.stdin) else _pausing(coming, look)
+        for job in self._client.submit_many(coming_on, batch_id=self._batch_id):
             if job.existed and not self._batch.also(job.id):
                 continue
             self._submitted += 1
             if self._endings is not None:
                 self._endings.add(job.id)
-            look()
+            if display.due:
+                display.show(self._look(submitting=True))
 
     def _look(self, *, submitting: bool = False) -> BatchView:
         self._print_endings()
@@ -168,11 +171,11 @@ class _Many:
 
 
 def _pausing(coming: Source, pause: Callable[[], None]) -> Iterator[Submission | None]:
-    """What comes, with a call of ``pause`` whenever the next is waited for."""
+    """What comes, with a call of ``pause`` whenever the next is waited for, once what has come is submitted."""
     for submission in coming:
+        yield submission
         if submission is None:
             pause()
-        yield submission
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Standard input, waited for so that Ctrl-C ends it wherever it is."""
 
+import contextlib
 import io
 import os
 import select
@@ -50,7 +51,11 @@ def standard_input() -> BinaryIO:
 
 
 def lines_of(file: BinaryIO, longest: int) -> Iterator[bytes | None]:
-    """The lines of a file as they come, what is longer in pieces; None whenever the next is waited for.
+    """The lines of a file as they come; None when nothing has come for a while, and again until something does.
+
+    Args:
+        file: what is read. Where it has no descriptor that can be waited for, there is no None.
+        longest: bytes after which a line comes in pieces, which may be longer by what is read at once.
 
     Raises:
         OSError: it cannot be read.
@@ -66,13 +71,15 @@ def lines_of(file: BinaryIO, longest: int) -> Iterator[bytes | None]:
     while content := (yield from _content(descriptor)):
         *ends, rest = content.split(b"\n")
         for end in ends:
-            yield b"".join((*begun, end, b"\n"))
+            line = b"".join((*begun, end, b"\n"))
             begun, size = [], 0
+            yield line
         begun.append(rest)
         size += len(rest)
         if size >= longest:
-            yield b"".join(begun)
+            line = b"".join(begun)
             begun, size = [], 0
+            yield line
     if size:
         yield b"".join(begun)
 
@@ -97,10 +104,12 @@ def _descriptor() -> int | None:
 def _content(descriptor: int) -> Generator[None, None, bytes]:
     """What is there to be read; nothing at the end."""
     patience_s = _PAUSE_S
-    while not select.select([descriptor], [], [], patience_s)[0]:
-        yield
-        patience_s = _LOOK_S
-    return os.read(descriptor, _AT_ONCE)
+    while True:
+        while not select.select([descriptor], [], [], patience_s)[0]:
+            yield
+            patience_s = _LOOK_S
+        with contextlib.suppress(BlockingIOError):  # another that has it too was quicker
+            return os.read(descriptor, _AT_ONCE)
 
 
 def _wait_for(descriptor: int) -> None:

@@ -1,5 +1,6 @@
 """A stream that is open and that nobody reads keeps no message for long from those that are read."""
 
+import asyncio
 import queue
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,10 @@ from pubsub_kit import Broker, data_of, eventually
 
 from pubsubctl.emulator.embedded import EmbeddedBroker, Faults, MovableClock
 from pubsubctl.emulator.embedded.channel import Channel
+from pubsubctl.emulator.embedded.deliveries import Deliveries
 from pubsubctl.emulator.embedded.outlet import Outlet
+from pubsubctl.emulator.embedded.rules import Rules
+from pubsubctl.emulator.embedded.takers import Takers
 
 
 @pytest.fixture
@@ -131,13 +135,56 @@ def test_it_is_given_another_chance_after_a_while_and_later_each_time() -> None:
     outlet.answer()
     outlet.lapse(300.0)
     assert not outlet.comes_last(360.0)
+    patient = Outlet(ack_deadline_s=100)
+    patient.lapse(0.0)
+    assert [patient.comes_last(now) for now in (199.9, 200.0)] == [True, False]
 
 
+def test_while_others_are_busy_it_is_given_one_message_at_a_time(
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, mute: Any
+) -> None:
+    topic, name = broker.pair()
+    mute(name)
+    broker.publish(topic, b"1")
+    eventually(lambda: leased(embedded, name) == 1, "the mute stream to be given the message")
+    busy = broker.stream(name, max_outstanding_messages=1)
+    eventually(lambda: waiting(embedded, name) == 2, "both streams to wait")
+    clock.advance(11)
+    [one] = busy.wait_for(1)
+    broker.publish(topic, *[b"x"] * 20)
+    eventually(lambda: leased(embedded, name) == 2, "the mute stream to be given one")
+    for number in range(2, 15):
+        busy.ack(one)
+        one = busy.wait_for(number)[-1]
+        assert leased(embedded, name) == 2, "one each"
+
+
+def test_a_stream_that_is_there_counts_though_it_waits_for_nothing_at_the_moment() -> None:
+    async def scenario() -> None:
+        deliveries = Deliveries(Rules(), ack_ids="1-9-1-", position=1)
+        deliveries.offer([(number, b"") for number in range(1, 11)], 1)
+        takers, silent, other = Takers(), Outlet(), Outlet()
+        takers.join(silent)
+        takers.join(other)
+        silent.lapse(100)
+        given = takers.add(silent)
+        takers.give(deliveries, 101)
+        assert len(given.result()) == 1
+        takers.leave(other)
+        given = takers.add(silent)
+        takers.give(deliveries, 102)
+        assert len(given.result()) == 9
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("backoff_s", [0, 10])
 @pytest.mark.parametrize("says", ["an ack", "that it needs longer"])
 def test_who_is_only_late_has_its_share_again(
-    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, says: str
+    broker: Broker, embedded: EmbeddedBroker, clock: MovableClock, says: str, backoff_s: int
 ) -> None:
-    topic, name = broker.pair(retry_policy={"minimum_backoff": {"seconds": 10}})
+    retried = {"retry_policy": {"minimum_backoff": {"seconds": backoff_s}}} if backoff_s else {}
+    topic, name = broker.pair(**retried)
     first = broker.stream(name)
     broker.publish(topic, b"1")
     [message] = first.wait_for(1)

@@ -137,6 +137,14 @@ class Channel:
 
     # Giving messages away
 
+    def join(self, stream: Outlet) -> None:
+        """A stream has been opened, see ``Takers``."""
+        self._takers.join(stream)
+
+    def leave(self, stream: Outlet) -> None:
+        """A stream has ended."""
+        self._takers.leave(stream)
+
     async def take(self, outlet: Outlet, *, wait: bool = True) -> list[Message]:
         """Wait until there are messages for ``outlet`` and lease them to it; none when it was ``dismiss``-ed.
 

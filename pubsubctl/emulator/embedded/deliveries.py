@@ -144,7 +144,6 @@ class Deliveries:
             message.attempts += 1
             message.ack_id = f"{self._ack_ids}{message.id}-{message.attempts}"
             message.outlet = outlet
-            message.lapsed_at = None
             outlet.messages += 1
             outlet.size += message.size
             self.leases.add(message, deadline)
@@ -190,7 +189,7 @@ class Deliveries:
         settled = array("Q")
         for ack_id, message in self._resolve(ack_ids):
             if isinstance(message, AckId):
-                self._hear_late(message)
+                self._hear_late(ack_id, message.message_id)
                 if message.message_id < tail and not self.rules.exactly_once:
                     self._ack_late(message, settled)
             elif message is not None and message.ack_id == ack_id:
@@ -216,9 +215,9 @@ class Deliveries:
             Refusal: INVALID_ARGUMENT: one is no ack id of this subscription; none is changed.
         """
         refused = []
-        for _, message in self._resolve(ack_ids):
+        for ack_id, message in self._resolve(ack_ids):
             if isinstance(message, AckId):
-                self._hear_late(message)
+                self._hear_late(ack_id, message.message_id)
             elif message is None:
                 continue
             elif seconds > 0:
@@ -239,7 +238,7 @@ class Deliveries:
         ended = self.leases.take_expired(now)
         for message in ended:
             message.outlet.lapse(now)
-            message.lapsed_at = message.outlet
+            message.lapsed = f"{self._ack_ids}{message.id}-{message.attempts}", message.outlet
             self._leave_outlet(message)
         return self._fail(ended, now)
 
@@ -338,11 +337,11 @@ class Deliveries:
         else:
             self._ready.settled(message)
 
-    def _hear_late(self, ack_id: AckId) -> None:
-        """Somebody is there, though the lease has ended; of a message that another was given, this is not known."""
-        message = self._unsettled.get(ack_id.message_id)
-        if message is not None and message.lapsed_at is not None and message.attempts == ack_id.attempt:
-            message.lapsed_at.answer()
+    def _hear_late(self, ack_id: str, message_id: int) -> None:
+        """Somebody is there, though the lease has ended; of a message that is settled by now, this is not known."""
+        message = self._unsettled.get(message_id)
+        if message is not None and message.lapsed is not None and message.lapsed[0] == ack_id:
+            message.lapsed[1].answer()
 
     def _ack_late(self, ack_id: AckId, settled: array[int]) -> None:
         message = self._unsettled.get(ack_id.message_id)

@@ -26,10 +26,10 @@ class Message:
 
     ``body`` is the serialized PubsubMessage, or None while it is only in the log; ``waiting`` says that the message
     is among the ready ones, ``done`` that it needs no more deliveries, whatever queue it may still stand in. ``outlet``
-    is who holds it, ``lapsed_at`` who held it last and let its lease end.
+    is who holds it; ``lapsed`` is the last ack id of a lease that came to its end, and who had that.
     """
 
-    __slots__ = ("ack_id", "attempts", "body", "done", "expiry", "id", "key", "lapsed_at", "outlet", "size", "waiting")
+    __slots__ = ("ack_id", "attempts", "body", "done", "expiry", "id", "key", "lapsed", "outlet", "size", "waiting")
 
     def __init__(self, id: int, body: bytes | None, key: str = "") -> None:  # noqa: A002 - the API calls it id
         self.id = id
@@ -40,7 +40,7 @@ class Message:
         self.ack_id = ""
         self.expiry = 0
         self.outlet: Any = None
-        self.lapsed_at: Any = None
+        self.lapsed: Any = None
         self.waiting = False
         self.done = False
 

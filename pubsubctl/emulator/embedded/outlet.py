@@ -13,7 +13,7 @@ from pubsubctl.emulator.embedded.ready import Room
 RESPONSE_SIZE = 3_500_000
 RESPONSE_MESSAGES = 1_000
 FIRST_S, MOST_S = 60.0, 600.0
-"""For how long after a lease that has ended others are given messages first: at first, and at the most."""
+"""For how long after a lease that has ended others are given messages first: at first at least, and at the most."""
 
 
 class Outlet:
@@ -36,7 +36,7 @@ class Outlet:
         That begins anew with each such lease; it lasts longer when the one before has passed without an answer.
         """
         if now >= self._last_until:
-            self._last_for_s = min(2 * self._last_for_s or FIRST_S, MOST_S)
+            self._last_for_s = min(2 * (self._last_for_s or max(self.ack_deadline_s, FIRST_S / 2)), MOST_S)
         self._last_until = now + self._last_for_s
 
     def answer(self) -> None:

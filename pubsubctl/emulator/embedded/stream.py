@@ -51,6 +51,7 @@ class Stream:
         Raises:
             Refusal: the client sent something wrong, or the subscription is gone.
         """
+        self._channel.join(self._outlet)
         reading = asyncio.create_task(self._read())
         writing = asyncio.create_task(self._write())
         try:
@@ -59,6 +60,7 @@ class Stream:
                 self._channel.dismiss(self._outlet)
                 await asyncio.gather(writing, *self._confirming)
         finally:
+            self._channel.leave(self._outlet)
             tasks = (reading, writing, *self._confirming)
             for task in tasks:
                 task.cancel()

@@ -8,7 +8,7 @@ from collections import deque
 
 from pubsubctl.emulator.embedded.deliveries import Deliveries
 from pubsubctl.emulator.embedded.message import Message
-from pubsubctl.emulator.embedded.outlet import Outlet
+from pubsubctl.emulator.embedded.outlet import RESPONSE_MESSAGES, Outlet
 from pubsubctl.emulator.embedded.status import Refusal
 
 Batch = asyncio.Future[list[Message]]
@@ -21,9 +21,18 @@ class Takers:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[Taker] = deque()
+        self._streams: set[Outlet] = set()
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
+
+    def join(self, stream: Outlet) -> None:
+        """A stream has been opened: it takes messages again and again, though it may not wait for any at a moment."""
+        self._streams.add(stream)
+
+    def leave(self, stream: Outlet) -> None:
+        """A stream has ended."""
+        self._streams.discard(stream)
 
     def add(self, outlet: Outlet) -> Batch:
         """Let ``outlet`` wait for its turn."""
@@ -51,7 +60,10 @@ class Takers:
         self._waiting.clear()
 
     def give(self, deliveries: Deliveries, now: float) -> None:
-        """Give away what is ready: to each in turn its share, as far as it has room, and to some what others leave."""
+        """Give away what is ready: to each in turn its share, as far as it has room.
+
+        Who comes last is given one message at a time of what others leave, while there are others.
+        """
         if not deliveries.ready_count:
             return
         if not any(outlet.comes_last(now) for outlet, _ in self._waiting):
@@ -60,18 +72,23 @@ class Takers:
         first, last = deque[Taker](), deque[Taker]()
         for taker in self._waiting:
             (last if taker[0].comes_last(now) else first).append(taker)
-        self._waiting = _served(first, deliveries, now) + _served(last, deliveries, now)
+        if first or any(not stream.comes_last(now) for stream in self._streams):
+            trying = deque(taker for taker in last if not taker[0].messages)
+            holding = deque(taker for taker in last if taker[0].messages)
+            self._waiting = _served(first, deliveries, now) + holding + _served(trying, deliveries, now, most=1)
+        else:
+            self._waiting = _served(last, deliveries, now)
 
 
-def _served(takers: deque[Taker], deliveries: Deliveries, now: float) -> deque[Taker]:
-    """Give each in turn its share; those who wait on."""
+def _served(takers: deque[Taker], deliveries: Deliveries, now: float, most: int = RESPONSE_MESSAGES) -> deque[Taker]:
+    """Give each in turn its share, or the most that it may have; those who wait on."""
     blocked: deque[Taker] = deque()
     while takers and (ready := deliveries.ready_count):
         taker = takers.popleft()
         outlet, future = taker
         if future.done():
             continue
-        share = math.ceil(ready / (len(takers) + 1))
+        share = min(math.ceil(ready / (len(takers) + 1)), most)
         batch = deliveries.take(outlet, share, now)
         if batch:
             future.set_result(batch)
