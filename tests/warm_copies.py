@@ -21,7 +21,7 @@ from typing import Any
 SERVER = Path(__file__).with_name("warm_copies_server.py")
 MODULES = {"pubsubctl", "pubsubctl.emulator.embedded"}
 """A child of a worker is none of them: the variables that it was started with tell what descends from it."""
-UNDERSTOOD = {"PYTHONPATH", "PYTHONUNBUFFERED"}
+UNDERSTOOD = {"PYTHONPATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
 READ_AT_FIRST = (
     "PYTHON",
     "GRPC_",

@@ -84,6 +84,7 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     first = [] if request["safe_path"] else [request["cwd"]]
     sys.path[:0] = first + [place for place in places.split(os.pathsep) if place]
     sys.argv[1:] = request["arguments"]
+    sys.dont_write_bytecode = bool(request["environment"].get("PYTHONDONTWRITEBYTECODE"))
     at_once = bool(request["environment"].get("PYTHONUNBUFFERED"))
     sys.stdin = sys.__stdin__ = io.TextIOWrapper(open(0, "rb", closefd=False))  # noqa: SIM115
     sys.stdout = sys.__stdout__ = _output(1, write_through=at_once)
