@@ -77,6 +77,13 @@ def test_a_command_that_ran_in_our_own_process_changes_nothing(tmp_path: Path, m
             assert is_copy(process)
 
 
+@pytest.mark.parametrize("value", [{}, {"PYTHONDONTWRITEBYTECODE": "1"}], ids=["writes", "writes none"])
+def test_whether_compiled_modules_are_to_be_written_makes_no_difference(tmp_path: Path, value: dict[str, str]) -> None:
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with emulator(tmp_path, env=environment | value) as process:
+        assert is_copy(process)
+
+
 @pytest.mark.parametrize(
     "unusual",
     [{"PUBSUBCTL_FAULT": "acked:kill"}, {"LC_ALL": "C"}, {"PYTHONPATH": "hooked"}, {"PUBSUBCTL_TEST_COPIES": "0"}],
