@@ -103,9 +103,9 @@ class SqliteDatabase(Database):
                 yield self._writing
             return
         self._check_open()
-        pool = self._engine.pool
+        pool = self._engine.pool  # the engine has another once it was disposed of
         try:
-            with translated(self._path), closing(self._engine.raw_connection()) as pooled:
+            with translated(self._path), closing(pool.connect()) as pooled:
                 connection = _driven(pooled)
                 try:
                     connection.execute("BEGIN")
@@ -115,7 +115,6 @@ class SqliteDatabase(Database):
         finally:
             if self._closed:  # by another thread, meanwhile: the connection came back to a pool that was emptied before
                 pool.dispose()
-                self._engine.dispose()
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -229,7 +229,7 @@ def test_a_store_that_is_closed_while_others_read_does_not_hold_on_to_anything(p
         reader.join(10)
     stop.set()
     assert errors == []
-    assert not [file for file in open_files(os.getpid()) if path.name in file.name], "a connection is still open"
+    assert not [file for file in open_files(os.getpid()) if str(file).startswith(str(path))], "one is still open"
 
 
 def test_a_reading_connection_that_was_left_in_a_transaction_can_be_read_by_again(path):
